@@ -1,0 +1,25 @@
+/** Time as a parameter. Nothing outside runtime/ reads the clock or sets a timer by itself. */
+export interface Clock {
+  /** Wall clock, Unix ms. For stamps only: it may jump. */
+  now(): number;
+  /** Monotonic ms since an arbitrary origin. For durations. */
+  monotonic(): number;
+  /** Calls back once after `ms`; the function returned cancels. Does not keep the process alive. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `ms` of the given clock. */
+export function sleep(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve);
+  });
+}
