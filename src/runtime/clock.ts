@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Monotonic ms since an arbitrary origin. For durations. */
   monotonic(): number;
-  /** Calls back once after `ms`; the function returned cancels. Does not keep the process alive. */
+  /** Calls back once after `ms`; the function returned cancels. */
   after(ms: number, callback: () => void): () => void;
 }
 

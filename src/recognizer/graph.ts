@@ -1,0 +1,41 @@
+/**
+ * The contract between grammar and search: a deterministic-by-word automaton expanded into phones.
+ * Plain arrays, frozen after compilation, shared by all utterances.
+ */
+import type { SlotValue } from '../records.js';
+
+export interface DecodingGraph {
+  /** State 0 is the start. */
+  readonly states: number;
+  /** Arcs of state s are arcStart[s] .. arcStart[s + 1] - 1. */
+  readonly arcStart: Int32Array;
+  /** Unit (1 .. units - 1; never blank) consumed by the arc. */
+  readonly arcUnit: Int32Array;
+  readonly arcTarget: Int32Array;
+  /** Index into `words` of the word that ends with this arc, or -1. */
+  readonly arcWord: Int32Array;
+  /** 1 where a sentence may end. */
+  readonly final: Uint8Array;
+  readonly words: readonly string[];
+}
+
+/** What a sentence means. */
+export interface Interpretation {
+  readonly intent: string;
+  readonly slots: Readonly<Record<string, SlotValue>>;
+  /** Equal for sentences that mean the same: intent and slots in a canonical form. */
+  readonly key: string;
+  /** Operator settings of the intent, from the grammar file. */
+  readonly minConfidence?: number;
+  readonly confirm?: boolean;
+}
+
+export interface CompiledGrammar {
+  readonly graph: DecodingGraph;
+  /** Number of different sentences; capped counts are reported as Infinity. */
+  readonly sentences: number;
+  /** Hex SHA-256 of the grammar source. */
+  readonly sha256: string;
+  /** Meaning of a word sequence that the graph accepts (indices into graph.words); first match in file order. */
+  interpret(words: readonly number[]): Interpretation;
+}
