@@ -1,0 +1,46 @@
+# Sourced by the scripts: what they need on a machine where nothing of ours is installed.
+# Debian's Python carries Debian's PyTorch; another python3 earlier in PATH does not.
+PYTHON=${PYTHON:-/usr/bin/python3}
+export ONNXRUNTIME_NODE_INSTALL=skip # its install script would fetch CUDA libraries
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+require_node() {
+  command -v node >/dev/null 2>&1 || fail 'node is not installed: kikitori needs Node 20 or newer (https://nodejs.org)'
+  node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
+    fail "node $(node --version) is too old: kikitori needs Node 20 or newer"
+}
+
+# Installs the Debian packages named that are missing; without root it says the line to run.
+install_debian_packages() {
+  command -v dpkg-query >/dev/null 2>&1 || { echo "not Debian: please provide $*"; return 0; }
+  local missing='' package
+  for package in "$@"; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+  done
+  [ -n "$missing" ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    fail "missing Debian packages; run: sudo apt-get install --no-install-recommends$missing"
+  fi
+  echo "installing$missing"
+  # shellcheck disable=SC2086
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } \
+    >/tmp/kikitori-apt.log 2>&1 || { tail -n 20 /tmp/kikitori-apt.log; fail "apt-get could not install$missing"; }
+}
+
+# node_modules as the lock file says; again only when the lock file changed.
+install_node_modules() {
+  require_node
+  local stamp=node_modules/.kikitori-lock
+  if ! cmp -s package-lock.json "$stamp"; then
+    npm ci --ignore-scripts --no-fund --no-audit --loglevel=error || fail 'npm ci failed'
+    cp package-lock.json "$stamp"
+  fi
+}
+
+build() {
+  npm run --silent build || fail 'the build failed'
+}
