@@ -1,0 +1,87 @@
+import { KikitoriError, messageOf } from '../runtime/errors.js';
+import type { CommandRun, Io } from './command.js';
+
+/** Every subcommand, loaded only when called. The order is the order of the help page. */
+const commands: Record<string, { summary: string; load: () => Promise<CommandRun> }> = {
+  run: {
+    summary: 'the daemon: microphone to MQTT',
+    load: async () => (await import('./run.js')).run,
+  },
+  transcribe: {
+    summary: 'recognise audio files, one line each',
+    load: async () => (await import('./transcribe.js')).run,
+  },
+  listen: {
+    summary: 'microphone to terminal, with a level meter',
+    load: async () => (await import('./listen.js')).run,
+  },
+  evaluate: {
+    summary: 'accuracy, false accepts and cost on labelled recordings, clean and in noise',
+    load: async () => (await import('./evaluate.js')).run,
+  },
+  grammar: {
+    summary: 'check, sample or say a file of sentences',
+    load: async () => (await import('./grammar.js')).run,
+  },
+  config: {
+    summary: 'check, show or describe the configuration',
+    load: async () => {
+      const { configCommand } = await import('./config.js');
+      return (argv, io) => configCommand([...argv], io);
+    },
+  },
+  model: {
+    summary: 'inspect, pack, calibrate or self-test a model bundle',
+    load: async () => (await import('./model.js')).run,
+  },
+};
+
+function help(): string {
+  const width = Math.max(...Object.keys(commands).map((name) => name.length));
+  const lines = Object.entries(commands).map(
+    ([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`,
+  );
+  return `kikitori: on-device voice agent for machines and factories
+
+usage: kikitori COMMAND [options]      (kikitori COMMAND --help says more)
+
+${lines.join('\n')}
+
+Exit status: 0 success, 1 the thing asked for failed, 2 wrong usage or bad configuration.
+`;
+}
+
+async function version(): Promise<string> {
+  const { agentVersion } = await import('../runtime/version.js');
+  return `kikitori ${agentVersion}\n`;
+}
+
+/** Runs one command line and resolves to its exit status. Never throws for a KikitoriError. */
+export async function main(
+  argv: readonly string[],
+  io: Io = { stdout: process.stdout, stderr: process.stderr, env: process.env },
+): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    (name === undefined ? io.stderr : io.stdout).write(help());
+    return name === undefined ? 2 : 0;
+  }
+  if (name === '--version' || name === '-V') {
+    io.stdout.write(await version());
+    return 0;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined) {
+    io.stderr.write(`kikitori: unknown command "${name}"\n\n${help()}`);
+    return 2;
+  }
+  try {
+    return await (
+      await command.load()
+    )(rest, io);
+  } catch (error) {
+    if (!(error instanceof KikitoriError)) throw error;
+    io.stderr.write(`kikitori ${name}: ${messageOf(error)}\n`);
+    return error.exitStatus;
+  }
+}
