@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { extract, pack } from 'tar-stream';
+import { atomicWrite, syncFolder } from '../runtime/atomic-write.js';
+import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { agentVersion } from '../runtime/version.js';
+import { parseManifest, type Manifest } from './manifest.js';
+
+/** Bytes of all files together; more is refused before it is stored. */
+const bytesMax = 64 * 1024 * 1024;
+const nameAllowed = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+export function sha256(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** A model and all that belongs to it, checked. Nothing of an unchecked file is handed out. */
+export class Bundle {
+  private constructor(
+    readonly path: string,
+    readonly manifest: Manifest,
+    /** SHA-256 of manifest.json, which names the SHA-256 of everything else: the bundle's identity. */
+    readonly sha256: string,
+    private readonly files: ReadonlyMap<string, Uint8Array>,
+  ) {}
+
+  /** Reads a folder or a .tar. Every file is checked against the manifest before this resolves. */
+  static async open(path: string, version = agentVersion): Promise<Bundle> {
+    const files = await readAll(path);
+    const source = files.get('manifest.json');
+    if (source === undefined) {
+      throw new KikitoriError('there is no manifest.json in it', {
+        kind: 'bundle',
+        where: path,
+        hint: 'this is no kikitori bundle',
+      });
+    }
+    const manifest = parseManifest(Buffer.from(source).toString('utf8'), path, version);
+    for (const [name, wanted] of Object.entries(manifest.files)) {
+      const bytes = files.get(name) ?? (await readNamed(path, name));
+      if (bytes === undefined) throw damaged(path, `${name} is missing`);
+      if (bytes.length !== wanted.bytes) {
+        throw damaged(path, `${name} has ${bytes.length} bytes, the manifest says ${wanted.bytes}`);
+      }
+      const digest = sha256(bytes);
+      if (digest !== wanted.sha256) {
+        throw damaged(path, `${name} has SHA-256 ${digest}, the manifest says ${wanted.sha256}`);
+      }
+      files.set(name, bytes);
+    }
+    return new Bundle(path, manifest, sha256(source), files);
+  }
+
+  file(name: string): Uint8Array {
+    const bytes = this.files.get(name);
+    if (bytes === undefined) throw damaged(this.path, `${name} is missing`);
+    return bytes;
+  }
+}
+
+function damaged(where: string, what: string): KikitoriError {
+  return new KikitoriError(what, {
+    kind: 'bundle',
+    where,
+    hint: 'the bundle is damaged: fetch it again',
+  });
+}
+
+/** A folder yields manifest.json (the rest is read by name); a tar yields everything in it. */
+async function readAll(path: string): Promise<Map<string, Uint8Array>> {
+  try {
+    if (!(await stat(path)).isDirectory()) return await readTar(path);
+    const manifest = await readNamed(path, 'manifest.json');
+    return new Map(manifest === undefined ? [] : [['manifest.json', manifest]]);
+  } catch (error) {
+    if (error instanceof KikitoriError) throw error;
+    throw new KikitoriError(
+      codeOf(error) === 'ENOENT' ? 'there is no such bundle' : messageOf(error),
+      {
+        kind: 'bundle',
+        where: path,
+        expected: 'a bundle folder or a .tar of one',
+        cause: error,
+      },
+    );
+  }
+}
+
+async function readNamed(folder: string, name: string): Promise<Uint8Array | undefined> {
+  if (!nameAllowed.test(name))
+    throw damaged(folder, `the file name ${JSON.stringify(name)} is not allowed`);
+  try {
+    const path = join(folder, name);
+    const info = await stat(path);
+    if (!info.isFile() || info.size > bytesMax) return undefined;
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+async function readTar(path: string): Promise<Map<string, Uint8Array>> {
+  const files = new Map<string, Uint8Array>();
+  let total = 0;
+  const reader = extract();
+  reader.on('entry', (header, stream, next) => {
+    const stop = (what: string) => reader.destroy(damaged(path, what));
+    if (header.type !== 'file')
+      return stop(`${header.name}: ${String(header.type)} entries are not allowed`);
+    if (!nameAllowed.test(header.name))
+      return stop(`the file name ${JSON.stringify(header.name)} is not allowed`);
+    if (files.has(header.name)) return stop(`${header.name} is there twice`);
+    total += header.size ?? 0;
+    if (total > bytesMax) return stop(`more than ${bytesMax} bytes`);
+    const parts: Buffer[] = [];
+    stream.on('data', (part) => parts.push(part as Buffer));
+    stream.on('end', () => {
+      files.set(header.name, Buffer.concat(parts));
+      next();
+    });
+  });
+  try {
+    await pipeline(createReadStream(path), reader);
+  } catch (error) {
+    if (error instanceof KikitoriError) throw error;
+    throw damaged(path, `it cannot be read as a tar: ${messageOf(error)}`);
+  }
+  return files;
+}
+
+/** Writes a bundle atomically. A path that ends in .tar gives a tar with fixed times and owners: same input, same bytes. */
+export async function writeBundle(
+  path: string,
+  files: ReadonlyMap<string, Uint8Array>,
+): Promise<void> {
+  if (path.endsWith('.tar')) {
+    const archive = pack();
+    const parts: Buffer[] = [];
+    const done = (async () => {
+      for await (const part of archive) parts.push(part as Buffer);
+    })();
+    for (const [name, bytes] of files) {
+      archive.entry({ name, mtime: new Date(0), uid: 0, gid: 0, mode: 0o644 }, Buffer.from(bytes));
+    }
+    archive.finalize();
+    await done;
+    await atomicWrite(path, Buffer.concat(parts), 0o644);
+    return;
+  }
+  const staging = `${path}.new`;
+  await rm(staging, { recursive: true, force: true });
+  await mkdir(staging, { recursive: true });
+  for (const [name, bytes] of files) await atomicWrite(join(staging, name), bytes, 0o644);
+  const old = `${path}.old`;
+  await rm(old, { recursive: true, force: true });
+  await rename(path, old).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
+  await rename(staging, path);
+  await syncFolder(dirname(path));
+  await rm(old, { recursive: true, force: true });
+}

@@ -1,0 +1,248 @@
+import { KikitoriError, messageOf } from '../runtime/errors.js';
+
+/** Everything that turns samples into network inputs; written by the trainer, obeyed by the frontend. */
+export interface FeatureOptions {
+  readonly sampleRateHz: number;
+  readonly windowMs: number;
+  readonly hopMs: number;
+  readonly fftSize: number;
+  readonly window: 'hann' | 'hamming';
+  readonly removeDc: boolean;
+  readonly preemphasis: number;
+  readonly melBins: number;
+  readonly lowHz: number;
+  readonly highHz: number;
+  readonly logFloor: number;
+  readonly stack: number;
+  readonly stride: number;
+  /** Per mel bin, of the log energies of the training data. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+export interface Decoding {
+  /** Scores are log p(unit) - priorWeight * logPrior[unit], and + blankBias for blank. */
+  readonly priorWeight: number;
+  readonly logPrior: readonly number[];
+  readonly blankBias: number;
+}
+
+export interface Confidence {
+  readonly bias: number;
+  readonly weights: Readonly<Record<string, number>>;
+  /** Below this probability a command is refused, unless an intent says otherwise. */
+  readonly threshold: number;
+}
+
+export interface EndpointTimes {
+  readonly finalMs: number;
+  readonly prefixMs: number;
+  readonly nothingMs: number;
+  readonly maxUtteranceMs: number;
+  readonly preRollMs: number;
+}
+
+export interface Manifest {
+  readonly format: 1;
+  readonly name: string;
+  readonly version: string;
+  readonly minAgent: string;
+  readonly licence: string;
+  readonly trainingData: readonly Readonly<Record<string, unknown>>[];
+  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+  readonly selftest: { readonly text: string; readonly grammar: unknown };
+  readonly features: FeatureOptions;
+  readonly units: readonly string[];
+  readonly network: {
+    readonly kind: string;
+    readonly layers: readonly number[];
+    readonly parameters: number;
+    readonly chunkSteps: number;
+    readonly state: readonly { readonly name: string; readonly shape: readonly number[] }[];
+  };
+  readonly quantization: { readonly weights: string };
+  readonly decoding: Decoding;
+  readonly confidence: Confidence;
+  readonly endpoint: EndpointTimes;
+  readonly measured: Readonly<Record<string, unknown>>;
+}
+
+type Check = (value: unknown) => string | undefined;
+
+const number =
+  (low = -Infinity, high = Infinity): Check =>
+  (v) =>
+    typeof v === 'number' && Number.isFinite(v) && v >= low && v <= high
+      ? undefined
+      : `a number from ${low} to ${high}`;
+const text: Check = (v) => (typeof v === 'string' && v !== '' ? undefined : 'a text');
+const semver: Check = (v) =>
+  typeof v === 'string' && /^\d+\.\d+\.\d+(-[\w.]+)?$/.test(v) ? undefined : 'a version like 1.2.3';
+const flag: Check = (v) => (typeof v === 'boolean' ? undefined : 'true or false');
+const numbers: Check = (v) =>
+  Array.isArray(v) && v.every((n) => typeof n === 'number' && Number.isFinite(n))
+    ? undefined
+    : 'a list of finite numbers';
+const texts: Check = (v) =>
+  Array.isArray(v) && v.length > 1 && v.every((n) => typeof n === 'string')
+    ? undefined
+    : 'a list of texts';
+const record: Check = (v) =>
+  typeof v === 'object' && v !== null && !Array.isArray(v) ? undefined : 'an object';
+const list: Check = (v) => (Array.isArray(v) ? undefined : 'a list');
+const oneOf =
+  (...words: string[]): Check =>
+  (v) =>
+    typeof v === 'string' && words.includes(v) ? undefined : `one of ${words.join(', ')}`;
+const numberRecord: Check = (v) =>
+  record(v) ??
+  (Object.values(v as object).every((n) => typeof n === 'number')
+    ? undefined
+    : 'an object of numbers');
+
+/** Every field that must be there; one table for the reader and for docs/bundle-format.md. */
+export const manifestFields: Readonly<Record<string, Check>> = {
+  name: text,
+  version: semver,
+  minAgent: semver,
+  licence: text,
+  trainingData: list,
+  files: record,
+  'selftest.text': text,
+  'selftest.grammar': record,
+  'features.sampleRateHz': number(8000, 48000),
+  'features.windowMs': number(5, 100),
+  'features.hopMs': number(1, 50),
+  'features.fftSize': number(64, 8192),
+  'features.window': oneOf('hann', 'hamming'),
+  'features.removeDc': flag,
+  'features.preemphasis': number(0, 1),
+  'features.melBins': number(4, 256),
+  'features.lowHz': number(0, 24000),
+  'features.highHz': number(100, 24000),
+  'features.logFloor': number(1e-12, 1),
+  'features.stack': number(1, 32),
+  'features.stride': number(1, 32),
+  'features.mean': numbers,
+  'features.std': numbers,
+  units: texts,
+  'network.kind': oneOf('lstm', 'lstmp'),
+  'network.layers': numbers,
+  'network.parameters': number(1),
+  'network.chunkSteps': number(1, 64),
+  'network.state': list,
+  'quantization.weights': text,
+  'decoding.priorWeight': number(0, 2),
+  'decoding.logPrior': numbers,
+  'decoding.blankBias': number(-20, 20),
+  'confidence.bias': number(),
+  'confidence.weights': numberRecord,
+  'confidence.threshold': number(0, 1),
+  'endpoint.finalMs': number(60, 5000),
+  'endpoint.prefixMs': number(60, 10000),
+  'endpoint.nothingMs': number(60, 20000),
+  'endpoint.maxUtteranceMs': number(1000, 60000),
+  'endpoint.preRollMs': number(0, 3000),
+  measured: record,
+};
+
+function at(value: unknown, path: string): unknown {
+  return path
+    .split('.')
+    .reduce<unknown>(
+      (v, key) =>
+        typeof v === 'object' && v !== null ? (v as Record<string, unknown>)[key] : undefined,
+      value,
+    );
+}
+
+/** a >= b for versions like 1.2.3. */
+export function atLeast(a: string, b: string): boolean {
+  const parts = (v: string) => v.split('-')[0]?.split('.').map(Number) ?? [];
+  const [x, y] = [parts(a), parts(b)];
+  for (let i = 0; i < 3; i++) {
+    if ((x[i] ?? 0) !== (y[i] ?? 0)) return (x[i] ?? 0) > (y[i] ?? 0);
+  }
+  return true;
+}
+
+/** Reads manifest.json. All faults at once, each with the field's path, what it is and what it should be. */
+export function parseManifest(source: string, where: string, agentVersion: string): Manifest {
+  let value: unknown;
+  try {
+    value = JSON.parse(source);
+  } catch (error) {
+    throw new KikitoriError(`manifest.json is not JSON: ${messageOf(error)}`, {
+      kind: 'bundle',
+      where,
+      hint: 'the bundle is damaged: fetch it again',
+    });
+  }
+  const format = at(value, 'format');
+  if (format !== 1) {
+    throw new KikitoriError(`format is ${JSON.stringify(format) ?? 'missing'}`, {
+      kind: 'bundle',
+      where,
+      expected: 'format 1',
+      hint:
+        typeof format === 'number' && format > 1
+          ? 'this bundle is newer than the agent: update kikitori'
+          : 'this is no kikitori bundle',
+    });
+  }
+  const faults: string[] = [];
+  for (const [path, check] of Object.entries(manifestFields)) {
+    const got = at(value, path);
+    const expected = check(got);
+    if (expected !== undefined) {
+      const shown =
+        got === undefined ? 'missing' : (JSON.stringify(got) ?? 'undefined').slice(0, 60);
+      faults.push(`${path}: ${shown}, expected ${expected}`);
+    }
+  }
+  if (faults.length === 0) faults.push(...contradictions(value as Manifest));
+  if (faults.length > 0) {
+    throw new KikitoriError(`manifest.json has ${faults.length} fault(s): ${faults.join('; ')}`, {
+      kind: 'bundle',
+      where,
+    });
+  }
+  const manifest = value as Manifest;
+  if (!atLeast(agentVersion, manifest.minAgent)) {
+    throw new KikitoriError(
+      `minAgent is ${manifest.minAgent} and this is kikitori ${agentVersion}`,
+      {
+        kind: 'bundle',
+        where,
+        hint: 'update kikitori, or use an older bundle',
+      },
+    );
+  }
+  return manifest;
+}
+
+/** What single fields cannot show: that they agree with each other. */
+function contradictions(m: Manifest): string[] {
+  const faults: string[] = [];
+  const same = (path: string, got: number, expected: number, why: string) => {
+    if (got !== expected) faults.push(`${path}: ${got}, expected ${expected} (${why})`);
+  };
+  same('features.mean', m.features.mean.length, m.features.melBins, 'one a mel bin');
+  same('features.std', m.features.std.length, m.features.melBins, 'one a mel bin');
+  same('decoding.logPrior', m.decoding.logPrior.length, m.units.length, 'one a unit');
+  if (m.features.std.some((s) => s <= 0)) faults.push('features.std: not positive');
+  if (m.features.highHz * 2 > m.features.sampleRateHz) {
+    faults.push('features.highHz: above half the sample rate');
+  }
+  if (m.features.fftSize < (m.features.sampleRateHz * m.features.windowMs) / 1000) {
+    faults.push('features.fftSize: shorter than the window');
+  }
+  for (const name of ['model.onnx', 'lexicon', 'selftest.wav']) {
+    const entry = m.files[name];
+    if (entry === undefined) faults.push(`files: "${name}" missing`);
+    else if (!/^[0-9a-f]{64}$/.test(entry.sha256) || !Number.isInteger(entry.bytes)) {
+      faults.push(`files["${name}"]: expected {sha256: 64 hex digits, bytes: whole number}`);
+    }
+  }
+  return faults;
+}

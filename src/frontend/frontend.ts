@@ -1,0 +1,134 @@
+import FFT from 'fft.js';
+import type { FeatureOptions } from '../bundle/index.js';
+import type { Steps } from '../records.js';
+import { triangles, windowOf, type Triangle } from './mel.js';
+
+/**
+ * Streaming log-mel: samples in, stacked normalised steps out. Pure and bit-identical however the
+ * audio is cut, because each frame is computed once, from its own samples only.
+ *
+ * Frame i covers samples [hop i, hop i + window); there is no padding. Step t is frames
+ * [stride t, stride t + stack), oldest first.
+ */
+export class Frontend {
+  /** Samples that were not finite and counted as 0. */
+  badSamples = 0;
+  private readonly windowSize: number;
+  private readonly hop: number;
+  private readonly window: Float64Array;
+  private readonly bank: readonly Triangle[];
+  private readonly fft: FFT;
+  private readonly spectrum: number[];
+  private readonly padded: Float64Array;
+  /** Samples not yet consumed by every frame that needs them. */
+  private pending: Float64Array;
+  private pendingCount = 0;
+  /** The last frames, of which the next step needs up to `stack`. */
+  private frames: Float32Array[] = [];
+  private nextStep = 0;
+
+  constructor(private readonly options: FeatureOptions) {
+    this.windowSize = Math.round((options.sampleRateHz * options.windowMs) / 1000);
+    this.hop = Math.round((options.sampleRateHz * options.hopMs) / 1000);
+    this.window = windowOf(options.window, this.windowSize);
+    this.bank = triangles(options);
+    this.fft = new FFT(options.fftSize);
+    this.spectrum = this.fft.createComplexArray();
+    this.padded = new Float64Array(options.fftSize);
+    this.pending = new Float64Array(this.windowSize * 4);
+  }
+
+  /** Values in one step. */
+  get dim(): number {
+    return this.options.stack * this.options.melBins;
+  }
+
+  /** Samples between the starts of two steps. */
+  get samplesPerStep(): number {
+    return this.hop * this.options.stride;
+  }
+
+  /** Samples that one step looks at. */
+  get samplesOfStep(): number {
+    return this.windowSize + (this.options.stack - 1) * this.hop;
+  }
+
+  reset(): void {
+    this.pendingCount = 0;
+    this.frames = [];
+    this.nextStep = 0;
+  }
+
+  /** Amplitudes in [-1, 1) in; every step that they complete out. */
+  feed(samples: Float32Array): Steps {
+    this.append(samples);
+    const { stack, stride, melBins } = this.options;
+    const rows: Float32Array[] = [];
+    let start = 0;
+    for (; start + this.windowSize <= this.pendingCount; start += this.hop) {
+      this.frames.push(this.frame(start));
+      if (this.frames.length < stack) continue;
+      const row = new Float32Array(stack * melBins);
+      for (let i = 0; i < stack; i++) row.set(this.frames[i] ?? [], i * melBins);
+      rows.push(row);
+      this.frames.splice(0, stride);
+    }
+    this.pending.copyWithin(0, start, this.pendingCount);
+    this.pendingCount -= start;
+    const data = new Float32Array(rows.length * this.dim);
+    rows.forEach((row, i) => data.set(row, i * this.dim));
+    const firstStep = this.nextStep;
+    this.nextStep += rows.length;
+    return { data, steps: rows.length, dim: this.dim, firstStep };
+  }
+
+  private append(samples: Float32Array): void {
+    const needed = this.pendingCount + samples.length;
+    if (needed > this.pending.length) {
+      const larger = new Float64Array(needed * 2);
+      larger.set(this.pending.subarray(0, this.pendingCount));
+      this.pending = larger;
+    }
+    for (let i = 0; i < samples.length; i++) {
+      let value = samples[i] ?? 0;
+      if (!Number.isFinite(value)) {
+        value = 0;
+        this.badSamples++;
+      }
+      this.pending[this.pendingCount + i] = value;
+    }
+    this.pendingCount = needed;
+  }
+
+  /** Normalised log-mel energies of the window that begins at `start` of the pending samples. */
+  private frame(start: number): Float32Array {
+    const { options: o, padded, windowSize } = this;
+    const x = this.pending.subarray(start, start + windowSize);
+    let mean = 0;
+    if (o.removeDc) {
+      for (let n = 0; n < windowSize; n++) mean += x[n] ?? 0;
+      mean /= windowSize;
+    }
+    let previous = (x[0] ?? 0) - mean;
+    for (let n = 0; n < windowSize; n++) {
+      const centred = (x[n] ?? 0) - mean;
+      padded[n] = (centred - o.preemphasis * previous) * (this.window[n] ?? 0);
+      previous = centred;
+    }
+    this.fft.realTransform(this.spectrum, padded);
+    const frame = new Float32Array(o.melBins);
+    for (let b = 0; b < o.melBins; b++) {
+      const triangle = this.bank[b];
+      if (triangle === undefined) continue;
+      let energy = 0;
+      for (let k = 0; k < triangle.weights.length; k++) {
+        const bin = 2 * (triangle.first + k);
+        const re = this.spectrum[bin] ?? 0;
+        const im = this.spectrum[bin + 1] ?? 0;
+        energy += (triangle.weights[k] ?? 0) * (re * re + im * im);
+      }
+      frame[b] = (Math.log(energy + o.logFloor) - (o.mean[b] ?? 0)) / (o.std[b] ?? 1);
+    }
+    return frame;
+  }
+}

@@ -1,0 +1,2 @@
+/** frontend: samples in, stacked log-mel steps out. Pure: no clock, no files, no process. */
+export { Frontend } from './frontend.js';
