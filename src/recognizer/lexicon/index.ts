@@ -1,0 +1,7 @@
+/** lexicon: words in, pronunciations out: the site's own, the dictionary's, spelled, or by letter-to-sound rules. */
+export { buildLexicon, dictionaryEntries } from './build.js';
+export { G2p } from './g2p.js';
+export { Lexicon } from './lexicon.js';
+export type { Pronunciation, PronunciationSource } from './lexicon.js';
+export { trainG2p } from './train-g2p.js';
+export { parseUserWords } from './user-words.js';
