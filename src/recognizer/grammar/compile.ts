@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { KikitoriError } from '../../runtime/errors.js';
+import type { CompiledGrammar } from '../graph.js';
+import type { Lexicon, Pronunciation } from '../lexicon/index.js';
+import { countSentences, determinize, type Dfa } from './dfa.js';
+import { interpretWords } from './interpret.js';
+import { parseJsgf } from './jsgf.js';
+import { buildNfa, GrammarTooLarge, type Nfa } from './nfa.js';
+import { expandPhones } from './phones.js';
+import type { Fault, ParsedGrammar } from './tree.js';
+import { parseYamlGrammar } from './yaml.js';
+
+/** Everything that is wrong with a grammar, each with file, line and column. */
+export class GrammarError extends KikitoriError {
+  constructor(
+    readonly file: string,
+    readonly faults: readonly Fault[],
+  ) {
+    super(
+      faults
+        .slice(0, 50)
+        .map((f) => `${file}:${f.line}:${f.column}: ${f.message}`)
+        .join('\n'),
+      { kind: 'grammar' },
+    );
+  }
+}
+
+export interface GrammarDetails extends CompiledGrammar {
+  readonly warnings: readonly Fault[];
+  readonly dfa: Dfa;
+  readonly pronunciations: ReadonlyMap<string, readonly Pronunciation[]>;
+}
+
+export interface CompileOptions {
+  /** Named in errors; `.jsgf` and `.gram` are read as JSGF, everything else as YAML. */
+  readonly file: string;
+  readonly lexicon: Lexicon;
+}
+
+/** Source -> automaton of phones, with its meaning. Throws GrammarError with every fault found. */
+export function compileGrammar(source: string, { file, lexicon }: CompileOptions): GrammarDetails {
+  const parsed =
+    /^\uFEFF?\s*#JSGF/.test(source) || /\.(jsgf|gram)$/.test(file)
+      ? parseJsgf(source)
+      : parseYamlGrammar(source);
+  const faults = [...parsed.faults];
+  try {
+    const nfa = buildNfa(parsed.grammar, faults);
+    if (faults.length > 0) throw new GrammarError(file, faults);
+    return assemble(source, parsed.grammar, nfa, lexicon, file);
+  } catch (error) {
+    if (!(error instanceof GrammarTooLarge)) throw error;
+    const hint =
+      'fewer optional parts side by side, fewer permutations, or values split over several intents';
+    throw new GrammarError(file, [
+      ...faults,
+      { line: 1, column: 1, message: `${error.message}; use ${hint}` },
+    ]);
+  }
+}
+
+function assemble(
+  source: string,
+  grammar: ParsedGrammar,
+  nfa: Nfa,
+  lexicon: Lexicon,
+  file: string,
+): GrammarDetails {
+  const dfa = determinize(nfa);
+  if (dfa.final[0] === true) {
+    throw new GrammarError(file, [
+      { line: 1, column: 1, message: 'a sentence may be empty: every part of it is optional' },
+    ]);
+  }
+  const words = [...nfa.words];
+  const skip = grammar.skipWords.map((phrase) => words.push(phrase.join(' ')) - 1);
+  const pronunciations = new Map(words.map((word) => [word, pronounce(word, lexicon)]));
+  const mute = words.filter((word) => pronunciations.get(word)?.length === 0);
+  if (mute.length > 0) {
+    throw new GrammarError(
+      file,
+      mute.map((word) => ({
+        line: 1,
+        column: 1,
+        message: `"${word}" has no pronunciation: add it to the word list`,
+      })),
+    );
+  }
+  const graph = expandPhones(
+    dfa,
+    words,
+    words.map((w) => (pronunciations.get(w) ?? []).map((p) => p.phones)),
+    skip,
+  );
+  const skipped = new Set(skip);
+  return {
+    graph,
+    dfa,
+    sentences: countSentences(dfa),
+    sha256: createHash('sha256').update(source).digest('hex'),
+    warnings: grammar.warnings,
+    pronunciations,
+    interpret(sentence) {
+      const found = interpretWords(
+        nfa,
+        sentence.filter((w) => !skipped.has(w)),
+      );
+      if (found === null) throw new Error('the search gave words that the grammar does not allow');
+      return found;
+    },
+  };
+}
+
+/** All ways to say a word or, for skip words, a short phrase. */
+function pronounce(phrase: string, lexicon: Lexicon): Pronunciation[] {
+  return phrase.split(' ').reduce<Pronunciation[]>((heads, word, i) => {
+    const tails = lexicon.lookup(word);
+    if (i === 0) return tails;
+    return heads.flatMap((h) =>
+      tails.map((t) => ({ phones: [...h.phones, ...t.phones], source: t.source })),
+    );
+  }, []);
+}

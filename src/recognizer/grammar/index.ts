@@ -1,0 +1,5 @@
+/** grammar: sentences as people write them in, one automaton of phones with its meaning out. */
+export { compileGrammar, GrammarError } from './compile.js';
+export type { GrammarDetails } from './compile.js';
+export { spokenNumber, wordsOf } from './numbers.js';
+export { enumerateSentences, sampleSentence } from './sample.js';

@@ -1,0 +1,72 @@
+import type { SlotValue } from '../../records.js';
+import type { Interpretation } from '../graph.js';
+import type { Mark, Nfa } from './nfa.js';
+
+/**
+ * Meaning of a sentence: the first path through the automaton, in file order, that says these words.
+ * Dead ends are remembered, so the time is bounded by states times words.
+ */
+export function interpretWords(nfa: Nfa, words: readonly number[]): Interpretation | null {
+  interface Step {
+    readonly state: number;
+    readonly position: number;
+    next: number;
+    readonly via?: Mark;
+  }
+  const dead = new Set<number>();
+  const keyOf = (state: number, position: number) => position * nfa.edges.length + state;
+  const path: Step[] = [{ state: nfa.start, position: 0, next: 0 }];
+  const seen = new Set([keyOf(nfa.start, 0)]);
+  while (path.length > 0) {
+    const step = path.at(-1) as Step;
+    if (step.state === nfa.end && step.position === words.length) {
+      return meaning(
+        path.map((s) => ({ mark: s.via, position: s.position })),
+        words.map((w) => nfa.words[w] ?? ''),
+      );
+    }
+    const edge = nfa.edges[step.state]?.[step.next++];
+    if (edge === undefined) {
+      dead.add(keyOf(step.state, step.position));
+      path.pop();
+      continue;
+    }
+    if (edge.word >= 0 && words[step.position] !== edge.word) continue;
+    const position = edge.word >= 0 ? step.position + 1 : step.position;
+    const key = keyOf(edge.target, position);
+    if (dead.has(key) || seen.has(key)) continue;
+    seen.add(key);
+    path.push({
+      state: edge.target,
+      position,
+      next: 0,
+      ...(edge.mark === undefined ? {} : { via: edge.mark }),
+    });
+  }
+  return null;
+}
+
+function meaning(
+  path: readonly { mark?: Mark; position: number }[],
+  words: readonly string[],
+): Interpretation {
+  let intent = '';
+  let settings: { minConfidence?: number; confirm?: boolean } = {};
+  const slots: Record<string, SlotValue> = {};
+  const opened: number[] = [];
+  for (const { mark, position } of path) {
+    if (mark === undefined) continue;
+    if (mark.kind === 'intent') {
+      intent = mark.intent.name;
+      const { minConfidence, confirm } = mark.intent;
+      settings = {
+        ...(minConfidence === undefined ? {} : { minConfidence }),
+        ...(confirm === true ? { confirm } : {}),
+      };
+    } else if (mark.kind === 'open') opened.push(position);
+    else slots[mark.slot] = mark.value ?? words.slice(opened.pop() ?? 0, position).join(' ');
+    if (mark.kind === 'close' && mark.value !== undefined) opened.pop();
+  }
+  const key = JSON.stringify([intent, Object.entries(slots).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  return { intent, slots, key, ...settings };
+}

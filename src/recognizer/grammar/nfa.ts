@@ -1,0 +1,209 @@
+import type { SlotValue } from '../../records.js';
+import type { Fault, Intent, ListValue, ParsedGrammar, Scope, Tree } from './tree.js';
+
+/** What happens on a transition without a word, when a sentence is interpreted. */
+export type Mark =
+  | { readonly kind: 'intent'; readonly intent: Intent }
+  | { readonly kind: 'open' }
+  | { readonly kind: 'close'; readonly slot: string; readonly value?: SlotValue };
+
+export interface Edge {
+  readonly target: number;
+  /** Word id, or -1 for a free transition. */
+  readonly word: number;
+  readonly mark?: Mark;
+}
+
+/** All sentences as a word automaton. Edges of a state are in file order: the first that fits wins. */
+export interface Nfa {
+  readonly edges: readonly (readonly Edge[])[];
+  readonly start: number;
+  readonly end: number;
+  readonly words: readonly string[];
+}
+
+/** More states than this: the grammar is refused. */
+const statesMax = 2_000_000;
+/** (a; b; ...) of more parts are refused: n! orders. */
+const permutationMax = 6;
+
+export class GrammarTooLarge extends Error {}
+
+export function buildNfa(grammar: ParsedGrammar, faults: Fault[]): Nfa {
+  return new NfaBuilder(faults).build(grammar);
+}
+
+class NfaBuilder {
+  private readonly edges: Edge[][] = [];
+  private readonly words: string[] = [];
+  private readonly wordIds = new Map<string, number>();
+  private readonly reported = new Set<string>();
+
+  constructor(private readonly faults: Fault[]) {}
+
+  build(grammar: ParsedGrammar): Nfa {
+    const start = this.state();
+    const end = this.state();
+    for (const intent of grammar.intents) {
+      const begin = this.state();
+      this.edge(start, begin, -1, { kind: 'intent', intent });
+      for (const { tree, scope } of intent.sentences)
+        this.edge(this.add(tree, begin, scope, []), end, -1);
+    }
+    return { edges: this.edges, start, end, words: this.words };
+  }
+
+  private state(): number {
+    if (this.edges.length >= statesMax) {
+      throw new GrammarTooLarge(`the sentences need more than ${statesMax} states`);
+    }
+    return this.edges.push([]) - 1;
+  }
+
+  private edge(from: number, target: number, word: number, mark?: Mark): void {
+    this.edges[from]?.push(mark === undefined ? { target, word } : { target, word, mark });
+  }
+
+  private wordId(word: string): number {
+    let id = this.wordIds.get(word);
+    if (id === undefined) {
+      id = this.words.push(word) - 1;
+      this.wordIds.set(word, id);
+    }
+    return id;
+  }
+
+  /** Adds the tree after `from`; returns the state in which it is complete. */
+  private add(tree: Tree, from: number, scope: Scope, path: readonly string[]): number {
+    switch (tree.kind) {
+      case 'word': {
+        const next = this.state();
+        this.edge(from, next, this.wordId(tree.word));
+        return next;
+      }
+      case 'sequence':
+        return tree.items.reduce((at, item) => this.add(item, at, scope, path), from);
+      case 'choice':
+        return this.join(tree.items.map((item) => this.add(item, from, scope, path)));
+      case 'permutation':
+        return this.permute(tree.items, from, scope, path);
+      case 'slot':
+        return this.slotted(
+          tree.slot,
+          from,
+          (begin) => this.add(tree.item, begin, scope, path),
+          tree.value,
+        );
+      case 'rule':
+        return this.rule(tree, from, scope, path);
+      case 'list':
+        return this.list(tree, from, scope, path);
+    }
+  }
+
+  private join(ends: readonly number[]): number {
+    const end = this.state();
+    for (const at of ends) this.edge(at, end, -1);
+    return end;
+  }
+
+  private slotted(
+    slot: string,
+    from: number,
+    inner: (begin: number) => number,
+    value?: SlotValue,
+  ): number {
+    const begin = this.state();
+    this.edge(from, begin, -1, { kind: 'open' });
+    const end = this.state();
+    this.edge(
+      inner(begin),
+      end,
+      -1,
+      value === undefined ? { kind: 'close', slot } : { kind: 'close', slot, value },
+    );
+    return end;
+  }
+
+  private permute(
+    items: readonly Tree[],
+    from: number,
+    scope: Scope,
+    path: readonly string[],
+  ): number {
+    if (items.length > permutationMax) {
+      throw new GrammarTooLarge(
+        `a permutation of ${items.length} parts; at most ${permutationMax}`,
+      );
+    }
+    if (items.length === 0) return from;
+    return this.join(
+      items.map((item, i) => {
+        const rest = items.filter((_, j) => j !== i);
+        return this.permute(rest, this.add(item, from, scope, path), scope, path);
+      }),
+    );
+  }
+
+  private rule(
+    tree: Tree & { kind: 'rule' },
+    from: number,
+    scope: Scope,
+    path: readonly string[],
+  ): number {
+    const body = scope.rules.get(tree.rule);
+    if (body === undefined)
+      return this.missing(`rule <${tree.rule}>`, [...scope.rules.keys()], tree, from);
+    if (path.includes(tree.rule)) {
+      const circle = [...path.slice(path.indexOf(tree.rule)), tree.rule]
+        .map((r) => `<${r}>`)
+        .join(' -> ');
+      this.report({ ...tree.at, message: `the rules go round in a circle: ${circle}` });
+      return from;
+    }
+    return this.add(body, from, scope, [...path, tree.rule]);
+  }
+
+  private list(
+    tree: Tree & { kind: 'list' },
+    from: number,
+    scope: Scope,
+    path: readonly string[],
+  ): number {
+    const values = scope.lists.get(tree.list);
+    if (values === undefined)
+      return this.missing(`list {${tree.list}}`, [...scope.lists.keys()], tree, from);
+    return this.join(
+      values.map((value: ListValue) =>
+        this.slotted(
+          tree.slot,
+          from,
+          (begin) => this.add(value.spoken, begin, scope, path),
+          value.value,
+        ),
+      ),
+    );
+  }
+
+  private missing(
+    what: string,
+    known: readonly string[],
+    tree: Tree & { at: Fault | { line: number; column: number } },
+    from: number,
+  ): number {
+    const have = known.length === 0 ? 'none is defined' : `defined: ${known.join(', ')}`;
+    this.report({
+      line: tree.at.line,
+      column: tree.at.column,
+      message: `${what} is not defined; ${have}`,
+    });
+    return from;
+  }
+
+  private report(fault: Fault): void {
+    const key = `${fault.line}:${fault.column}:${fault.message}`;
+    if (this.reported.has(key)) return;
+    this.reported.add(key);
+    this.faults.push(fault);
+  }
+}

@@ -1,0 +1,83 @@
+import type { DecodingGraph } from '../graph.js';
+import type { Dfa } from './dfa.js';
+import { GrammarTooLarge } from './nfa.js';
+
+const arcsMax = 4_000_000;
+
+interface TreeNode {
+  readonly children: Map<number, TreeNode>;
+  readonly leaves: { unit: number; word: number; target: number }[];
+}
+
+/**
+ * Words become phones: at each state one prefix tree over the pronunciations of the words that may
+ * follow. The arc of a word's last phone carries the word and leads to the state after it.
+ */
+export function expandPhones(
+  dfa: Dfa,
+  words: readonly string[],
+  pronunciations: readonly (readonly (readonly number[])[])[],
+  skip: readonly number[],
+): DecodingGraph {
+  const arcs: { unit: number; target: number; word: number }[][] = dfa.edges.map(() => []);
+  const final = dfa.final.map((f) => (f ? 1 : 0));
+  let total = 0;
+  const add = (state: number, unit: number, target: number, word: number) => {
+    if (++total > arcsMax)
+      throw new GrammarTooLarge(`the sentences need more than ${arcsMax} phones`);
+    arcs[state]?.push({ unit, target, word });
+  };
+  const place = (node: TreeNode, state: number) => {
+    for (const { unit, word, target } of node.leaves) add(state, unit, target, word);
+    for (const [unit, child] of node.children) {
+      const next = arcs.push([]) - 1;
+      final.push(0);
+      add(state, unit, next, -1);
+      place(child, next);
+    }
+  };
+  dfa.edges.forEach((edges, state) => {
+    const root: TreeNode = { children: new Map(), leaves: [] };
+    for (const [word, target] of edges) insert(root, pronunciations[word] ?? [], word, target);
+    for (const word of skip) insert(root, pronunciations[word] ?? [], word, state);
+    place(root, state);
+  });
+  const arcStart = new Int32Array(arcs.length + 1);
+  const flat = arcs.flatMap((list, s) => {
+    arcStart[s + 1] = (arcStart[s] ?? 0) + list.length;
+    return list;
+  });
+  return {
+    states: arcs.length,
+    arcStart,
+    arcUnit: Int32Array.from(flat, (a) => a.unit),
+    arcTarget: Int32Array.from(flat, (a) => a.target),
+    arcWord: Int32Array.from(flat, (a) => a.word),
+    final: Uint8Array.from(final),
+    words,
+  };
+}
+
+function insert(
+  root: TreeNode,
+  variants: readonly (readonly number[])[],
+  word: number,
+  target: number,
+): void {
+  for (const phones of variants) {
+    let node = root;
+    phones.forEach((unit, i) => {
+      if (i === phones.length - 1) {
+        if (!node.leaves.some((l) => l.unit === unit && l.word === word))
+          node.leaves.push({ unit, word, target });
+        return;
+      }
+      let child = node.children.get(unit);
+      if (child === undefined) {
+        child = { children: new Map(), leaves: [] };
+        node.children.set(unit, child);
+      }
+      node = child;
+    });
+  }
+}
