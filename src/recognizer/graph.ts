@@ -36,6 +36,8 @@ export interface CompiledGrammar {
   readonly sentences: number;
   /** Hex SHA-256 of the grammar source. */
   readonly sha256: string;
+  /** All pronunciations of a word (an index into graph.words), as unit ids. */
+  phonesOf(word: number): readonly (readonly number[])[];
   /** Meaning of a word sequence that the graph accepts (indices into graph.words); first match in file order. */
   interpret(words: readonly number[]): Interpretation;
 }

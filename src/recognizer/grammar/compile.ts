@@ -101,6 +101,7 @@ function assemble(
     sha256: createHash('sha256').update(source).digest('hex'),
     warnings: grammar.warnings,
     pronunciations,
+    phonesOf: (word) => (pronunciations.get(words[word] ?? '') ?? []).map((p) => p.phones),
     interpret(sentence) {
       const found = interpretWords(
         nfa,

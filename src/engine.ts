@@ -1,0 +1,97 @@
+import { readFile } from 'node:fs/promises';
+import { Bundle } from './bundle/index.js';
+import { Frontend } from './frontend/index.js';
+import type { Heard } from './records.js';
+import {
+  AcousticModel,
+  compileGrammar,
+  Lexicon,
+  parseUserWords,
+  Recognizer,
+  type GrammarDetails,
+  type RecognizerOptions,
+} from './recognizer/index.js';
+import { codeOf, KikitoriError, messageOf } from './runtime/errors.js';
+
+export interface EngineOptions {
+  readonly modelPath: string;
+  readonly grammarPath?: string;
+  /** A site's own words. */
+  readonly wordsPath?: string;
+  readonly threads?: number;
+  readonly recognizer?: RecognizerOptions;
+}
+
+/** A text file that an operator named; missing or unreadable is said in words. */
+export async function readText(path: string, what: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new KikitoriError(
+      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
+      {
+        kind: 'input',
+        where: path,
+        expected: what,
+        cause: error,
+      },
+    );
+  }
+}
+
+/**
+ * A bundle and a grammar made into something that hears. The daemon, `transcribe` and `evaluate` use
+ * the same, so what is measured is what ships.
+ */
+export class Engine {
+  private constructor(
+    readonly bundle: Bundle,
+    readonly acoustic: AcousticModel,
+    readonly lexicon: Lexicon,
+    private readonly options: EngineOptions,
+  ) {}
+
+  static async open(options: EngineOptions): Promise<Engine> {
+    const bundle = await Bundle.open(options.modelPath);
+    const [acoustic, lexicon] = await Promise.all([
+      AcousticModel.open(bundle, { threads: options.threads ?? 1 }),
+      readLexicon(bundle, options.wordsPath),
+    ]);
+    return new Engine(bundle, acoustic, lexicon, options);
+  }
+
+  frontend(): Frontend {
+    return new Frontend(this.bundle.manifest.features);
+  }
+
+  /** Reads the grammar file again and compiles it. */
+  async compile(path = this.options.grammarPath): Promise<GrammarDetails> {
+    if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
+    const source = await readText(path, 'a file of sentences');
+    return compileGrammar(source, { file: path, lexicon: this.lexicon });
+  }
+
+  recognizer(grammar: GrammarDetails, overrides: RecognizerOptions = {}): Recognizer {
+    return new Recognizer(this.bundle.manifest, this.acoustic, grammar, {
+      ...this.options.recognizer,
+      ...overrides,
+    });
+  }
+}
+
+/** The bundle's lexicon with a site's own words, without loading the network. */
+export async function readLexicon(bundle: Bundle, wordsPath?: string): Promise<Lexicon> {
+  const lexicon = Lexicon.read(bundle.file('lexicon'), bundle.path);
+  if (wordsPath === undefined) return lexicon;
+  const source = await readText(wordsPath, 'a file of words with pronunciations');
+  return lexicon.withUserWords(parseUserWords(source, wordsPath, lexicon));
+}
+
+/** One clip, whole, as one utterance. */
+export async function hearClip(
+  engine: Engine,
+  recognizer: Recognizer,
+  samples: Float32Array,
+): Promise<Heard> {
+  return recognizer.recognizeWhole(engine.frontend().feed(samples));
+}

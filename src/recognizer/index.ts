@@ -1,0 +1,17 @@
+/** recognizer: steps in, what was said out. */
+export { AcousticModel, logSoftmax } from './acoustic.js';
+export type { Acoustic, AcousticStream, LogProbs } from './acoustic.js';
+export type { CompiledGrammar, DecodingGraph, Interpretation } from './graph.js';
+export {
+  compileGrammar,
+  enumerateSentences,
+  GrammarError,
+  sampleSentence,
+  wordsOf,
+} from './grammar/index.js';
+export type { GrammarDetails } from './grammar/index.js';
+export { buildLexicon, Lexicon, parseUserWords } from './lexicon/index.js';
+export { Listener } from './listener.js';
+export type { ListenMode } from './listener.js';
+export { Recognizer } from './recognizer.js';
+export type { RecognizerEvent, RecognizerOptions } from './recognizer.js';

@@ -1,0 +1,76 @@
+import type { EndpointTimes, Manifest } from '../bundle/index.js';
+import type { Heard, Partial, Steps } from '../records.js';
+import type { Acoustic, AcousticStream } from './acoustic.js';
+import type { CompiledGrammar } from './graph.js';
+import { Utterance, type UtteranceContext } from './utterance.js';
+
+export interface RecognizerOptions {
+  /** Overrides of the bundle's times. */
+  readonly endpoint?: { readonly [K in keyof EndpointTimes]?: number };
+  /** Overrides the bundle's threshold. */
+  readonly minConfidence?: number;
+}
+
+export type RecognizerEvent =
+  | { readonly type: 'speech-start'; readonly sample: number }
+  | { readonly type: 'partial'; readonly partial: Partial }
+  | { readonly type: 'heard'; readonly heard: Heard }
+  /** Speech began by mistake: nothing that anyone need know. */
+  | { readonly type: 'dismissed'; readonly sample: number };
+
+/** What is shared is frozen: a recogniser makes listeners, and whole clips are one utterance each. */
+export class Recognizer {
+  readonly endpoint: EndpointTimes;
+
+  constructor(
+    private readonly manifest: Manifest,
+    private readonly acoustic: Acoustic,
+    readonly grammar: CompiledGrammar,
+    private readonly options: RecognizerOptions = {},
+  ) {
+    const given = Object.entries(options.endpoint ?? {}).filter(([, ms]) => ms !== undefined);
+    this.endpoint = {
+      ...manifest.endpoint,
+      ...(Object.fromEntries(given) as { [K in keyof EndpointTimes]?: number }),
+    };
+  }
+
+  get stepMs(): number {
+    return this.manifest.features.hopMs * this.manifest.features.stride;
+  }
+
+  get samplesPerStep(): number {
+    return Math.round((this.stepMs * this.manifest.features.sampleRateHz) / 1000);
+  }
+
+  get dim(): number {
+    return this.acoustic.dim;
+  }
+
+  beginNetwork(): AcousticStream {
+    return this.acoustic.begin();
+  }
+
+  beginUtterance(startSample: number, maxUtteranceMs = this.endpoint.maxUtteranceMs): Utterance {
+    const { features, confidence, decoding } = this.manifest;
+    const context: UtteranceContext = {
+      acoustic: this.acoustic,
+      grammar: this.grammar,
+      decoding,
+      confidence,
+      minConfidence: this.options.minConfidence ?? confidence.threshold,
+      stepMs: this.stepMs,
+      samplesPerMs: features.sampleRateHz / 1000,
+      lookaheadMs: features.windowMs + (features.stack - 1) * features.hopMs - this.stepMs,
+      maxSteps: Math.ceil(maxUtteranceMs / this.stepMs),
+    };
+    return new Utterance(context, startSample);
+  }
+
+  /** A whole clip as one utterance of at most `maxSeconds`. */
+  async recognizeWhole(steps: Steps, maxSeconds = 60): Promise<Heard> {
+    const utterance = this.beginUtterance(0, maxSeconds * 1000);
+    await utterance.feed(steps.data);
+    return utterance.finish();
+  }
+}

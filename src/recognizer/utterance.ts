@@ -1,0 +1,234 @@
+import type { Confidence, Decoding } from '../bundle/index.js';
+import type { Heard, HeardWord, RejectReason } from '../records.js';
+import type { Acoustic, AcousticStream, LogProbs } from './acoustic.js';
+import {
+  gatherEvidence,
+  phoneRatios,
+  probability,
+  speechFrames,
+  wordConfidence,
+  type Evidence,
+} from './confidence.js';
+import type { CompiledGrammar, Interpretation } from './graph.js';
+import { alignSentence, type AlignedPhone } from './search/align.js';
+import { TokenSearch, type Candidate } from './search/token-search.js';
+
+/** Runners-up looked for: enough that one of them usually means something else. */
+const runnersUp = 4;
+/** Larger graphs are searched once only, without runners-up: the second pass would be heard as latency. */
+const secondPassArcsMax = 60_000;
+/** Fewer frames with a phone than this are no speech. */
+const speechFramesMin = 3;
+/** A sentence this far from what was said, per phone, is no command at all. */
+const notACommandRatio = -3;
+
+/** What an utterance needs to know, shared by all and frozen. */
+export interface UtteranceContext {
+  readonly acoustic: Acoustic;
+  readonly grammar: CompiledGrammar;
+  readonly decoding: Decoding;
+  readonly confidence: Confidence;
+  /** Default threshold; an intent may have its own. */
+  readonly minConfidence: number;
+  readonly stepMs: number;
+  readonly samplesPerMs: number;
+  /** What one step looks at beyond its own 1/stepMs, in ms. */
+  readonly lookaheadMs: number;
+  readonly maxSteps: number;
+}
+
+/**
+ * One utterance: its own network state, search and counters. Nothing survives it, so resetting means
+ * making a new one.
+ */
+export class Utterance {
+  private readonly stream: AcousticStream;
+  private readonly search: TokenSearch;
+  private scores = new Float32Array(0);
+  private steps = 0;
+  /** Steps since the network last preferred a phone to blank. */
+  quietSteps = 0;
+  /** Whether any phone was heard. */
+  spoken = false;
+
+  constructor(
+    private readonly context: UtteranceContext,
+    readonly startSample: number,
+  ) {
+    this.stream = context.acoustic.begin();
+    this.search = new TokenSearch(context.grammar.graph);
+  }
+
+  get full(): boolean {
+    return this.steps >= this.context.maxSteps;
+  }
+
+  get durationMs(): number {
+    return this.steps * this.context.stepMs;
+  }
+
+  async feed(rows: Float32Array): Promise<void> {
+    this.take(await this.stream.feed(rows));
+  }
+
+  partial(): ReturnType<TokenSearch['partial']> & { text: string } {
+    const best = this.search.partial();
+    return { ...best, text: this.textOf(best.words.map((w) => w.word)) };
+  }
+
+  /** Runs what is left and decides. */
+  async finish(): Promise<Heard> {
+    this.take(await this.stream.finish());
+    const scores = this.scores.subarray(0, this.steps * this.context.acoustic.units);
+    const speech = speechFrames(scores, this.context.acoustic.units);
+    const [best, ...others] = this.candidates(scores);
+    if (best === undefined || speech.length < speechFramesMin) return this.nothing();
+    const meaning = this.context.grammar.interpret(best.words.map((w) => w.word));
+    const second = this.different(meaning, others);
+    // With no other meaning in sight the margin is at least the one to the last runner-up.
+    const margin = best.score - (second?.candidate.score ?? others.at(-1)?.score ?? -Infinity);
+    return this.judge(best, meaning, scores, speech, margin, second);
+  }
+
+  private take({ data, steps }: LogProbs): void {
+    const { units } = this.context.acoustic;
+    const room = Math.min(steps, this.context.maxSteps - this.steps);
+    if ((this.steps + room) * units > this.scores.length) {
+      const larger = new Float32Array((this.steps + room) * units * 2);
+      larger.set(this.scores.subarray(0, this.steps * units));
+      this.scores = larger;
+    }
+    const { priorWeight, logPrior, blankBias } = this.context.decoding;
+    for (let t = 0; t < room; t++) {
+      const row = this.steps * units;
+      let best = 0;
+      for (let u = 0; u < units; u++) {
+        const prior = priorWeight * (logPrior[u] ?? 0);
+        const score = (data[t * units + u] ?? 0) - prior + (u === 0 ? blankBias : 0);
+        this.scores[row + u] = score;
+        if (score > (this.scores[row + best] ?? 0)) best = u;
+      }
+      this.search.feed(this.scores, row);
+      this.steps++;
+      if (best === 0) this.quietSteps++;
+      else {
+        this.quietSteps = 0;
+        this.spoken = true;
+      }
+    }
+  }
+
+  private candidates(scores: Float32Array): Candidate[] {
+    const { graph } = this.context.grammar;
+    if (graph.arcUnit.length > secondPassArcsMax) return this.search.best();
+    const search = new TokenSearch(graph, runnersUp);
+    for (let row = 0; row < scores.length; row += this.context.acoustic.units)
+      search.feed(scores, row);
+    return search.best();
+  }
+
+  private different(
+    meaning: Interpretation,
+    others: readonly Candidate[],
+  ): { candidate: Candidate; meaning: Interpretation } | undefined {
+    for (const candidate of others.slice(0, 50)) {
+      const other = this.context.grammar.interpret(candidate.words.map((w) => w.word));
+      if (other.key !== meaning.key) return { candidate, meaning: other };
+    }
+    return undefined;
+  }
+
+  private judge(
+    best: Candidate,
+    meaning: Interpretation,
+    scores: Float32Array,
+    speech: readonly number[],
+    margin: number,
+    second: { candidate: Candidate } | undefined,
+  ): Heard {
+    const { units } = this.context.acoustic;
+    const words = best.words.map((w) => w.word);
+    const { phones } = alignSentence(
+      words.map((w) => this.context.grammar.phonesOf(w)),
+      scores,
+      units,
+    );
+    const ratios = phoneRatios(phones, scores, units);
+    const evidence = gatherEvidence(phones, ratios, margin, speech, this.context.stepMs);
+    const confidence = probability(evidence, this.context.confidence);
+    const reason = this.reasonAgainst(confidence, meaning, evidence);
+    const heardWords = this.heardWords(best, phones, ratios);
+    const endMs = heardWords.at(-1)?.endMs ?? this.durationMs;
+    return {
+      accepted: reason === undefined,
+      ...(reason === undefined ? {} : { reason }),
+      text: this.textOf(words),
+      intent: meaning.intent,
+      slots: meaning.slots,
+      confidence,
+      words: heardWords,
+      startSample: this.startSample,
+      endSample: this.startSample + Math.round(endMs * this.context.samplesPerMs),
+      startMs: heardWords[0]?.startMs ?? 0,
+      endMs,
+      ...(second === undefined
+        ? {}
+        : {
+            second: {
+              text: this.textOf(second.candidate.words.map((w) => w.word)),
+              margin: best.score - second.candidate.score,
+            },
+          }),
+      evidence: { ...evidence },
+    };
+  }
+
+  private reasonAgainst(
+    confidence: number,
+    meaning: Interpretation,
+    evidence: Evidence,
+  ): RejectReason | undefined {
+    if (this.full) return 'too-long';
+    if (confidence >= (meaning.minConfidence ?? this.context.minConfidence)) return undefined;
+    return evidence.llrMean < notACommandRatio ? 'not-a-command' : 'low-confidence';
+  }
+
+  private heardWords(
+    best: Candidate,
+    phones: readonly AlignedPhone[],
+    ratios: readonly number[],
+  ): HeardWord[] {
+    const { stepMs, lookaheadMs, grammar } = this.context;
+    return best.words.map(({ word, startFrame, endFrame }, position) => {
+      const own = phones.flatMap((p, i) => (p.word === position ? [ratios[i] ?? 0] : []));
+      const ratio = own.reduce((a, b) => a + b, 0) / Math.max(own.length, 1);
+      return {
+        word: grammar.graph.words[word] ?? '',
+        startMs: Math.round(startFrame * stepMs),
+        endMs: Math.round((endFrame + 1) * stepMs + lookaheadMs),
+        confidence: Number(wordConfidence(ratio).toFixed(3)),
+      };
+    });
+  }
+
+  private nothing(): Heard {
+    return {
+      accepted: false,
+      reason: this.full ? 'too-long' : 'noise',
+      text: '',
+      intent: null,
+      slots: {},
+      confidence: 0,
+      words: [],
+      startSample: this.startSample,
+      endSample: this.startSample + Math.round(this.durationMs * this.context.samplesPerMs),
+      startMs: 0,
+      endMs: this.durationMs,
+      evidence: {},
+    };
+  }
+
+  private textOf(words: readonly number[]): string {
+    return words.map((w) => this.context.grammar.graph.words[w] ?? '').join(' ');
+  }
+}
