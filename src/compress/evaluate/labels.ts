@@ -1,4 +1,5 @@
 import type { SlotValue } from '../../records.js';
+import { wordsOf, type CompiledGrammar } from '../../recognizer/index.js';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
 
 /** What a clip should yield. `intent: null` means: no command, nothing may be accepted. */
@@ -87,4 +88,23 @@ function parseTsv(source: string, where: string): Label[] {
     const file = cells[fileAt] ?? '';
     return text === '' ? { file, intent: null } : { file, text };
   });
+}
+
+/**
+ * What a label means under a grammar: its own intent, else the meaning of its text. undefined when the
+ * text is no sentence of the grammar, so that only its words can be compared.
+ */
+export function labelMeaning(
+  label: Label,
+  grammar: CompiledGrammar,
+): { intent: string; slots: Readonly<Record<string, SlotValue>> } | null | undefined {
+  if (label.intent === null) return null;
+  if (label.intent !== undefined) return { intent: label.intent, slots: label.slots ?? {} };
+  const ids = wordsOf(label.text ?? '').map((word) => grammar.graph.words.indexOf(word));
+  if (ids.some((id) => id < 0)) return undefined;
+  try {
+    return grammar.interpret(ids);
+  } catch {
+    return undefined;
+  }
 }

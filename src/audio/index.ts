@@ -1,0 +1,7 @@
+/** audio: sound files in, mono samples out; resampling; noise at a stated level. */
+export { mixAtSnr, peakFrameEnergy } from './mix.js';
+export { pickChannel, readAudioFile } from './read.js';
+export type { AudioClip, ReadOptions } from './read.js';
+export { resample, Resampler } from './resample.js';
+export { encodeWav, parseWav } from './wav.js';
+export type { Wav } from './wav.js';

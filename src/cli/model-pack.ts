@@ -1,0 +1,95 @@
+import { readFile } from 'node:fs/promises';
+import { encodeWav, readAudioFile } from '../audio/index.js';
+import type { Confidence, Decoding, EndpointTimes } from '../bundle/index.js';
+import { readCheckpoint } from '../compress/checkpoint.js';
+import { packBundle } from '../compress/pack.js';
+import { readText } from '../engine.js';
+import { buildLexicon } from '../recognizer/index.js';
+import { parse, usageError, type CommandRun } from './command.js';
+
+const usage =
+  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision float16|float32]';
+
+/** What the card adds to a checkpoint: everything in a manifest that no computation gives. */
+interface Card {
+  readonly name: string;
+  readonly version: string;
+  readonly licence: string;
+  readonly trainingData: readonly Readonly<Record<string, unknown>>[];
+  readonly selftest: { readonly text: string; readonly grammar: unknown };
+  readonly decoding?: Decoding;
+  readonly confidence?: Confidence;
+  readonly endpoint?: EndpointTimes;
+  readonly measured?: Readonly<Record<string, unknown>>;
+}
+
+/** Reasoned values, until `model calibrate` has measured some. */
+export const uncalibrated = {
+  confidence: {
+    bias: 3.5,
+    weights: { llrMean: 0.9, llrWorstWord: 0.5, llrWorstPhone: 0.1, margin: 0.08, outside: -6 },
+    threshold: 0.5,
+  },
+  endpoint: { finalMs: 330, prefixMs: 810, nothingMs: 1500, maxUtteranceMs: 12000, preRollMs: 600 },
+};
+
+export const run: CommandRun = async (argv, io) => {
+  const { values } = parse(
+    argv,
+    {
+      checkpoint: { type: 'string' },
+      card: { type: 'string' },
+      selftest: { type: 'string' },
+      precision: { type: 'string', default: 'float16' },
+      out: { type: 'string' },
+    },
+    usage,
+  );
+  const { checkpoint: path, card: cardPath, selftest, out, precision } = values;
+  if (
+    typeof path !== 'string' ||
+    typeof cardPath !== 'string' ||
+    typeof selftest !== 'string' ||
+    typeof out !== 'string'
+  ) {
+    throw usageError('something is missing', usage);
+  }
+  if (precision !== 'float16' && precision !== 'float32')
+    throw usageError(`--precision is "${String(precision)}"`, usage);
+  const card = JSON.parse(await readText(cardPath, 'a card in JSON')) as Card;
+  const checkpoint = await readCheckpoint(path);
+  const { default: dictionary } = await loadDictionary();
+  const clip = await readAudioFile(selftest, { rateHz: checkpoint.features.sampleRateHz });
+  const decoding = card.decoding ?? {
+    priorWeight: 0,
+    logPrior: checkpoint.units.map(() => 0),
+    blankBias: 0,
+  };
+  await packBundle({
+    checkpoint,
+    precision,
+    lexicon: buildLexicon(dictionary, checkpoint.units),
+    selftest: {
+      wav: selftest.endsWith('.wav')
+        ? await readFile(selftest)
+        : encodeWav(clip.samples, clip.rateHz),
+      ...card.selftest,
+    },
+    name: card.name,
+    version: card.version,
+    licence: card.licence,
+    trainingData: card.trainingData,
+    decoding,
+    confidence: card.confidence ?? uncalibrated.confidence,
+    endpoint: card.endpoint ?? uncalibrated.endpoint,
+    measured: card.measured ?? {},
+    out,
+  });
+  io.stderr.write(`${out}: packed\n`);
+  return 0;
+};
+
+async function loadDictionary(): Promise<{ default: Readonly<Record<string, string>> }> {
+  const module = await import('cmu-pronouncing-dictionary');
+  return { default: module.dictionary };
+}

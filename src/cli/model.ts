@@ -1,0 +1,29 @@
+import { usageError, type CommandRun } from './command.js';
+
+const usage = `kikitori model inspect [--json] DIR|FILE
+       kikitori model selftest [--json] DIR|FILE
+       kikitori model pack --checkpoint FILE --out DIR|FILE.tar [--card FILE.json] [--selftest FILE.wav --text TEXT]
+       kikitori model calibrate --checkpoint FILE --clips DIR --labels FILE.tsv --out FILE.json`;
+
+export const run: CommandRun = async (argv, io) => {
+  const [name, ...rest] = argv;
+  switch (name) {
+    case 'inspect':
+      return (await import('./model-inspect.js')).inspect(rest, io);
+    case 'selftest':
+      return (await import('./model-inspect.js')).selftest(rest, io);
+    case 'pack':
+      return (await import('./model-pack.js')).run(rest, io);
+    case 'calibrate':
+      return (await import('./model-calibrate.js')).run(rest, io);
+    case '--help':
+    case '-h':
+      io.stdout.write(`usage: ${usage}\n`);
+      return 0;
+    default:
+      throw usageError(
+        name === undefined ? 'what about the model?' : `unknown: model ${name}`,
+        usage,
+      );
+  }
+};

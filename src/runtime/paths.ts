@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** The package's own folder: where bin/, config/ and models/ are, from the sources and from the build. */
+function packageRoot(): string {
+  for (const up of ['../../', '../../../']) {
+    const path = fileURLToPath(new URL(up, import.meta.url));
+    if (existsSync(`${path}package.json`)) return path;
+  }
+  return process.cwd();
+}
+
+export const defaultModelPath = `${packageRoot()}models/kikitori-en`;
+export const defaultGrammarPath = `${packageRoot()}config/sentences.yaml`;
