@@ -1,7 +1,9 @@
-import { onnx } from 'onnx-proto';
+import onnxProto from 'onnx-proto';
+import type { onnx as Onnx } from 'onnx-proto';
 import { floatToHalf } from '../checkpoint.js';
 
 /** The few pieces of ONNX that our graphs are made of. Opset 17, no dynamic shapes but time. */
+const { onnx } = onnxProto;
 const { AttributeType } = onnx.AttributeProto;
 const FLOAT = onnx.TensorProto.DataType.FLOAT;
 const FLOAT16 = onnx.TensorProto.DataType.FLOAT16;
@@ -9,10 +11,10 @@ const FLOAT16 = onnx.TensorProto.DataType.FLOAT16;
 export type Precision = 'float32' | 'float16';
 
 export class GraphBuilder {
-  private readonly nodes: onnx.INodeProto[] = [];
-  private readonly initializers: onnx.ITensorProto[] = [];
-  private readonly inputs: onnx.IValueInfoProto[] = [];
-  private readonly outputs: onnx.IValueInfoProto[] = [];
+  private readonly nodes: Onnx.INodeProto[] = [];
+  private readonly initializers: Onnx.ITensorProto[] = [];
+  private readonly inputs: Onnx.IValueInfoProto[] = [];
+  private readonly outputs: Onnx.IValueInfoProto[] = [];
 
   /** A float32 graph input; text dimensions are free. */
   input(name: string, shape: readonly (number | string)[]): string {
@@ -96,7 +98,7 @@ export class GraphBuilder {
   }
 }
 
-function valueInfo(name: string, shape: readonly (number | string)[]): onnx.IValueInfoProto {
+function valueInfo(name: string, shape: readonly (number | string)[]): Onnx.IValueInfoProto {
   return {
     name,
     type: {
