@@ -1,0 +1,129 @@
+/** Our own convict formats: the built-in ones reject mqtt URLs, know no durations and take "no" for true. */
+
+const durationUnits: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const byteUnits: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  kib: 1024,
+  mib: 1024 ** 2,
+  gib: 1024 ** 3,
+};
+
+function quantity(value: unknown, units: Readonly<Record<string, number>>): unknown {
+  const match = typeof value === 'string' ? /^\s*([\d.]+)\s*([a-z]*)\s*$/i.exec(value) : null;
+  if (match === null) return value;
+  const unit = match[2] === '' ? 1 : units[(match[2] ?? '').toLowerCase()];
+  return unit === undefined ? value : Number(match[1]) * unit;
+}
+
+const number = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isFinite(value);
+
+/** Milliseconds; "500ms", "30s", "5m", "2h" and "7d" are understood. */
+export const duration = (low: number, high: number) => ({
+  name: `duration-${low}-${high}`,
+  coerce: (value: unknown) => quantity(value, durationUnits),
+  validate: (value: unknown) => {
+    if (!number(value) || value < low || value > high) {
+      throw new Error(`a duration from ${low} ms to ${high} ms, like 500, "500ms", "30s" or "5m"`);
+    }
+  },
+});
+
+export const bytes = (low: number, high: number) => ({
+  name: `bytes-${low}-${high}`,
+  coerce: (value: unknown) => quantity(value, byteUnits),
+  validate: (value: unknown) => {
+    if (!number(value) || value < low || value > high) {
+      throw new Error(`a size from ${low} to ${high} bytes, like 1000000, "10MB" or "64MiB"`);
+    }
+  },
+});
+
+export const numberBetween = (low: number, high: number) => ({
+  name: `number-${low}-${high}`,
+  coerce: (value: unknown) =>
+    typeof value === 'string' && value.trim() !== '' ? Number(value) : value,
+  validate: (value: unknown) => {
+    if (!number(value) || value < low || value > high)
+      throw new Error(`a number from ${low} to ${high}`);
+  },
+});
+
+/** A number, or null for what the bundle says. */
+export const numberOrNull = (low: number, high: number) => ({
+  name: `number-or-null-${low}-${high}`,
+  coerce: (value: unknown) =>
+    value === 'null' || value === '' ? null : numberBetween(low, high).coerce(value),
+  validate: (value: unknown) => {
+    if (value !== null && (!number(value) || value < low || value > high)) {
+      throw new Error(`a number from ${low} to ${high}, or null for what the model says`);
+    }
+  },
+});
+
+const words: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  '1': true,
+  false: false,
+  no: false,
+  off: false,
+  '0': false,
+};
+
+export const flag = {
+  name: 'flag',
+  coerce: (value: unknown) =>
+    typeof value === 'string' ? (words[value.toLowerCase()] ?? value) : value,
+  validate: (value: unknown) => {
+    if (typeof value !== 'boolean') throw new Error('true or false (also yes/no, on/off, 1/0)');
+  },
+};
+
+export const brokerUrl = {
+  name: 'broker-url',
+  validate: (value: unknown) => {
+    const expected = 'a broker like mqtt://host:1883 or mqtts://host:8883';
+    let url: URL;
+    try {
+      url = new URL(String(value));
+    } catch {
+      throw new Error(expected);
+    }
+    if (!['mqtt:', 'mqtts:', 'ws:', 'wss:'].includes(url.protocol) || url.hostname === '')
+      throw new Error(expected);
+    if (url.username !== '' || url.password !== '') {
+      throw new Error(
+        `${expected}, without a name or password in it: use username and passwordFile`,
+      );
+    }
+  },
+};
+
+/** One level of an MQTT topic. */
+export const topicLevel = {
+  name: 'topic-level',
+  validate: (value: unknown) => {
+    if (typeof value !== 'string' || !/^[\w.-]{0,64}$/.test(value)) {
+      throw new Error('letters, digits, _ . and -, at most 64');
+    }
+  },
+};
+
+export const text = {
+  name: 'text',
+  coerce: (value: unknown) => (typeof value === 'number' ? String(value) : value),
+  validate: (value: unknown) => {
+    if (typeof value !== 'string') throw new Error('a text');
+  },
+};

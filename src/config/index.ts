@@ -1,0 +1,5 @@
+/** config: a file and the environment in, one frozen object out, or every fault at once. */
+export { loadConfig, readSecret } from './load.js';
+export type { Environment } from './load.js';
+export { environmentName, expectation, keysOf, schema } from './schema.js';
+export type { Config, Key } from './schema.js';

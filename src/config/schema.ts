@@ -1,0 +1,302 @@
+import {
+  brokerUrl,
+  bytes,
+  duration,
+  flag,
+  numberBetween,
+  numberOrNull,
+  text,
+  topicLevel,
+} from './formats.js';
+
+export interface Format {
+  readonly name: string;
+  readonly validate: (value: unknown) => void;
+  readonly coerce?: (value: unknown) => unknown;
+}
+
+export interface Key {
+  readonly doc: string;
+  readonly format: Format | readonly string[];
+  readonly default: string | number | boolean | null;
+  /** A path: relative ones are taken from the configuration file's folder. */
+  readonly path?: true;
+  /** Never shown. */
+  readonly sensitive?: true;
+}
+
+const second = 1000;
+const day = 86_400 * second;
+
+/** Every key of the configuration; the default file, the reference and the environment names come from it. */
+export const schema = {
+  device: {
+    id: {
+      doc: 'Name of this device in topics. Empty: derived from /etc/machine-id.',
+      format: topicLevel,
+      default: '',
+    },
+  },
+  model: {
+    path: {
+      doc: 'The model bundle, a folder or a .tar. Empty: the one that came with kikitori.',
+      format: text,
+      default: '',
+      path: true,
+    },
+  },
+  grammar: {
+    path: {
+      doc: 'The sentences that may be said. Empty: the example that came with kikitori.',
+      format: text,
+      default: '',
+      path: true,
+    },
+    wordsPath: {
+      doc: 'Own words with pronunciations; see docs/grammar.md. Empty: none.',
+      format: text,
+      default: '',
+      path: true,
+    },
+  },
+  capture: {
+    source: {
+      doc: 'Where audio comes from.',
+      format: ['recorder', 'file', 'stdin'],
+      default: 'recorder',
+    },
+    recorder: {
+      doc: 'The program that records.',
+      format: ['arecord', 'rec', 'sox'],
+      default: 'arecord',
+    },
+    device: {
+      doc: 'The microphone by name, from `arecord -L`, like plughw:CARD=Device. Names stay after a reboot, numbers (hw:1,0) do not. Empty: the default one.',
+      format: text,
+      default: '',
+    },
+    rateHz: {
+      doc: 'Rate that the recorder is asked for; converted when the model wants another.',
+      format: numberBetween(8000, 192000),
+      default: 16000,
+    },
+    channels: {
+      doc: 'Channels that the microphone has.',
+      format: numberBetween(1, 32),
+      default: 1,
+    },
+    channel: {
+      doc: 'The channel to hear, from 0; -1 mixes all.',
+      format: numberBetween(-1, 31),
+      default: 0,
+    },
+    gainDb: { doc: 'Amplification after capture.', format: numberBetween(-40, 40), default: 0 },
+    path: { doc: 'The sound file, when source is file.', format: text, default: '', path: true },
+    pace: { doc: 'How fast a file is played.', format: ['realtime', 'fast'], default: 'realtime' },
+    silentAfterMs: {
+      doc: 'Digital silence for this long is reported: a muted or broken microphone.',
+      format: duration(500, day),
+      default: 10_000,
+    },
+    stallAfterMs: {
+      doc: 'No audio for this long: the recorder is restarted.',
+      format: duration(200, 60 * second),
+      default: 2000,
+    },
+    backoffMinMs: {
+      doc: 'First wait before a lost microphone is opened again.',
+      format: duration(10, 60 * second),
+      default: 500,
+    },
+    backoffMaxMs: {
+      doc: 'Longest such wait.',
+      format: duration(10, 600 * second),
+      default: 30_000,
+    },
+  },
+  recognizer: {
+    mode: {
+      doc: 'always: hears all the time. push-to-talk: only after a listen request.',
+      format: ['always', 'push-to-talk'],
+      default: 'always',
+    },
+    threads: {
+      doc: 'Threads of the network; one is fastest for a model of this size.',
+      format: numberBetween(1, 16),
+      default: 1,
+    },
+    minConfidence: {
+      doc: "Commands below this probability are refused. null: the model's own threshold.",
+      format: numberOrNull(0, 1),
+      default: null,
+    },
+    finalMs: {
+      doc: "Silence after a sentence that cannot go on. null: the model's own.",
+      format: numberOrNull(60, 5000),
+      default: null,
+    },
+    prefixMs: {
+      doc: "Silence after an unfinished sentence. null: the model's own.",
+      format: numberOrNull(60, 10_000),
+      default: null,
+    },
+    maxUtteranceMs: {
+      doc: "Longest utterance; then it is refused as too long. null: the model's own.",
+      format: numberOrNull(1000, 60_000),
+      default: null,
+    },
+    preRollMs: {
+      doc: "Audio kept from before the first sound. null: the model's own.",
+      format: numberOrNull(0, 3000),
+      default: null,
+    },
+  },
+  publish: {
+    base: { doc: 'First level of every topic.', format: topicLevel, default: 'kikitori' },
+    partials: {
+      doc: 'Publish what is heard so far while it is being said (QoS 0).',
+      format: flag,
+      default: false,
+    },
+    healthMs: {
+      doc: 'Time between two health messages.',
+      format: duration(second, day),
+      default: 60_000,
+    },
+    mqtt: {
+      url: {
+        doc: 'The broker. mqtts for TLS.',
+        format: brokerUrl,
+        default: 'mqtt://127.0.0.1:1883',
+      },
+      protocolVersion: { doc: 'MQTT 3.1.1 (4) or 5.', format: numberBetween(4, 5), default: 4 },
+      clientId: {
+        doc: 'Empty: kikitori-<device id>. Two clients with one id throw each other out.',
+        format: text,
+        default: '',
+      },
+      username: { doc: 'Empty: none.', format: text, default: '' },
+      passwordFile: {
+        doc: 'File that holds the password, or the name of a systemd credential. Empty: none.',
+        format: text,
+        default: '',
+        path: true,
+      },
+      caFile: {
+        doc: "Certificate of the authority that signed the broker's. Empty: the system's.",
+        format: text,
+        default: '',
+        path: true,
+      },
+      certFile: { doc: 'Client certificate. Empty: none.', format: text, default: '', path: true },
+      keyFile: {
+        doc: 'Key of the client certificate, a file or a systemd credential. Empty: none.',
+        format: text,
+        default: '',
+        path: true,
+      },
+      servername: {
+        doc: "Name expected in the broker's certificate. Empty: the host of the URL.",
+        format: text,
+        default: '',
+      },
+      rejectUnauthorized: {
+        doc: 'false accepts any certificate: for a test bench only.',
+        format: flag,
+        default: true,
+      },
+      keepaliveMs: {
+        doc: 'A dead connection is noticed within 1.5 of these.',
+        format: duration(second, 3600 * second),
+        default: 30_000,
+      },
+      connectTimeoutMs: {
+        doc: "Longest wait for the broker's answer.",
+        format: duration(100, 300 * second),
+        default: 15_000,
+      },
+    },
+    outbox: {
+      maxBytes: {
+        doc: 'Transcripts waiting for the broker; beyond this the oldest are dropped and counted.',
+        format: bytes(10_000, 1e12),
+        default: 50_000_000,
+      },
+      maxAgeMs: {
+        doc: 'Transcripts older than this are dropped and counted.',
+        format: duration(second, 3650 * day),
+        default: 7 * day,
+      },
+    },
+  },
+  state: {
+    dir: {
+      doc: 'Folder for what must survive a restart. Empty: $STATE_DIRECTORY, else ./state.',
+      format: text,
+      default: '',
+      path: true,
+    },
+  },
+  log: {
+    level: {
+      doc: 'Least important line shown.',
+      format: ['trace', 'debug', 'info', 'warn', 'error', 'fatal'],
+      default: 'info',
+    },
+    transcripts: {
+      doc: 'Write what was said into the log. Off: only numbers.',
+      format: flag,
+      default: false,
+    },
+  },
+} as const satisfies Tree;
+
+export interface Tree {
+  readonly [name: string]: Key | Tree;
+}
+
+type ValueOf<K extends Key> = K['format'] extends readonly (infer W)[]
+  ? W
+  : K['default'] extends null
+    ? number | null
+    : K['default'] extends string
+      ? string
+      : K['default'] extends boolean
+        ? boolean
+        : number;
+
+type ConfigOf<T> = { readonly [N in keyof T]: T[N] extends Key ? ValueOf<T[N]> : ConfigOf<T[N]> };
+
+export type Config = ConfigOf<typeof schema>;
+
+export function isKey(node: Key | Tree): node is Key {
+  return typeof (node as Key).doc === 'string';
+}
+
+/** Every key with its dotted path. */
+export function* keysOf(
+  tree: Tree,
+  prefix: readonly string[] = [],
+): Generator<{ path: string; key: Key }> {
+  for (const [name, node] of Object.entries(tree)) {
+    const path = [...prefix, name];
+    if (isKey(node)) yield { path: path.join('.'), key: node };
+    else yield* keysOf(node, path);
+  }
+}
+
+/** publish.mqtt.url -> KIKITORI_PUBLISH_MQTT_URL, capture.gainDb -> KIKITORI_CAPTURE_GAIN_DB. */
+export function environmentName(path: string): string {
+  return `KIKITORI_${path.replace(/\./g, '_').replace(/[A-Z]/g, '_$&').toUpperCase()}`;
+}
+
+/** What a value must be, in words. */
+export function expectation(key: Key): string {
+  if (Array.isArray(key.format)) return `one of ${key.format.join(', ')}`;
+  try {
+    (key.format as Format).validate(Symbol('never valid').description);
+    return (key.format as Format).name;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'another value';
+  }
+}

@@ -1,0 +1,146 @@
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { Clock } from '../runtime/clock.js';
+import { messageOf } from '../runtime/errors.js';
+
+export interface LinkOptions {
+  readonly url: string;
+  readonly protocolVersion: 4 | 5;
+  readonly clientId: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly servername?: string;
+  readonly rejectUnauthorized: boolean;
+  readonly keepaliveMs: number;
+  readonly connectTimeoutMs: number;
+  /** Published by the broker when this device vanishes. */
+  readonly will: { readonly topic: string; readonly payload: string };
+  readonly subscribe: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly onUp: () => void;
+  /** `kickedOut`: another client came with the same id. */
+  readonly onDown: (why: string, kickedOut: boolean) => void;
+  readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
+}
+
+const backoffMinMs = 500;
+const backoffMaxMs = 30_000;
+/** MQTT 5 reason "session taken over". */
+const takenOver = 0x8e;
+
+/**
+ * One connection to a broker, made again for ever: after a broken line, an absent broker, and also a
+ * refused one (wrong password, not authorised), since the broker's side may be mended. mqtt.js is
+ * the transport only: each attempt is a new client, its own retries and queues are off.
+ */
+export class Link {
+  private client: MqttClient | null = null;
+  private attempts = 0;
+  private closed = false;
+  private cancelRetry: () => void = () => undefined;
+  private lastError = '';
+  connected = false;
+
+  constructor(private readonly options: LinkOptions) {}
+
+  open(): void {
+    if (this.closed) return;
+    const o = this.options;
+    const settings: IClientOptions = {
+      protocolVersion: o.protocolVersion,
+      clientId: o.clientId,
+      clean: true,
+      reconnectPeriod: 0,
+      connectTimeout: o.connectTimeoutMs,
+      keepalive: Math.max(1, Math.round(o.keepaliveMs / 1000)),
+      queueQoSZero: false,
+      resubscribe: false,
+      rejectUnauthorized: o.rejectUnauthorized,
+      will: { topic: o.will.topic, payload: Buffer.from(o.will.payload), qos: 1, retain: true },
+      ...(o.username === undefined ? {} : { username: o.username }),
+      ...(o.password === undefined ? {} : { password: o.password }),
+      ...(o.ca === undefined ? {} : { ca: o.ca }),
+      ...(o.cert === undefined ? {} : { cert: o.cert }),
+      ...(o.key === undefined ? {} : { key: o.key }),
+      ...(o.servername === undefined ? {} : { servername: o.servername }),
+    };
+    let client: MqttClient;
+    try {
+      client = mqtt.connect(o.url, settings);
+    } catch (error) {
+      this.lost(messageOf(error), false);
+      return;
+    }
+    this.client = client;
+    let kickedOut = false;
+    client.on('connect', () => {
+      if (this.client !== client) return;
+      this.connected = true;
+      this.attempts = 0;
+      client.subscribe(o.subscribe, { qos: 1 }, (error) => {
+        if (error) client.end(true);
+      });
+      o.onUp();
+    });
+    client.on('message', (topic, payload, packet) => o.onMessage(topic, payload, packet.retain));
+    client.on('error', (error) => {
+      this.lastError = messageOf(error);
+    });
+    client.on('disconnect', (packet) => {
+      kickedOut = packet.reasonCode === takenOver;
+    });
+    client.on('close', () => {
+      if (this.client !== client) return;
+      this.client = null;
+      client.end(true);
+      this.lost(this.lastError === '' ? 'the connection was closed' : this.lastError, kickedOut);
+    });
+  }
+
+  /** Resolves when the broker has acknowledged (QoS 1) or the bytes are written (QoS 0). */
+  async publish(
+    topic: string,
+    payload: string,
+    { qos, retain = false }: { qos: 0 | 1; retain?: boolean },
+  ): Promise<void> {
+    const { client } = this;
+    if (client === null || !this.connected) throw new Error('not connected');
+    const properties =
+      this.options.protocolVersion === 5 ? { properties: { contentType: 'application/json' } } : {};
+    await client.publishAsync(topic, payload, { qos, retain, ...properties });
+  }
+
+  /** Says goodbye within `timeoutMs`. */
+  async close(timeoutMs: number): Promise<void> {
+    this.closed = true;
+    this.cancelRetry();
+    const { client } = this;
+    this.client = null;
+    this.connected = false;
+    if (client === null) return;
+    await new Promise<void>((resolve) => {
+      const cancel = this.options.clock.after(timeoutMs, () => {
+        client.end(true);
+        resolve();
+      });
+      client.end(false, {}, () => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+
+  private lost(why: string, kickedOut: boolean): void {
+    this.connected = false;
+    this.lastError = '';
+    if (this.closed) return;
+    this.options.onDown(why, kickedOut);
+    const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts++, 10));
+    this.cancelRetry = this.options.clock.after(ceiling * (0.5 + 0.5 * this.options.random()), () =>
+      this.open(),
+    );
+  }
+}

@@ -1,0 +1,73 @@
+import type { Heard } from '../records.js';
+
+/** Topics of one device; docs/mqtt/README.md describes each. */
+export function topicsOf(base: string, device: string) {
+  const root = `${base}/${device}`;
+  return {
+    state: `${root}/state`,
+    info: `${root}/info`,
+    health: `${root}/health`,
+    transcript: `${root}/transcript`,
+    intent: (name: string) => `${root}/intent/${name.replace(/[^\w.-]/g, '_')}`,
+    rejected: `${root}/rejected`,
+    partial: `${root}/partial`,
+    event: `${root}/event`,
+    update: `${root}/update`,
+    requests: `${root}/request/+`,
+    response: (name: string) => `${root}/response/${name}`,
+  };
+}
+
+export type Topics = ReturnType<typeof topicsOf>;
+
+/** What a transcript says besides the recogniser's answer. */
+export interface Context {
+  readonly boot: string;
+  readonly seq: number;
+  /** Unix ms of the utterance's first and last sound. */
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  /** From the last sound to publication. */
+  readonly latencyMs: number;
+  readonly model: string;
+  readonly grammar: string;
+}
+
+const iso = (unixMs: number) => new Date(unixMs).toISOString();
+const rounded = (value: number) => Number(value.toFixed(4));
+
+export function transcriptPayload(heard: Heard, c: Context): Record<string, unknown> {
+  return {
+    id: `${c.boot}-${c.seq}`,
+    boot: c.boot,
+    seq: c.seq,
+    text: heard.text,
+    words: heard.words,
+    confidence: rounded(heard.confidence),
+    startedAt: iso(c.startedAtMs),
+    endedAt: iso(c.endedAtMs),
+    durationMs: Math.round(c.endedAtMs - c.startedAtMs),
+    latencyMs: Math.round(c.latencyMs),
+    model: c.model,
+    grammar: c.grammar,
+    replayed: false,
+  };
+}
+
+export function intentPayload(heard: Heard, c: Context): Record<string, unknown> {
+  return { ...transcriptPayload(heard, c), intent: heard.intent, slots: heard.slots };
+}
+
+export function rejectedPayload(heard: Heard, c: Context): Record<string, unknown> {
+  return {
+    reason: heard.reason ?? 'low-confidence',
+    best: { text: heard.text, intent: heard.intent, slots: heard.slots },
+    confidence: rounded(heard.confidence),
+    startedAt: iso(c.startedAtMs),
+    endedAt: iso(c.endedAtMs),
+    durationMs: Math.round(c.endedAtMs - c.startedAtMs),
+    latencyMs: Math.round(c.latencyMs),
+    model: c.model,
+    grammar: c.grammar,
+  };
+}
