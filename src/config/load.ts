@@ -187,7 +187,9 @@ function finish(
   path: string | undefined,
   env: Environment,
 ): Config {
-  const holder = convict(convictSchema(schema)) as unknown as Holder;
+  const holder = convict(
+    convictSchema(schema) as unknown as convict.Schema<object>,
+  ) as unknown as Holder;
   for (const [at, value] of given) holder.set(at, value);
   const folder = path === undefined ? process.cwd() : dirname(resolve(path));
   for (const { path: at, key } of keysOf(schema)) {

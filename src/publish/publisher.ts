@@ -218,6 +218,7 @@ export class Publisher {
   private pump(): void {
     if (!this.link.connected) return;
     for (const letter of this.outbox.from(this.nextToSend)) {
+      if (this.inFlight.has(letter.number)) continue;
       if (this.inFlight.size >= windowSize) return;
       this.nextToSend = letter.number + 1;
       this.inFlight.add(letter.number);

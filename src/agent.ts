@@ -1,0 +1,431 @@
+/** The composition root of the daemon: builds the stages, joins them, stops them in reverse. */
+import { mkdir } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Capture } from './capture/index.js';
+import { readSecret, type Config, type Environment } from './config/index.js';
+import { Engine } from './engine.js';
+import type { Frontend } from './frontend/index.js';
+import { Publisher, type RequestHandler } from './publish/index.js';
+import type { Chunk, Heard, MicState } from './records.js';
+import { Listener, type GrammarDetails, type RecognizerEvent } from './recognizer/index.js';
+import type { Clock } from './runtime/clock.js';
+import { KikitoriError } from './runtime/errors.js';
+import type { Log } from './runtime/log.js';
+import type { ServiceNotifier } from './runtime/notify.js';
+import { agentVersion } from './runtime/version.js';
+
+export interface AgentOptions {
+  readonly config: Config;
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly notifier: ServiceNotifier;
+  /** Called when a file or standard input is over. */
+  readonly onEnd: () => void;
+}
+
+/** Audio waiting for the network; more is dropped, oldest first, and said: 20 s. */
+const queuedChunksMax = 200;
+/** The watchdog wants audio through the network within this, unless the microphone is known to be lost. */
+const progressMs = 10_000;
+const healthSmoothing = 0.1;
+
+export class Agent {
+  private config: Config;
+  private queue: Chunk[] = [];
+  private working: Promise<void> = Promise.resolve();
+  private busy = false;
+  private mic: MicState = 'lost';
+  private lastProgressMs: number;
+  private lastChunk: Chunk | null = null;
+  private droppedChunks = 0;
+  private realTimeFactor = 0;
+  private latencyMs = 0;
+  private grammar: GrammarDetails;
+  private readonly startedMs: number;
+  private readonly timers = new Set<() => void>();
+  private stopped = false;
+
+  private constructor(
+    private readonly options: AgentOptions,
+    private readonly engine: Engine,
+    grammar: GrammarDetails,
+    private readonly frontend: Frontend,
+    private listener: Listener,
+    private readonly capture: Capture,
+    private readonly publisher: Publisher,
+  ) {
+    this.config = options.config;
+    this.grammar = grammar;
+    this.startedMs = options.clock.monotonic();
+    this.lastProgressMs = this.startedMs;
+  }
+
+  /** Everything that can be wrong with model, grammar or configuration is thrown here, before READY. */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const { config, clock, random, log } = options;
+    await mkdir(config.state.dir, { recursive: true });
+    const engine = await Engine.open({
+      modelPath: config.model.path,
+      grammarPath: config.grammar.path,
+      ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
+      threads: config.recognizer.threads,
+    });
+    const grammar = await engine.compile();
+    for (const w of grammar.warnings)
+      log.warn({ event: 'grammar.warning', line: w.line, column: w.column }, w.message);
+    const ref: { agent?: Agent } = {};
+    const agentOf = () => {
+      if (ref.agent === undefined) throw new Error('the agent is not built yet');
+      return ref.agent;
+    };
+    const capture = new Capture(
+      config.capture,
+      engine.bundle.manifest.features.sampleRateHz,
+      {
+        onChunk: (chunk) => agentOf().take(chunk),
+        onState: (state, why) => agentOf().micChanged(state, why),
+        onEnd: () => void agentOf().audioEnded(),
+      },
+      clock,
+      random,
+    );
+    const publisher = await Publisher.open({
+      base: config.publish.base,
+      device: config.device.id,
+      boot: randomBytes(6).toString('hex'),
+      link: linkOptions(config, options.env),
+      outbox: { dir: join(config.state.dir, 'outbox'), ...config.publish.outbox },
+      handlers: handlers(agentOf),
+      clock,
+      random,
+      log: log.child({ stage: 'publish' }),
+    });
+    const listener = new Listener(
+      engine.recognizer(grammar, recognizerOptions(config)),
+      config.recognizer.mode,
+    );
+    const agent = new Agent(
+      options,
+      engine,
+      grammar,
+      engine.frontend(),
+      listener,
+      capture,
+      publisher,
+    );
+    ref.agent = agent;
+    agent.publishInfo();
+    capture.start();
+    agent.every(config.publish.healthMs, () => agent.publishHealth());
+    const { watchdogMs } = options.notifier;
+    if (watchdogMs !== undefined) agent.every(watchdogMs / 3, () => agent.feedWatchdog());
+    log.info(
+      {
+        event: 'agent.ready',
+        version: agentVersion,
+        device: config.device.id,
+        model: engine.bundle.manifest.name,
+        sentences: grammar.sentences,
+      },
+      'listening',
+    );
+    options.notifier.ready(`listening, ${grammar.sentences} sentences`);
+    return agent;
+  }
+
+  /** Stops hearing, says what was being said, keeps it safe, and leaves. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.options.notifier.stopping();
+    for (const cancel of this.timers) cancel();
+    await this.capture.stop();
+    await this.working;
+    for (const event of await this.listener.stop()) await this.handle(event);
+    await this.publisher.close();
+    this.options.log.info({ event: 'agent.stopped' }, 'stopped');
+  }
+
+  /** New sentences from the file; the old ones stay when it is wrong. */
+  async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
+    const grammar = await this.engine.compile(path ?? this.config.grammar.path);
+    this.grammar = grammar;
+    this.listener.setRecognizer(this.engine.recognizer(grammar, recognizerOptions(this.config)));
+    this.publishInfo();
+    this.options.log.info(
+      { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
+      'new sentences',
+    );
+    return { sentences: grammar.sentences, sha256: grammar.sha256 };
+  }
+
+  /** Takes over what can change while running; says what needs a restart. */
+  async reconfigure(config: Config): Promise<string[]> {
+    const old = this.config;
+    this.config = { ...old, recognizer: config.recognizer, grammar: config.grammar };
+    try {
+      await this.reloadGrammar();
+    } catch (error) {
+      this.config = old;
+      throw error;
+    }
+    const sections = ['device', 'model', 'capture', 'publish', 'state', 'log'] as const;
+    return sections.filter((name) => JSON.stringify(old[name]) !== JSON.stringify(config[name]));
+  }
+
+  async setOptions(
+    given: Readonly<Record<string, unknown>>,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const { minConfidence } = given;
+    if (typeof minConfidence !== 'number' || !(minConfidence >= 0 && minConfidence <= 1)) {
+      throw new KikitoriError('expected options like {"minConfidence": 0.6}', { kind: 'input' });
+    }
+    this.config = { ...this.config, recognizer: { ...this.config.recognizer, minConfidence } };
+    this.listener.setRecognizer(
+      this.engine.recognizer(this.grammar, recognizerOptions(this.config)),
+    );
+    return { minConfidence };
+  }
+
+  async listen(): Promise<void> {
+    await this.serially(() => this.listener.listen());
+  }
+
+  async stopListening(): Promise<void> {
+    await this.serially(() => this.listener.stop());
+  }
+
+  mute(on: boolean): void {
+    this.listener.mute(on);
+    this.options.log.info({ event: on ? 'mic.muted' : 'mic.unmuted' }, on ? 'muted' : 'unmuted');
+  }
+
+  private every(ms: number, action: () => void): void {
+    const cancel = this.options.clock.after(ms, () => {
+      this.timers.delete(cancel);
+      if (this.stopped) return;
+      action();
+      this.every(ms, action);
+    });
+    this.timers.add(cancel);
+  }
+
+  private take(chunk: Chunk): void {
+    this.queue.push(chunk);
+    if (this.queue.length > queuedChunksMax) {
+      this.queue.shift();
+      if (this.droppedChunks++ % 100 === 0) {
+        this.options.log.error(
+          { event: 'audio.dropped', chunks: this.droppedChunks },
+          'the processor is too slow for this model: audio was dropped',
+        );
+      }
+    }
+    if (!this.busy) void this.serially(async () => []);
+  }
+
+  /** Audio and requests go through the listener one after the other. */
+  private serially(action: () => Promise<RecognizerEvent[]>): Promise<void> {
+    const next = this.working.then(async () => {
+      this.busy = true;
+      try {
+        await this.drain();
+        for (const event of await action()) await this.handle(event);
+      } finally {
+        this.busy = false;
+      }
+    });
+    this.working = next.catch((error: unknown) => {
+      // A contradiction inside the recogniser: crash loudly, the service is restarted.
+      queueMicrotask(() => {
+        throw error;
+      });
+    });
+    return next;
+  }
+
+  private async drain(): Promise<void> {
+    for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
+      const begin = this.options.clock.monotonic();
+      this.lastChunk = chunk;
+      if (chunk.gapBefore) {
+        this.frontend.reset();
+        const recognizer = this.engine.recognizer(this.grammar, recognizerOptions(this.config));
+        this.listener = new Listener(recognizer, this.config.recognizer.mode, chunk.firstSample);
+      }
+      for (const event of await this.listener.feed(this.frontend.feed(chunk.samples)))
+        await this.handle(event);
+      const now = this.options.clock.monotonic();
+      const audioMs =
+        (1000 * chunk.samples.length) / this.engine.bundle.manifest.features.sampleRateHz;
+      this.realTimeFactor +=
+        healthSmoothing * ((now - begin) / Math.max(audioMs, 1) - this.realTimeFactor);
+      this.lastProgressMs = now;
+    }
+  }
+
+  private async handle(event: RecognizerEvent): Promise<void> {
+    if (event.type === 'partial' && this.config.publish.partials)
+      this.publisher.partial(event.partial);
+    if (event.type !== 'heard') return;
+    const { heard } = event;
+    const endedAtMs = this.wallOf(heard.endSample);
+    const latencyMs = Math.max(0, this.options.clock.now() - endedAtMs);
+    this.latencyMs = latencyMs;
+    await this.publisher.heard(heard, {
+      startedAtMs: this.wallOf(heard.startSample) + heard.startMs,
+      endedAtMs,
+      latencyMs,
+      model: `${this.engine.bundle.manifest.name}@${this.engine.bundle.manifest.version}`,
+      grammar: this.grammar.sha256.slice(0, 12),
+    });
+    this.logHeard(heard, latencyMs);
+  }
+
+  private logHeard(heard: Heard, latencyMs: number): void {
+    const words = this.config.log.transcripts ? { text: heard.text, slots: heard.slots } : {};
+    this.options.log.info(
+      {
+        event: heard.accepted ? 'heard.accepted' : 'heard.rejected',
+        intent: heard.accepted ? heard.intent : undefined,
+        reason: heard.reason,
+        confidence: Number(heard.confidence.toFixed(3)),
+        latencyMs: Math.round(latencyMs),
+        ...words,
+      },
+      heard.accepted ? 'a command' : 'no command',
+    );
+  }
+
+  /** Wall clock of a sample, from the newest chunk. */
+  private wallOf(sample: number): number {
+    const chunk = this.lastChunk;
+    if (chunk === null) return this.options.clock.now();
+    const samplesAgo = chunk.firstSample + chunk.samples.length - sample;
+    return (
+      chunk.receivedAtMs - (1000 * samplesAgo) / this.engine.bundle.manifest.features.sampleRateHz
+    );
+  }
+
+  private micChanged(state: MicState, why: string): void {
+    const before = this.mic;
+    this.mic = state;
+    const log = state === 'up' ? 'info' : 'warn';
+    this.options.log[log](
+      { event: `mic.${state}`, why: why === '' ? undefined : why },
+      `the microphone is ${state}`,
+    );
+    this.options.notifier.status(`microphone ${state}`);
+    this.publishHealth();
+    if (state === 'lost') void this.publisher.event('mic-lost', { why });
+    else if (before === 'lost' && this.lastChunk !== null)
+      void this.publisher.event('mic-restored');
+  }
+
+  private async audioEnded(): Promise<void> {
+    await this.serially(() => this.listener.stop());
+    this.options.onEnd();
+  }
+
+  private publishInfo(): void {
+    const { manifest, sha256 } = this.engine.bundle;
+    this.publisher.retain('info', {
+      version: agentVersion,
+      model: { name: manifest.name, version: manifest.version, sha256 },
+      grammar: { sha256: this.grammar.sha256, sentences: this.grammar.sentences },
+      config: this.config,
+    });
+  }
+
+  private publishHealth(): void {
+    const { queued, dropped, published } = this.publisher.stats();
+    this.publisher.retain('health', {
+      mic: this.mic,
+      rtf: Number(this.realTimeFactor.toFixed(4)),
+      rssMb: Math.round(process.memoryUsage.rss() / 1e6),
+      queued,
+      published,
+      dropped,
+      latencyMs: Math.round(this.latencyMs),
+      uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
+      clockSynced: clockSynced(),
+    });
+  }
+
+  /** Alive means: audio went through the network lately, or the microphone is known to be lost and is being opened. */
+  private feedWatchdog(): void {
+    const now = this.options.clock.monotonic();
+    if (now - this.lastProgressMs < progressMs || this.mic === 'lost')
+      this.options.notifier.watchdog();
+    else
+      this.options.log.error(
+        { event: 'watchdog.withheld', sinceMs: Math.round(now - this.lastProgressMs) },
+        'no audio went through the network',
+      );
+  }
+}
+
+function recognizerOptions({ recognizer: r }: Config) {
+  const set = (value: number | null) => value ?? undefined;
+  return {
+    minConfidence: set(r.minConfidence),
+    endpoint: {
+      finalMs: set(r.finalMs),
+      prefixMs: set(r.prefixMs),
+      maxUtteranceMs: set(r.maxUtteranceMs),
+      preRollMs: set(r.preRollMs),
+    },
+  };
+}
+
+function linkOptions(config: Config, env: Environment) {
+  const m = config.publish.mqtt;
+  const file = (path: string) => (path === '' ? undefined : readSecret(path, env));
+  return {
+    url: m.url,
+    protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
+    clientId: m.clientId === '' ? `kikitori-${config.device.id}` : m.clientId,
+    rejectUnauthorized: m.rejectUnauthorized,
+    keepaliveMs: m.keepaliveMs,
+    connectTimeoutMs: m.connectTimeoutMs,
+    ...(m.username === '' ? {} : { username: m.username }),
+    password: file(m.passwordFile),
+    ca: file(m.caFile),
+    cert: file(m.certFile),
+    key: file(m.keyFile),
+    ...(m.servername === '' ? {} : { servername: m.servername }),
+  };
+}
+
+function handlers(agent: () => Agent): Record<string, RequestHandler> {
+  return {
+    listen: async () => {
+      await agent().listen();
+      return {};
+    },
+    stop: async () => {
+      await agent().stopListening();
+      return {};
+    },
+    mute: async ({ mute }) => {
+      agent().mute(mute !== false);
+      return { muted: mute !== false };
+    },
+    options: async ({ options }) => agent().setOptions((options ?? {}) as Record<string, unknown>),
+    grammar: async () => agent().reloadGrammar(),
+  };
+}
+
+/** Whether the kernel says that the clock is disciplined; a board without a battery begins in the past. */
+function clockSynced(): boolean {
+  try {
+    readFileSync('/run/systemd/timesync/synchronized');
+    return true;
+  } catch {
+    return false;
+  }
+}

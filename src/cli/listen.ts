@@ -1,0 +1,84 @@
+import { Capture } from '../capture/index.js';
+import { loadConfig } from '../config/index.js';
+import { Engine } from '../engine.js';
+import { Listener } from '../recognizer/index.js';
+import { systemClock } from '../runtime/clock.js';
+import { jsonLine, parse, type CommandRun } from './command.js';
+import { transcriptLine } from './transcribe.js';
+
+const usage = 'kikitori listen [--config FILE] [--json]      (microphone to terminal; Ctrl-C ends)';
+const meterWidth = 30;
+const meterFloorDb = -60;
+
+/** A bar for the level of the last chunk, -60 to 0 dBFS. */
+export function meter(samples: Float32Array): string {
+  const peak = samples.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-6);
+  const db = Math.max(meterFloorDb, 20 * Math.log10(peak));
+  const filled = Math.round(meterWidth * (1 - db / meterFloorDb));
+  return `[${'#'.repeat(filled).padEnd(meterWidth)}] ${db.toFixed(0).padStart(4)} dBFS`;
+}
+
+export const run: CommandRun = async (argv, io) => {
+  const { values } = parse(
+    argv,
+    {
+      config: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h' },
+    },
+    usage,
+  );
+  if (values.help === true) {
+    io.stdout.write(`usage: ${usage}\n`);
+    return 0;
+  }
+  const config = loadConfig(values.config as string | undefined, io.env);
+  const engine = await Engine.open({
+    modelPath: config.model.path,
+    grammarPath: config.grammar.path,
+    ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
+  });
+  const grammar = await engine.compile();
+  let listener = new Listener(engine.recognizer(grammar));
+  const frontend = engine.frontend();
+  let working: Promise<void> = Promise.resolve();
+  io.stderr.write(
+    `${grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`,
+  );
+  await new Promise<void>((resolve) => {
+    const capture = new Capture(
+      config.capture,
+      engine.bundle.manifest.features.sampleRateHz,
+      {
+        onChunk: (chunk) => {
+          io.stderr.write(`\r${meter(chunk.samples)} `);
+          working = working.then(async () => {
+            if (chunk.gapBefore) {
+              frontend.reset();
+              listener = new Listener(engine.recognizer(grammar), 'always', chunk.firstSample);
+            }
+            for (const event of await listener.feed(frontend.feed(chunk.samples))) {
+              if (event.type !== 'heard') continue;
+              const { heard } = event;
+              if (values.json === true) jsonLine(io, transcriptLine('microphone', heard));
+              else
+                io.stdout.write(
+                  `\r${' '.repeat(meterWidth + 14)}\r${heard.accepted ? 'heard' : `refused (${heard.reason ?? ''})`}: "${heard.text}" ${heard.intent ?? ''} ${JSON.stringify(heard.slots)} [${heard.confidence.toFixed(2)}]\n`,
+                );
+            }
+          });
+        },
+        onState: (state, why) =>
+          io.stderr.write(`\nmicrophone ${state}${why === '' ? '' : `: ${why}`}\n`),
+        onEnd: () => void working.then(finish),
+      },
+      systemClock,
+      Math.random,
+    );
+    const finish = () => void capture.stop().then(resolve);
+    process.once('SIGINT', finish);
+    process.once('SIGTERM', finish);
+    capture.start();
+  });
+  return 0;
+};
