@@ -26,7 +26,7 @@ export async function configCommand(argv: string[], io: Io): Promise<number> {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const path = (values.config as string | undefined) ?? positionals[1];
+  const path = values.config ?? positionals[1];
   switch (positionals[0]) {
     case 'check':
       loadConfig(path, io.env);

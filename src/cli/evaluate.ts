@@ -51,10 +51,8 @@ export const run: CommandRun = async (argv, io) => {
   if (folder === undefined || positionals.length > 1 || typeof values.grammar !== 'string') {
     throw usageError('expected one folder of recordings and --grammar', usage.split('\n')[0] ?? '');
   }
-  const noiseFiles = values.noise as string[];
-  const snrs = (values.snr as string[])
-    .flatMap((v) => v.split(','))
-    .map((v) => numberOption('snr', v) ?? 0);
+  const noiseFiles = values.noise;
+  const snrs = values.snr.flatMap((v) => v.split(',')).map((v) => numberOption('snr', v) ?? 0);
   if ((noiseFiles.length === 0) !== (snrs.length === 0)) {
     throw usageError('--noise and --snr go together', usage.split('\n')[0] ?? '');
   }
@@ -63,11 +61,11 @@ export const run: CommandRun = async (argv, io) => {
     grammarPath: values.grammar,
     ...(typeof values.words === 'string' ? { wordsPath: values.words } : {}),
     recognizer: {
-      minConfidence: numberOption('min-confidence', values['min-confidence'] as string | undefined),
+      minConfidence: numberOption('min-confidence', values['min-confidence']),
     },
   });
   const grammar = await engine.compile();
-  const labels = await readLabels(folder, values.labels as string | undefined);
+  const labels = await readLabels(folder, values.labels);
   const conditions: Condition[] = [{ name: 'clean' }];
   for (const noiseFile of noiseFiles) {
     const noise = (await readAudioFile(noiseFile)).samples;

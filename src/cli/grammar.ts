@@ -31,7 +31,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const [action, file = defaultGrammarPath] = positionals;
   const bundle = await Bundle.open(String(values.model));
-  const lexicon = await readLexicon(bundle, values.words as string | undefined);
+  const lexicon = await readLexicon(bundle, values.words);
   const name = (phones: readonly number[]) => phones.map((p) => lexicon.units[p]).join(' ');
   if (action === 'say' && typeof values.word === 'string') {
     for (const p of lexicon.lookup(values.word.toLowerCase()))
@@ -45,8 +45,8 @@ export const run: CommandRun = async (argv, io) => {
     io.stderr.write(`${file}:${w.line}:${w.column}: warning: ${w.message}\n`);
   if (action === 'check') check(file, grammar, values.json === true, io);
   if (action === 'sample') {
-    const random = randomFrom(numberOption('seed', values.seed as string) ?? 1);
-    for (let i = 0; i < (numberOption('count', values.count as string) ?? 10); i++) {
+    const random = randomFrom(numberOption('seed', values.seed) ?? 1);
+    for (let i = 0; i < (numberOption('count', values.count) ?? 10); i++) {
       const ids = sampleSentence(grammar, random);
       const text = ids.map((w) => grammar.graph.words[w]).join(' ');
       const { intent, slots } = grammar.interpret(ids);

@@ -32,7 +32,7 @@ export const run: CommandRun = async (argv, io) => {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const config = loadConfig(values.config as string | undefined, io.env);
+  const config = loadConfig(values.config, io.env);
   const engine = await Engine.open({
     modelPath: config.model.path,
     grammarPath: config.grammar.path,

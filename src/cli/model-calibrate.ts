@@ -30,15 +30,15 @@ export const run: CommandRun = async (argv, io) => {
   const { model, labels, out } = values;
   if (typeof model !== 'string' || typeof labels !== 'string' || typeof out !== 'string')
     throw usageError('something is missing', usage);
-  const random = randomFrom(numberOption('seed', values.seed as string) ?? 1);
+  const random = randomFrom(numberOption('seed', values.seed) ?? 1);
   const engine = await Engine.open({ modelPath: model });
   const noises = await Promise.all(
-    (values.noise as string[]).map(async (path) => (await readAudioFile(path)).samples),
+    values.noise.map(async (path) => (await readAudioFile(path)).samples),
   );
   const rows = parseLabels(await readText(labels, 'a table of clips'), labels);
   const chosen = rows
     .sort(() => random() - 0.5)
-    .slice(0, numberOption('limit', values.limit as string) ?? 400);
+    .slice(0, numberOption('limit', values.limit) ?? 400);
   const clips: NetworkClip[] = [];
   for (const { file, text } of chosen) {
     const { samples } = await readAudioFile(join(dirname(labels), file));

@@ -22,7 +22,7 @@ export const run: CommandRun = async (argv, io) => {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const path = (values.config as string | undefined) ?? io.env['KIKITORI_CONFIG'];
+  const path = values.config ?? io.env['KIKITORI_CONFIG'];
   const config = loadConfig(path, io.env);
   const log = openLog(config.log.level, io.env);
   let finish: (status: number) => void = () => undefined;

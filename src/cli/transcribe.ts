@@ -60,7 +60,7 @@ export const run: CommandRun = async (argv, io) => {
     grammarPath: String(values.grammar),
     ...(typeof values.words === 'string' ? { wordsPath: values.words } : {}),
     recognizer: {
-      minConfidence: numberOption('min-confidence', values['min-confidence'] as string | undefined),
+      minConfidence: numberOption('min-confidence', values['min-confidence']),
     },
   });
   const recognizer = engine.recognizer(await engine.compile());

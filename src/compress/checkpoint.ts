@@ -173,7 +173,7 @@ function checkShapes(c: Checkpoint, where: string): void {
       faults.push(`${name} is [${got.join()}], expected [${shape.join()}]`);
   };
   let below = c.features.stack * c.features.melBins;
-  c.layers.forEach((cells, l) => {
+  (c.layers as readonly number[]).forEach((cells, l) => {
     expect(`lstm.${l}.weight_ih`, 4 * cells, below);
     expect(`lstm.${l}.weight_hh`, 4 * cells, cells);
     expect(`lstm.${l}.bias`, 4 * cells);

@@ -67,5 +67,5 @@ export async function packBundle(o: PackOptions): Promise<void> {
     measured: o.measured,
   };
   const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
-  await writeBundle(o.out, new Map([['manifest.json', bytes as Uint8Array], ...files]));
+  await writeBundle(o.out, new Map([['manifest.json', bytes], ...files]));
 }

@@ -79,7 +79,7 @@ function parseSource(
   const bad = (what: string) => new KikitoriError(what, { kind: 'config', where: path });
   if (kind === '.json' || kind === '.json5') {
     try {
-      return { value: JSON5.parse(source) as unknown, placeOf: () => '' };
+      return { value: JSON5.parse<unknown>(source), placeOf: () => '' };
     } catch (error) {
       throw bad(`not JSON5: ${messageOf(error)}`);
     }
@@ -161,8 +161,7 @@ function nearest(wanted: string, names: readonly string[]): string | undefined {
 /** Turns the value into its type in place; says what was expected when it does not fit. */
 function check(key: Key, given: Map<string, unknown>, at: string): string | undefined {
   const { format } = key;
-  if (Array.isArray(format))
-    return format.includes(given.get(at) as string) ? undefined : expectation(key);
+  if (Array.isArray(format)) return format.includes(given.get(at)) ? undefined : expectation(key);
   const { coerce, validate } = format as Format;
   const value = coerce === undefined ? given.get(at) : coerce(given.get(at));
   try {
@@ -203,7 +202,7 @@ function finish(
   if (holder.get('device.id') === '') holder.set('device.id', deviceId());
   if (holder.get('state.dir') === '')
     holder.set('state.dir', env['STATE_DIRECTORY'] ?? join(folder, 'state'));
-  return deepFreeze(holder.getProperties()) as unknown as Config;
+  return deepFreeze<unknown>(holder.getProperties()) as Config;
 }
 
 function convictSchema(tree: Tree): Record<string, unknown> {

@@ -84,18 +84,19 @@ export class Publisher {
 
   /** Opens the outbox and begins to connect; does not wait for the broker. */
   static async open(options: PublisherOptions): Promise<Publisher> {
-    let publisher: Publisher | undefined;
+    const opened: { publisher?: Publisher } = {};
     const outbox = await Outbox.open({
       ...options.outbox,
       clock: options.clock,
-      onDropped: (count, why) => publisher?.reportDropped(count, why),
+      onDropped: (count, why) => opened.publisher?.reportDropped(count, why),
       onSetAside: (path, why) =>
         options.log.error(
           { event: 'outbox.set-aside', path, why },
           'the outbox could not be read; it was set aside and a new one begun',
         ),
     });
-    publisher = new Publisher(options, outbox);
+    const publisher = new Publisher(options, outbox);
+    opened.publisher = publisher;
     if (outbox.size > 0)
       options.log.info(
         { event: 'outbox.found', queued: outbox.size },

@@ -18,8 +18,14 @@ function randomGrammar(random: () => number): GrammarDetails {
     if (r < 0.7) return `[${pick()}]`;
     return `(${pick()}|${pick()} ${pick()}|${pick()})`;
   };
-  const sentences = Array.from({ length: 1 + Math.floor(random() * 3) }, () => `${pick()} ${part()} ${part()}`);
-  return compileGrammar(JSON.stringify({ intents: { A: { data: [{ sentences }] } } }), { file: 'random', lexicon });
+  const sentences = Array.from(
+    { length: 1 + Math.floor(random() * 3) },
+    () => `${pick()} ${part()} ${part()}`,
+  );
+  return compileGrammar(JSON.stringify({ intents: { A: { data: [{ sentences }] } } }), {
+    file: 'random',
+    lexicon,
+  });
 }
 
 /** Every sentence and every choice of pronunciations, each aligned by itself: the meaning of "best". */
@@ -27,7 +33,10 @@ function reference(g: GrammarDetails, scores: Float32Array): { text: string; sco
   const best = new Map<string, number>();
   for (const ids of enumerateSentences(g, 1000)) {
     const ways = ids.reduce<{ unit: number; word: number }[][]>(
-      (heads, id, w) => heads.flatMap((h) => g.phonesOf(id).map((p) => [...h, ...p.map((unit) => ({ unit, word: w }))])),
+      (heads, id, w) =>
+        heads.flatMap((h) =>
+          g.phonesOf(id).map((p) => [...h, ...p.map((unit) => ({ unit, word: w }))]),
+        ),
       [[]],
     );
     const text = ids.map((w) => g.graph.words[w]).join(' ');
@@ -36,10 +45,13 @@ function reference(g: GrammarDetails, scores: Float32Array): { text: string; sco
       best.set(text, Math.max(best.get(text) ?? -Infinity, score));
     }
   }
-  return [...best].map(([text, score]) => ({ text, score })).filter((c) => c.score > -Infinity).sort((a, b) => b.score - a.score);
+  return [...best]
+    .map(([text, score]) => ({ text, score }))
+    .filter((c) => c.score > -Infinity)
+    .sort((a, b) => b.score - a.score);
 }
 
-t.test('exact on two thousand random cases', async (t) => {
+void t.test('exact on two thousand random cases', async (t) => {
   const random = randomFrom(11);
   let wrongBest = 0;
   let wrongSecond = 0;
@@ -49,7 +61,9 @@ t.test('exact on two thousand random cases', async (t) => {
   while (cases < 2000) {
     if (cases % 10 === 0) g = randomGrammar(random);
     const frames = 3 + Math.floor(random() * 14);
-    const scores = Float32Array.from({ length: frames * units.length }, () => Math.log(random() ** 3 + 1e-4));
+    const scores = Float32Array.from({ length: frames * units.length }, () =>
+      Math.log(random() ** 3 + 1e-4),
+    );
     const [first, second] = reference(g, scores);
     for (const k of [1, 4]) {
       const search = new TokenSearch(g.graph, k);
@@ -65,7 +79,12 @@ t.test('exact on two thousand random cases', async (t) => {
         if (Math.abs((found[1]?.score ?? NaN) - second.score) > 1e-4) wrongSecond++;
       }
       const words = found[0]?.words ?? [];
-      const ordered = words.every((w, i) => w.startFrame <= w.endFrame && w.startFrame > (words[i - 1]?.endFrame ?? -1) && w.endFrame < frames);
+      const ordered = words.every(
+        (w, i) =>
+          w.startFrame <= w.endFrame &&
+          w.startFrame > (words[i - 1]?.endFrame ?? -1) &&
+          w.endFrame < frames,
+      );
       if (!ordered) wrongBest++;
     }
     cases++;
@@ -74,14 +93,21 @@ t.test('exact on two thousand random cases', async (t) => {
   t.equal(wrongSecond, 0, `the second sentence, ${compared} times`);
 });
 
-t.test('alignment: times in order, the same score as the search', async (t) => {
-  const g = compileGrammar('intents: {A: {data: [{sentences: ["go left"]}]}}', { file: 'x', lexicon });
+void t.test('alignment: times in order, the same score as the search', async (t) => {
+  const g = compileGrammar('intents: {A: {data: [{sentences: ["go left"]}]}}', {
+    file: 'x',
+    lexicon,
+  });
   const random = randomFrom(2);
   const scores = Float32Array.from({ length: 20 * units.length }, () => Math.log(random() + 1e-3));
   const search = new TokenSearch(g.graph);
   for (let f = 0; f < 20; f++) search.feed(scores, f * units.length);
   const [best] = search.best();
-  const aligned = alignSentence((best?.words ?? []).map((w) => g.phonesOf(w.word)), scores, units.length);
+  const aligned = alignSentence(
+    (best?.words ?? []).map((w) => g.phonesOf(w.word)),
+    scores,
+    units.length,
+  );
   t.ok(Math.abs(aligned.score - (best?.score ?? NaN)) < 1e-4);
   t.ok(aligned.phones.every((p, i) => p.startFrame > (aligned.phones[i - 1]?.startFrame ?? -1)));
 });

@@ -11,7 +11,9 @@ import { packBundle } from '../../src/compress/pack.js';
 import { buildLexicon, Lexicon } from '../../src/recognizer/index.js';
 
 export const units =
-  '<blank> AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH'.split(' ');
+  '<blank> AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH'.split(
+    ' ',
+  );
 
 export const features: FeatureOptions = {
   sampleRateHz: 16000,
@@ -38,14 +40,19 @@ const wordsInTests =
 export function tinyLexiconBytes(): Uint8Array {
   const wanted = new Set(wordsInTests.split(' '));
   const some = Object.fromEntries(
-    Object.entries(dictionary).filter(([w], i) => wanted.has(w.replace(/\(\d+\)/, '')) || i % 60 === 0),
+    Object.entries(dictionary).filter(
+      ([w], i) => wanted.has(w.replace(/\(\d+\)/, '')) || i % 60 === 0,
+    ),
   );
   return buildLexicon(some, units);
 }
 
 export const tinyLexicon = (): Lexicon => Lexicon.read(tinyLexiconBytes(), 'tiny');
 
-export function safetensors(tensors: ReadonlyMap<string, { shape: number[]; data: Float32Array }>, meta: unknown): Uint8Array {
+export function safetensors(
+  tensors: ReadonlyMap<string, { shape: number[]; data: Float32Array }>,
+  meta: unknown,
+): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: { kikitori: JSON.stringify(meta) } };
   let at = 0;
   for (const [name, { shape, data }] of tensors) {
@@ -55,7 +62,11 @@ export function safetensors(tensors: ReadonlyMap<string, { shape: number[]; data
   const json = Buffer.from(JSON.stringify(header));
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
-  return Buffer.concat([length, json, ...[...tensors.values()].map((t) => Buffer.from(t.data.buffer))]);
+  return Buffer.concat([
+    length,
+    json,
+    ...[...tensors.values()].map((t) => Buffer.from(t.data.buffer)),
+  ]);
 }
 
 export function tinyCheckpointBytes(layers: readonly number[] = [12, 10], seed = 1): Uint8Array {
@@ -64,7 +75,10 @@ export function tinyCheckpointBytes(layers: readonly number[] = [12, 10], seed =
   const tensor = (name: string, ...shape: number[]) =>
     tensors.set(name, {
       shape,
-      data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0.8 * (random() - 0.5)),
+      data: Float32Array.from(
+        { length: shape.reduce((a, b) => a * b, 1) },
+        () => 0.8 * (random() - 0.5),
+      ),
     });
   let below = 320;
   layers.forEach((cells, l) => {
@@ -75,7 +89,13 @@ export function tinyCheckpointBytes(layers: readonly number[] = [12, 10], seed =
   });
   tensor('output.weight', units.length, below);
   tensor('output.bias', units.length);
-  return safetensors(tensors, { format: 1, features, units, network: { kind: 'lstm', layers }, training: {} });
+  return safetensors(tensors, {
+    format: 1,
+    features,
+    units,
+    network: { kind: 'lstm', layers },
+    training: {},
+  });
 }
 
 export const tinyCheckpoint = (layers?: readonly number[], seed?: number): Checkpoint =>
@@ -101,7 +121,13 @@ export async function tinyBundle(name = 'bundle'): Promise<{ path: string; folde
     trainingData: [],
     decoding: { priorWeight: 0, logPrior: units.map(() => 0), blankBias: 0 },
     confidence: { bias: 0, weights: { llrMean: 1 }, threshold: 0.5 },
-    endpoint: { finalMs: 330, prefixMs: 810, nothingMs: 1500, maxUtteranceMs: 8000, preRollMs: 600 },
+    endpoint: {
+      finalMs: 330,
+      prefixMs: 810,
+      nothingMs: 1500,
+      maxUtteranceMs: 8000,
+      preRollMs: 600,
+    },
     measured: {},
     out: path,
   });

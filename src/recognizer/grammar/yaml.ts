@@ -1,13 +1,4 @@
-import {
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  type Node,
-  type Scalar,
-  type YAMLMap,
-} from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type YAMLMap } from 'yaml';
 import { spokenNumber } from './numbers.js';
 import { parseTemplate, phrase, TemplateError } from './template.js';
 import type { Fault, Intent, ListValue, ParsedGrammar, Place, Scope, Tree } from './tree.js';
@@ -199,8 +190,7 @@ class YamlReader {
     }
     const text = String(node.value);
     if (text.trim() === '') this.fault(node, 'the sentence is empty');
-    const quote =
-      (node as Scalar).type === 'QUOTE_DOUBLE' || (node as Scalar).type === 'QUOTE_SINGLE' ? 1 : 0;
+    const quote = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE' ? 1 : 0;
     try {
       return parseTemplate(text, (offset) => this.place(node, offset + quote));
     } catch (error) {

@@ -1,0 +1,1 @@
+"""Trains the phone recogniser of kikitori: features, augmentation, synthesis, CTC training."""
