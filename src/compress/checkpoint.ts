@@ -1,84 +1,79 @@
 import { readFile } from 'node:fs/promises';
 import type { FeatureOptions } from '../bundle/index.js';
+import { atomicWrite } from '../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { encodeSafetensors, parseSafetensors, wrong, type Tensor } from './safetensors.js';
 
-/** A matrix or vector of a checkpoint, row-major. */
-export interface Tensor {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
+export { floatToHalf, halfToFloat } from './half.js';
+export type { Tensor } from './safetensors.js';
 
-/** What the trainer wrote: a trained network and how its input is made. */
-export interface Checkpoint {
-  readonly features: FeatureOptions;
-  readonly units: readonly string[];
+/**
+ * A trained network, whatever it hears. Gates in the order i, f, g, o.
+ *
+ * - `lstm` (dense): `lstm.l.weight_ih` [4N, below], `lstm.l.weight_hh` [4N, N], `lstm.l.bias` [4N],
+ *   `output.weight` [O, N], `output.bias` [O].
+ * - `lstmp` (factored): also `lstm.l.projection` [r, N]; p = P h is the recurrent state and the input
+ *   of the next layer, so `weight_hh` is [4N, r] and `below` the rank of the layer below;
+ *   `input.projection` [r0, D] when `inputRank` > 0, and layer 0 then reads r0 values.
+ */
+export interface NetworkCheckpoint {
+  readonly kind: 'lstm' | 'lstmp';
   /** Cells per LSTM layer. */
   readonly layers: readonly number[];
+  /** Rank of each layer's projection; empty in a dense network. */
+  readonly ranks: readonly number[];
+  /** Rank of the input projection; 0: the input is not projected. */
+  readonly inputRank: number;
+  /** Values in and out per step. */
+  readonly inputs: number;
+  readonly outputs: number;
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly training: Readonly<Record<string, unknown>>;
+  /** Absent in networks that hear something else than this package's frontend gives. */
+  readonly features?: FeatureOptions;
+  readonly units?: readonly string[];
 }
 
-const bytesPerValue: Readonly<Record<string, number>> = { F32: 4, F16: 2 };
+/** A network of speech, as the trainer writes it: how its input is made and what its outputs are. */
+export interface Checkpoint extends NetworkCheckpoint {
+  readonly features: FeatureOptions;
+  readonly units: readonly string[];
+}
 
-/** Reads a safetensors file: 8 bytes of header length, a JSON header, raw little-endian tensors. */
+/** Reads a checkpoint of speech: safetensors with metadata of format 1. */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  return speech(await readNetwork(path), path);
+}
+
+/** Reads a checkpoint of any network. */
+export async function readNetwork(path: string): Promise<NetworkCheckpoint> {
   try {
-    return parseCheckpoint(await readFile(path), path);
+    return parseNetwork(await readFile(path), path);
   } catch (error) {
     if (error instanceof KikitoriError) throw error;
     throw wrong(path, codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error));
   }
 }
 
-function wrong(where: string, what: string, expected?: string): KikitoriError {
-  return new KikitoriError(what, {
-    kind: 'input',
-    where,
-    expected,
-    hint: 'write the checkpoint again',
-  });
-}
-
-interface Entry {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly data_offsets: readonly [number, number];
-}
-
-function isEntry(value: unknown): value is Entry {
-  const entry = value as Partial<Entry> | null;
-  const whole = (v: unknown) => Array.isArray(v) && v.every((n) => Number.isInteger(n) && n >= 0);
-  return (
-    typeof entry === 'object' &&
-    entry !== null &&
-    typeof entry.dtype === 'string' &&
-    whole(entry.shape) &&
-    whole(entry.data_offsets) &&
-    entry.data_offsets?.length === 2
-  );
-}
-
 export function parseCheckpoint(bytes: Uint8Array, where: string): Checkpoint {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < 8) throw wrong(where, `only ${bytes.length} bytes long`, 'a safetensors file');
-  const headerLength = Number(view.getBigUint64(0, true));
-  if (headerLength > bytes.length - 8) {
-    throw wrong(
-      where,
-      `the header says ${headerLength} bytes and ${bytes.length - 8} follow`,
-      'a whole safetensors file',
-    );
+  return speech(parseNetwork(bytes, where), where);
+}
+
+function speech(network: NetworkCheckpoint, where: string): Checkpoint {
+  const { features, units } = network;
+  if (features === undefined || units === undefined) {
+    throw wrong(where, 'features or units are missing from the metadata', 'a network of speech');
   }
-  let header: Record<string, unknown>;
-  let meta: Record<string, unknown>;
+  return { ...network, features, units };
+}
+
+export function parseNetwork(bytes: Uint8Array, where: string): NetworkCheckpoint {
+  const { tensors, metadata } = parseSafetensors(bytes, where);
+  let meta: Record<string, unknown> | null;
   try {
-    header = JSON.parse(
-      Buffer.from(bytes.subarray(8, 8 + headerLength)).toString('utf8'),
-    ) as Record<string, unknown>;
-    const metadata = header['__metadata__'] as { kikitori?: string } | undefined;
-    meta = JSON.parse(metadata?.kikitori ?? 'null') as Record<string, unknown>;
+    meta = JSON.parse(metadata['kikitori'] ?? 'null') as Record<string, unknown> | null;
   } catch (error) {
-    throw wrong(where, `the header is damaged: ${messageOf(error)}`);
+    throw wrong(where, `the metadata is damaged: ${messageOf(error)}`);
   }
   if (meta === null || meta['format'] !== 1) {
     throw wrong(
@@ -87,105 +82,136 @@ export function parseCheckpoint(bytes: Uint8Array, where: string): Checkpoint {
       'a checkpoint of this trainer',
     );
   }
-  const body = bytes.subarray(8 + headerLength);
-  const tensors = new Map<string, Tensor>();
-  for (const [name, entry] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    if (!isEntry(entry)) throw wrong(where, `the entry of "${name}" has the wrong shape`);
-    tensors.set(name, readTensor(name, entry, body, where));
-  }
-  const network = meta['network'] as { layers?: unknown } | undefined;
-  const checkpoint: Checkpoint = {
-    features: meta['features'] as FeatureOptions,
-    units: meta['units'] as string[],
-    layers: network?.layers as number[],
-    tensors,
-    training: (meta['training'] ?? {}) as Record<string, unknown>,
-  };
-  checkShapes(checkpoint, where);
+  const checkpoint: NetworkCheckpoint = { ...shapeOf(meta, where), tensors };
+  const faults = shapeFaults(checkpoint);
+  if (faults.length > 0) throw wrong(where, faults.join('; '));
   return checkpoint;
 }
 
-function readTensor(name: string, entry: Entry, body: Uint8Array, where: string): Tensor {
-  const size = bytesPerValue[entry.dtype];
-  if (size === undefined) throw wrong(where, `"${name}" is ${entry.dtype}`, 'F32 or F16');
-  const count = entry.shape.reduce((a, b) => a * b, 1);
-  const [begin, end] = entry.data_offsets;
-  if (end > body.length || end - begin !== count * size) {
-    throw wrong(
-      where,
-      `"${name}" claims bytes ${begin} to ${end} of ${body.length} for ${count} values`,
-    );
-  }
-  const view = new DataView(body.buffer, body.byteOffset + begin, end - begin);
-  const data = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
-    const value =
-      size === 4 ? view.getFloat32(4 * i, true) : halfToFloat(view.getUint16(2 * i, true));
-    if (!Number.isFinite(value))
-      throw wrong(where, `"${name}" holds ${value} at ${i}`, 'finite weights');
-    data[i] = value;
-  }
-  return { shape: entry.shape, data };
-}
+const isCount = (v: unknown): v is number => Number.isInteger(v) && (v as number) > 0;
+const areCounts = (v: unknown): v is number[] => Array.isArray(v) && v.every(isCount);
 
-/** IEEE 754 binary16 -> number. */
-export function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** number -> IEEE 754 binary16, round to nearest even. */
-export function floatToHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const size = Math.abs(value);
-  if (Number.isNaN(size)) return 0x7e00;
-  if (size >= 65520) return sign | 0x7c00;
-  const even = (x: number) => {
-    const floor = Math.floor(x);
-    const rest = x - floor;
-    return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
-  };
-  if (size < 2 ** -14) return sign | even(size * 2 ** 24);
-  const exponent = Math.floor(Math.log2(size));
-  // Rounding up to 2048 carries into the exponent by itself.
-  return sign | ((((exponent + 15) << 10) | 0) + even((size / 2 ** exponent) * 1024) - 1024);
-}
-
-function checkShapes(c: Checkpoint, where: string): void {
+/** Everything of the metadata that says what the tensors must look like. */
+function shapeOf(
+  meta: Readonly<Record<string, unknown>>,
+  where: string,
+): Omit<NetworkCheckpoint, 'tensors'> {
+  const network = (meta['network'] ?? {}) as Readonly<Record<string, unknown>>;
+  const features = meta['features'] as FeatureOptions | undefined;
+  const units = meta['units'] as string[] | undefined;
+  const inputs = network['inputs'] ?? (features?.stack ?? NaN) * (features?.melBins ?? NaN);
+  const outputs = network['outputs'] ?? units?.length;
+  const { kind = 'lstm', layers, ranks = [], inputRank = 0 } = network;
   const faults: string[] = [];
-  if (
-    !Array.isArray(c.units) ||
-    !Array.isArray(c.layers) ||
-    c.layers.length === 0 ||
-    typeof c.features !== 'object'
-  ) {
-    throw wrong(where, 'features, units or network.layers are missing from the metadata');
+  if (kind !== 'lstm' && kind !== 'lstmp') faults.push(`network.kind is ${JSON.stringify(kind)}`);
+  if (!areCounts(layers) || layers.length === 0) faults.push('network.layers is no list of counts');
+  if (!areCounts(ranks)) faults.push('network.ranks is no list of counts');
+  if (inputRank !== 0 && !isCount(inputRank)) faults.push('network.inputRank is no count');
+  if (!isCount(inputs)) faults.push('neither features nor network.inputs say the size of a step');
+  if (!isCount(outputs)) faults.push('neither units nor network.outputs say the number of outputs');
+  if (units !== undefined && !Array.isArray(units)) faults.push('units is no list');
+  if (areCounts(layers) && areCounts(ranks)) {
+    const wanted = kind === 'lstmp' ? layers.length : 0;
+    if (ranks.length !== wanted) faults.push(`${ranks.length} ranks for ${wanted} projections`);
   }
-  const expect = (name: string, ...shape: number[]) => {
-    const got = c.tensors.get(name)?.shape;
-    if (got === undefined) faults.push(`${name} is missing`);
-    else if (got.join() !== shape.join())
-      faults.push(`${name} is [${got.join()}], expected [${shape.join()}]`);
+  if (kind === 'lstm' && inputRank !== 0) faults.push('a dense network has no input projection');
+  if (faults.length > 0) throw wrong(where, faults.join('; '), 'metadata of format 1');
+  return {
+    kind: kind as 'lstm' | 'lstmp',
+    layers: layers as number[],
+    ranks: ranks as number[],
+    inputRank: inputRank as number,
+    inputs: inputs as number,
+    outputs: outputs as number,
+    training: (meta['training'] ?? {}) as Record<string, unknown>,
+    ...(features === undefined ? {} : { features }),
+    ...(units === undefined ? {} : { units }),
   };
-  let below = c.features.stack * c.features.melBins;
-  (c.layers as readonly number[]).forEach((cells, l) => {
-    expect(`lstm.${l}.weight_ih`, 4 * cells, below);
-    expect(`lstm.${l}.weight_hh`, 4 * cells, cells);
-    expect(`lstm.${l}.bias`, 4 * cells);
-    below = cells;
-  });
-  expect('output.weight', c.units.length, below);
-  expect('output.bias', c.units.length);
-  if (faults.length > 0) throw wrong(where, faults.join('; '));
 }
 
-/** A tensor that checkShapes has seen. */
-export function tensorOf(c: Checkpoint, name: string): Tensor {
+/** The shape of every tensor that a network of this size has. */
+export function tensorShapes(
+  c: Omit<NetworkCheckpoint, 'tensors' | 'training'>,
+): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>();
+  let below = c.inputs;
+  if (c.inputRank > 0) {
+    shapes.set('input.projection', [c.inputRank, c.inputs]);
+    below = c.inputRank;
+  }
+  c.layers.forEach((cells, l) => {
+    const state = c.ranks[l] ?? cells;
+    shapes.set(`lstm.${l}.weight_ih`, [4 * cells, below]);
+    shapes.set(`lstm.${l}.weight_hh`, [4 * cells, state]);
+    if (c.kind === 'lstmp') shapes.set(`lstm.${l}.projection`, [state, cells]);
+    shapes.set(`lstm.${l}.bias`, [4 * cells]);
+    below = state;
+  });
+  shapes.set('output.weight', [c.outputs, below]);
+  shapes.set('output.bias', [c.outputs]);
+  return shapes;
+}
+
+/** What is missing, superfluous, misshapen or not finite, in words. */
+function shapeFaults(c: NetworkCheckpoint): string[] {
+  const faults: string[] = [];
+  const shapes = tensorShapes(c);
+  for (const [name, shape] of shapes) {
+    const got = c.tensors.get(name);
+    if (got === undefined) faults.push(`${name} is missing`);
+    else if (got.shape.join() !== shape.join())
+      faults.push(`${name} is [${got.shape.join()}], expected [${shape.join()}]`);
+    else if (!got.data.every(Number.isFinite))
+      faults.push(`${name} holds values that are no numbers`);
+  }
+  c.ranks.forEach((rank, l) => {
+    const cells = c.layers[l] ?? 0;
+    if (rank > cells) faults.push(`rank ${rank} of layer ${l} is beyond its ${cells} cells`);
+  });
+  if (c.inputRank > c.inputs)
+    faults.push(`input rank ${c.inputRank} is beyond the ${c.inputs} inputs`);
+  for (const name of c.tensors.keys()) {
+    if (!shapes.has(name))
+      faults.push(`${name} belongs to no ${c.kind} of ${c.layers.length} layers`);
+  }
+  return faults;
+}
+
+export function parameterCount(c: Pick<NetworkCheckpoint, 'tensors'>): number {
+  let sum = 0;
+  for (const tensor of c.tensors.values()) sum += tensor.data.length;
+  return sum;
+}
+
+/** The bytes of a checkpoint; refuses one whose tensors do not fit its shape. */
+export function encodeCheckpoint(c: NetworkCheckpoint, dtype: 'F32' | 'F16' = 'F32'): Uint8Array {
+  const faults = shapeFaults(c);
+  if (faults.length > 0) throw wrong('checkpoint', faults.join('; '));
+  const { kind, layers, ranks, inputRank, inputs, outputs, features, units, training } = c;
+  const network = {
+    kind,
+    layers,
+    ...(kind === 'lstmp' ? { ranks, inputRank } : {}),
+    ...(features === undefined ? { inputs } : {}),
+    ...(units === undefined ? { outputs } : {}),
+  };
+  const meta = { format: 1, features, units, network, training };
+  const order = [...tensorShapes(c).keys()];
+  const tensors = new Map(order.map((name) => [name, tensorOf(c, name)]));
+  return encodeSafetensors({ tensors, metadata: { kikitori: JSON.stringify(meta) } }, dtype);
+}
+
+/** Writes a checkpoint whole or not at all. */
+export async function writeCheckpoint(
+  path: string,
+  checkpoint: NetworkCheckpoint,
+  dtype: 'F32' | 'F16' = 'F32',
+): Promise<void> {
+  await atomicWrite(path, encodeCheckpoint(checkpoint, dtype), 0o644);
+}
+
+/** A tensor that the shape check has seen. */
+export function tensorOf(c: Pick<NetworkCheckpoint, 'tensors'>, name: string): Tensor {
   const tensor = c.tensors.get(name);
   if (tensor === undefined) throw new Error(`no tensor ${name}`);
   return tensor;

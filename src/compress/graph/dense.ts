@@ -18,6 +18,7 @@ function reorderGates(data: Float32Array, cells: number): Float32Array {
 export function denseGraph(checkpoint: Checkpoint, precision: Precision): Uint8Array {
   const g = new GraphBuilder();
   const { features, layers, units } = checkpoint;
+  if (checkpoint.kind !== 'lstm') throw new Error('a dense graph needs a dense network');
   let x = g.input('features', ['T', 1, features.stack * features.melBins]);
   const sequenceAxis = g.int64s('axis', [1]);
   layers.forEach((cells, l) => {
