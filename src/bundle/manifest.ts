@@ -28,8 +28,12 @@ export interface Decoding {
 }
 
 export interface Confidence {
+  /** 1: logistic over the first six evidences. 2: more evidences, and a measured curve. Absent: 1. */
+  readonly version?: 1 | 2;
   readonly bias: number;
   readonly weights: Readonly<Record<string, number>>;
+  /** Score -> probability, piecewise linear, both rising. Absent: the logistic function. */
+  readonly curve?: readonly (readonly [number, number])[];
   /** Below this probability a command is refused, unless an intent says otherwise. */
   readonly threshold: number;
 }
@@ -230,6 +234,7 @@ function contradictions(m: Manifest): string[] {
   same('features.mean', m.features.mean.length, m.features.melBins, 'one a mel bin');
   same('features.std', m.features.std.length, m.features.melBins, 'one a mel bin');
   same('decoding.logPrior', m.decoding.logPrior.length, m.units.length, 'one a unit');
+  faults.push(...confidenceFaults(m.confidence));
   if (m.features.std.some((s) => s <= 0)) faults.push('features.std: not positive');
   if (m.features.highHz * 2 > m.features.sampleRateHz) {
     faults.push('features.highHz: above half the sample rate');
@@ -244,5 +249,25 @@ function contradictions(m: Manifest): string[] {
       faults.push(`files["${name}"]: expected {sha256: 64 hex digits, bytes: whole number}`);
     }
   }
+  return faults;
+}
+
+/** A form of the confidence that this agent does not know must not be guessed at. */
+function confidenceFaults({ version, curve }: Confidence): string[] {
+  const faults: string[] = [];
+  if (version !== undefined && ![1, 2].includes(version))
+    faults.push(`confidence.version: ${JSON.stringify(version)}, expected 1 or 2`);
+  if (curve === undefined) return faults;
+  const points: readonly unknown[] = Array.isArray(curve) ? curve : [];
+  const rising = points.every((point, i) => {
+    if (!Array.isArray(point) || point.length !== 2) return false;
+    const [x, y] = point as unknown[];
+    const [x0, y0] = i === 0 ? [-Infinity, 0] : (points[i - 1] as [number, number]);
+    return (
+      typeof x === 'number' && typeof y === 'number' && x > x0 && y >= y0 && y <= 1 && x < Infinity
+    );
+  });
+  if (points.length < 2 || !rising)
+    faults.push('confidence.curve: expected two or more [score, probability], both rising');
   return faults;
 }

@@ -1,65 +1,203 @@
-import { dirname, join } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { mixAtSnr, readAudioFile } from '../audio/index.js';
-import { calibrate, type NetworkClip } from '../compress/calibrate/calibrate.js';
+import { Bundle } from '../bundle/index.js';
+import { calibrate, type Calibration, type SpokenClip } from '../compress/calibrate/calibrate.js';
+import { commandSentence } from '../compress/calibrate/commands.js';
+import { reliabilityDiagram } from '../compress/evaluate/charts.js';
 import { parseLabels } from '../compress/evaluate/labels.js';
+import { machineNoise } from '../compress/evaluate/machine-noise.js';
+import { throughNetwork } from '../compress/evaluate/network.js';
 import { randomFrom } from '../compress/evaluate/statistics.js';
+import { installedVoices, padded, speak } from '../compress/evaluate/synthesis.js';
+import { rewriteManifest } from '../compress/pack.js';
 import { Engine, readText } from '../engine.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
-import { numberOption, parse, usageError, type CommandRun } from './command.js';
+import { KikitoriError } from '../runtime/errors.js';
+import { numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
 
-const usage =
-  'kikitori model calibrate --model DIR|FILE --labels FILE.tsv --out FILE.json [--noise FILE...] [--limit N] [--seed N]';
+const usage = `kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json] [--noise FILE...] [--limit N] [--synthetic N] [--seed N]
 
-/**
- * Fits priors, blank weight and confidence on held-out clips (a table with file and text; files
- * relative to it; an empty text is something to refuse). Half of the clips get noise at 5 to 20 dB.
- */
+Fits label priors, blank weight, confidence and threshold on held-out clips: a table with "file" and
+"text" (files relative to it; an empty text is something to refuse), those whose path matches --match.
+Adds --synthetic commands spoken by the installed voices, and noise. --out gets calibration.json and
+reliability.svg; --write puts the result into the bundle, --card into the card that \`model pack\` reads.`;
+
+/** Half of the clips get noise, at levels that a factory has. */
+const snrsDb = [20, 15, 12, 9, 6, 3, 0];
+const noisyShare = 0.5;
+const noiseSeconds = 4;
+/** Noise alone, to be refused, for each hundred clips. */
+const noiseShare = 0.2;
+
 export const run: CommandRun = async (argv, io) => {
   const { values } = parse(
     argv,
     {
       model: { type: 'string' },
       labels: { type: 'string' },
+      match: { type: 'string', default: '' },
       noise: { type: 'string', multiple: true, default: [] },
-      limit: { type: 'string', default: '400' },
+      limit: { type: 'string', default: '300' },
+      synthetic: { type: 'string', default: '100' },
       seed: { type: 'string', default: '1' },
       out: { type: 'string' },
+      card: { type: 'string' },
+      write: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
-    usage,
+    usage.split('\n')[0] ?? '',
   );
-  const { model, labels, out } = values;
-  if (typeof model !== 'string' || typeof labels !== 'string' || typeof out !== 'string')
-    throw usageError('something is missing', usage);
+  if (values.help === true) {
+    io.stdout.write(`usage: ${usage}\n`);
+    return 0;
+  }
+  const { model, labels, out, card } = values;
+  if (typeof model !== 'string' || typeof labels !== 'string')
+    throw usageError('something is missing', usage.split('\n')[0] ?? '');
+  if (out === undefined && values.write !== true && card === undefined)
+    throw usageError('nowhere to write: --out, --write or --card', usage.split('\n')[0] ?? '');
   const random = randomFrom(numberOption('seed', values.seed) ?? 1);
   const engine = await Engine.open({ modelPath: model });
-  const noises = await Promise.all(
-    values.noise.map(async (path) => (await readAudioFile(path)).samples),
+  const { sampleRateHz } = engine.bundle.manifest.features;
+  const recorded = await Promise.all(
+    values.noise.map(async (path) => (await readAudioFile(path, { rateHz: sampleRateHz })).samples),
   );
-  const rows = parseLabels(await readText(labels, 'a table of clips'), labels);
-  const chosen = rows
-    .sort(() => random() - 0.5)
-    .slice(0, numberOption('limit', values.limit) ?? 400);
-  const clips: NetworkClip[] = [];
-  for (const { file, text } of chosen) {
-    const { samples } = await readAudioFile(join(dirname(labels), file));
-    const noise = noises[Math.floor(random() * noises.length)];
+  const noiseOf = () =>
+    recorded.length > 0 && random() < 0.5
+      ? (recorded[Math.floor(random() * recorded.length)] ?? new Float32Array(1))
+      : machineNoise(noiseSeconds, sampleRateHz, random);
+  const sounds = [
+    ...(await readClips(labels, values.match, numberOption('limit', values.limit) ?? 0, {
+      random,
+      sampleRateHz,
+    })),
+    ...(await synthetic(numberOption('synthetic', values.synthetic) ?? 0, {
+      random,
+      sampleRateHz,
+      io,
+    })),
+  ];
+  const clips: SpokenClip[] = [];
+  for (const { text, samples } of sounds) {
+    const snrDb = snrsDb[Math.floor(random() * snrsDb.length)] ?? 10;
+    const noise = noiseOf();
     const noisy =
-      noise === undefined || random() < 0.5
-        ? samples
-        : mixAtSnr(samples, noise, 5 + 15 * random(), Math.floor(random() * noise.length));
-    const stream = engine.acoustic.begin();
-    const head = await stream.feed(engine.frontend().feed(noisy).data);
-    const tail = await stream.finish();
-    const logProbs = new Float32Array(head.data.length + tail.data.length);
-    logProbs.set(head.data);
-    logProbs.set(tail.data, head.data.length);
-    if (head.steps + tail.steps > 0)
-      clips.push({ text: text ?? '', logProbs, steps: head.steps + tail.steps });
+      random() < noisyShare
+        ? mixAtSnr(samples, noise, snrDb, Math.floor(random() * noise.length))
+        : samples;
+    clips.push({ text, clip: await throughNetwork(engine, noisy) });
   }
-  io.stderr.write(`${clips.length} clips through the network\n`);
-  const result = await calibrate(engine.bundle.manifest, clips, engine.lexicon, random, (line) =>
+  for (let i = 0; i < noiseShare * sounds.length; i++)
+    clips.push({ text: '', clip: await throughNetwork(engine, noiseOf()) });
+  const usable = clips.filter((c) => c.clip.steps > 0);
+  io.stderr.write(`${usable.length} clips through the network\n`);
+  const result = await calibrate(engine.bundle.manifest, usable, engine.lexicon, random, (line) =>
     io.stderr.write(`${line}\n`),
   );
-  await atomicWrite(out, `${JSON.stringify(result, null, 1)}\n`, 0o644);
+  say(io, result);
+  await write(result, { out, card, bundle: values.write === true ? model : undefined });
   return 0;
 };
+
+interface Sound {
+  readonly text: string;
+  readonly samples: Float32Array;
+}
+
+async function readClips(
+  path: string,
+  match: string,
+  limit: number,
+  { random, sampleRateHz }: { random: () => number; sampleRateHz: number },
+): Promise<Sound[]> {
+  let pattern: RegExp;
+  try {
+    pattern = new RegExp(match);
+  } catch (error) {
+    throw usageError(`--match is no regular expression: ${String(error)}`, usage);
+  }
+  const rows = parseLabels(await readText(path, 'a table of clips'), path)
+    .filter(({ file, text }) => pattern.test(file) && text !== undefined && text !== '?')
+    .map((row) => ({ row, key: random() }))
+    .sort((a, b) => a.key - b.key)
+    .slice(0, limit);
+  const sounds: Sound[] = [];
+  for (const { row } of rows) {
+    const { samples } = await readAudioFile(resolve(dirname(path), row.file), {
+      rateHz: sampleRateHz,
+    });
+    sounds.push({ text: row.text ?? '', samples });
+  }
+  if (sounds.length === 0)
+    throw new KikitoriError('no clip with a text was found', {
+      kind: 'input',
+      where: path,
+      expected: `rows whose file matches "${match}"`,
+    });
+  return sounds;
+}
+
+async function synthetic(
+  count: number,
+  { random, sampleRateHz, io }: { random: () => number; sampleRateHz: number; io: Io },
+): Promise<Sound[]> {
+  const voices = count === 0 ? [] : await installedVoices();
+  if (count > 0 && voices.length === 0)
+    io.stderr.write(
+      'no synthetic voices are installed (espeak-ng, flite, festival): going without\n',
+    );
+  const sounds: Sound[] = [];
+  for (let i = 0; i < count && voices.length > 0; i++) {
+    const voice = voices[i % voices.length];
+    if (voice === undefined) break;
+    const text = commandSentence(random);
+    const wordsPerMinute = 140 + 60 * random();
+    const samples = await speak(voice, text, { rateHz: sampleRateHz, wordsPerMinute });
+    sounds.push({ text, samples: padded(samples, sampleRateHz, random) });
+  }
+  return sounds;
+}
+
+function say(io: Io, { decoding, confidence, report }: Calibration): void {
+  const { heldOut, threshold } = report;
+  const share = (v: number) => `${(100 * v).toFixed(1)} %`;
+  io.stderr.write(
+    `prior ${decoding.priorWeight}, blank ${decoding.blankBias}
+calibration error ${share(heldOut.calibrationError)}, area under curve ${heldOut.areaUnderCurve.toFixed(4)} on held-out clips
+threshold ${confidence.threshold}: ${threshold.point}
+right answers accepted ${share(threshold.rightAccepted)}; accepted of ${Object.entries(
+      threshold.acceptedOf,
+    )
+      .map(([kind, v]) => `${kind} ${share(v)}`)
+      .join(', ')}
+`,
+  );
+}
+
+async function write(
+  { decoding, confidence, report }: Calibration,
+  to: { out: string | undefined; card: string | undefined; bundle: string | undefined },
+): Promise<void> {
+  const text = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`;
+  if (to.out !== undefined) {
+    await mkdir(to.out, { recursive: true });
+    await atomicWrite(
+      join(to.out, 'calibration.json'),
+      text({ decoding, confidence, report }),
+      0o644,
+    );
+    const title = `${(100 * report.heldOut.calibrationError).toFixed(1)} % expected calibration error, held-out`;
+    await atomicWrite(
+      join(to.out, 'reliability.svg'),
+      reliabilityDiagram(report.heldOut.bins, title),
+      0o644,
+    );
+  }
+  if (to.bundle !== undefined) await rewriteManifest(to.bundle, { decoding, confidence });
+  if (to.card !== undefined) {
+    const card = JSON.parse(await readFile(to.card, 'utf8')) as Record<string, unknown>;
+    await atomicWrite(to.card, text({ ...card, decoding, confidence }), 0o644);
+  }
+  if (to.bundle !== undefined) await Bundle.open(to.bundle);
+}

@@ -3,7 +3,7 @@ import { usageError, type CommandRun } from './command.js';
 const usage = `kikitori model inspect [--json] DIR|FILE
        kikitori model selftest [--json] DIR|FILE
        kikitori model pack --checkpoint FILE --out DIR|FILE.tar [--card FILE.json] [--selftest FILE.wav --text TEXT]
-       kikitori model calibrate --checkpoint FILE --clips DIR --labels FILE.tsv --out FILE.json`;
+       kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json]`;
 
 export const run: CommandRun = async (argv, io) => {
   const [name, ...rest] = argv;

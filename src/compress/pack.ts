@@ -1,9 +1,12 @@
 import {
+  Bundle,
+  parseManifest,
   sha256,
   writeBundle,
   type Confidence,
   type Decoding,
   type EndpointTimes,
+  type Manifest,
 } from '../bundle/index.js';
 import { agentVersion } from '../runtime/version.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -68,4 +71,21 @@ export async function packBundle(o: PackOptions): Promise<void> {
   };
   const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
   await writeBundle(o.out, new Map([['manifest.json', bytes], ...files]));
+}
+
+/**
+ * Replaces values of a bundle's manifest and nothing else, atomically: every other file keeps its
+ * bytes. The bundle's digest changes with it, so do this before signing.
+ */
+export async function rewriteManifest(
+  path: string,
+  changes: Partial<Pick<Manifest, 'decoding' | 'confidence' | 'endpoint' | 'measured'>>,
+): Promise<void> {
+  const bundle = await Bundle.open(path);
+  const manifest = { ...bundle.manifest, ...changes };
+  const text = `${JSON.stringify(manifest, null, 1)}\n`;
+  parseManifest(text, path, agentVersion);
+  const files = new Map<string, Uint8Array>([['manifest.json', Buffer.from(text)]]);
+  for (const name of Object.keys(manifest.files)) files.set(name, bundle.file(name));
+  await writeBundle(path, files);
 }

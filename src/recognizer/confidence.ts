@@ -2,8 +2,8 @@ import type { Confidence } from '../bundle/index.js';
 import type { AlignedPhone } from './search/align.js';
 
 /**
- * What speaks for and against a sentence. Logarithms of likelihood ratios against the phone loop,
- * which may say any phones at all: 0 when the sentence explains the audio as well as anything could.
+ * What speaks for and against a sentence. Ratios are logarithms of likelihood ratios against the phone
+ * loop, which may say any phones at all: 0 when the sentence explains the audio as well as anything could.
  */
 export interface Evidence {
   /** Mean over phones; at most 0. */
@@ -13,16 +13,73 @@ export interface Evidence {
   readonly llrWorstPhone: number;
   /** Distance to the best sentence that means something else, at most marginMax. */
   readonly margin: number;
+  /** The same for each phone in which the two differ: a lone "on" or "off" must be certain by itself. */
+  readonly marginPhone: number;
   /** Share of the frames with a phone that lie outside of the sentence's words. */
   readonly outside: number;
   /** |ln(phones a second / usual)|. */
   readonly rate: number;
+  /** Edits between the phones heard without a grammar and the sentence's, for each of its phones. */
+  readonly mismatch: number;
+  /** ln of the longest time between two phones of one word, in steps. */
+  readonly gap: number;
+  /** Share of the phones squeezed into the step after the one before. */
+  readonly crowded: number;
+  /** Mean of 1 - p(best unit) over the frames of the words: a network that does not know. */
+  readonly doubt: number;
+  /** Level of the words above the quietest tenth of the utterance, in standard deviations of a mel band. */
+  readonly loudness: number;
+  /** ln(sentences) for each phone: how much the grammar could choose to fit the audio. */
+  readonly freedom: number;
+  /** ln of the number of phones. */
+  readonly length: number;
   readonly phones: number;
 }
 
+/** The names that a fit may use, in the order of the report. */
+export const evidenceNames = [
+  'llrMean',
+  'llrWorstWord',
+  'llrWorstPhone',
+  'margin',
+  'marginPhone',
+  'outside',
+  'rate',
+  'mismatch',
+  'gap',
+  'crowded',
+  'doubt',
+  'loudness',
+  'freedom',
+  'length',
+] as const satisfies readonly (keyof Evidence)[];
+
 export const marginMax = 20;
+const marginPhoneMax = 10;
 const usualPhonesPerSecond = 11;
 const secondsPerMs = 1e-3;
+/** Frames around the words that still belong to them: the network spreads a phone. */
+const framesBefore = 1;
+const framesAfter = 3;
+const quietShare = 0.1;
+
+/** Everything that the evidence is made of; rows of `scores` and `logProbs` have one value a unit. */
+export interface Heard {
+  readonly phones: readonly AlignedPhone[];
+  readonly ratios: readonly number[];
+  /** Scores of the search: log-probabilities after priors. */
+  readonly scores: Float32Array;
+  readonly units: number;
+  /** Log-probabilities of the network as they came, for what must not depend on priors. */
+  readonly logProbs: Float32Array;
+  /** Level of each step. */
+  readonly levels: Float32Array;
+  readonly margin: number;
+  /** Phones of the best sentence that means something else; null when there is none. */
+  readonly secondPhones: readonly number[] | null;
+  readonly sentences: number;
+  readonly stepMs: number;
+}
 
 /** Likelihood ratio of each phone's frames: the phone or blank against the best unit of each frame. */
 export function phoneRatios(
@@ -43,53 +100,126 @@ export function phoneRatios(
   });
 }
 
-/** Frames in which a phone is more likely than blank. */
-export function speechFrames(scores: Float32Array, units: number): number[] {
-  const frames: number[] = [];
-  for (let row = 0; row < scores.length; row += units) {
+/** The best unit of each frame. */
+function greedy(rows: Float32Array, units: number): Uint8Array {
+  const out = new Uint8Array(rows.length / units);
+  for (let t = 0; t < out.length; t++) {
     let best = 0;
     for (let u = 1; u < units; u++)
-      if ((scores[row + u] ?? 0) > (scores[row + best] ?? 0)) best = u;
-    if (best !== 0) frames.push(row / units);
+      if ((rows[t * units + u] ?? 0) > (rows[t * units + best] ?? 0)) best = u;
+    out[t] = best;
   }
-  return frames;
+  return out;
 }
 
-export function gatherEvidence(
-  phones: readonly AlignedPhone[],
-  ratios: readonly number[],
-  margin: number,
-  speech: readonly number[],
-  stepMs: number,
-): Evidence {
+/** Frames in which a phone is more likely than blank. */
+export function speechFrames(scores: Float32Array, units: number): number[] {
+  return [...greedy(scores, units)].flatMap((u, t) => (u === 0 ? [] : [t]));
+}
+
+export function gatherEvidence(h: Heard): Evidence {
+  const { phones, ratios, units } = h;
   const byWord = new Map<number, number[]>();
   phones.forEach(({ word }, i) => byWord.set(word, [...(byWord.get(word) ?? []), ratios[i] ?? 0]));
-  const mean = (values: readonly number[]) =>
-    values.reduce((a, b) => a + b, 0) / Math.max(values.length, 1);
   const first = phones[0]?.startFrame ?? 0;
   const last = phones.at(-1)?.startFrame ?? 0;
-  const seconds = Math.max((last - first + 1) * stepMs * secondsPerMs, 0.05);
+  const [from, to] = [Math.max(0, first - framesBefore), last + framesAfter];
+  const seconds = Math.max((last - first + 1) * h.stepMs * secondsPerMs, 0.05);
+  const free = greedy(h.scores, units);
+  const speech = [...free].flatMap((u, t) => (u === 0 ? [] : [t]));
+  const count = Math.max(phones.length, 1);
   return {
     llrMean: mean(ratios),
     llrWorstWord: Math.min(0, ...[...byWord.values()].map(mean)),
     llrWorstPhone: Math.min(0, ...ratios),
-    margin: Math.min(margin, marginMax),
+    margin: Math.min(h.margin, marginMax),
+    marginPhone: Math.min(h.margin / differing(phones, h.secondPhones), marginPhoneMax),
     outside:
-      speech.length === 0
-        ? 1
-        : speech.filter((t) => t < first - 1 || t > last + 3).length / speech.length,
-    rate: Math.abs(Math.log(phones.length / seconds / usualPhonesPerSecond)),
+      speech.length === 0 ? 1 : speech.filter((t) => t < from || t > to).length / speech.length,
+    rate: Math.abs(Math.log(count / seconds / usualPhonesPerSecond)),
+    mismatch: Math.min(2, edits(collapsed(free.subarray(from, to + 1)), said(phones)) / count),
+    gap: Math.log(Math.max(1, ...within(phones))),
+    crowded: within(phones).filter((steps) => steps <= 1).length / count,
+    doubt: doubt(h.logProbs.subarray(from * units, (to + 1) * units), units),
+    loudness: loudness(h.levels, from, to),
+    freedom: Math.log(1 + Math.min(h.sentences, Number.MAX_SAFE_INTEGER)) / count,
+    length: Math.log(count),
     phones: phones.length,
   };
 }
 
-/** Logistic regression over the evidence, fitted when the bundle was packed. */
+const mean = (values: readonly number[]) =>
+  values.reduce((a, b) => a + b, 0) / Math.max(values.length, 1);
+
+const said = (phones: readonly AlignedPhone[]) => phones.map((p) => p.unit);
+
+/** Steps from each phone to the next one of the same word. */
+function within(phones: readonly AlignedPhone[]): number[] {
+  return phones.flatMap((p, i) => {
+    const next = phones[i + 1];
+    return next === undefined || next.word !== p.word ? [] : [next.startFrame - p.startFrame];
+  });
+}
+
+/** Phones in which two sentences differ, at least 1. */
+function differing(phones: readonly AlignedPhone[], second: readonly number[] | null): number {
+  return second === null ? Math.max(1, phones.length) : Math.max(1, edits(said(phones), second));
+}
+
+/** CTC's reading of a path of units: repeats joined, blanks left out. */
+export function collapsed(path: ArrayLike<number>): number[] {
+  return Array.from(path).filter((u, t) => u !== 0 && u !== path[t - 1]);
+}
+
+/** Levenshtein distance of two phone strings. */
+export function edits(a: readonly number[], b: readonly number[]): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const kept = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(kept, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function doubt(rows: Float32Array, units: number): number {
+  const frames = rows.length / units;
+  let sum = 0;
+  for (let t = 0; t < frames; t++) {
+    let best = -Infinity;
+    for (let u = 0; u < units; u++) best = Math.max(best, rows[t * units + u] ?? -Infinity);
+    sum += 1 - Math.exp(best);
+  }
+  return frames === 0 ? 1 : sum / frames;
+}
+
+function loudness(levels: Float32Array, from: number, to: number): number {
+  if (levels.length === 0) return 0;
+  const sorted = Float32Array.from(levels).sort();
+  const quiet = sorted[Math.floor(quietShare * (sorted.length - 1))] ?? 0;
+  const inside = [...levels.subarray(from, to + 1)];
+  return inside.length === 0 ? 0 : mean(inside) - quiet;
+}
+
+/** Logistic regression over the evidence, then the measured curve from score to probability, if the bundle has one. */
 export function probability(evidence: Evidence, model: Confidence): number {
   let sum = model.bias;
   for (const [name, weight] of Object.entries(model.weights)) {
     sum += weight * ((evidence as unknown as Record<string, number>)[name] ?? 0);
   }
-  return 1 / (1 + Math.exp(-sum));
+  return model.curve === undefined ? 1 / (1 + Math.exp(-sum)) : interpolated(model.curve, sum);
+}
+
+/** Piecewise linear through [x, y] with rising x; constant beyond the ends. */
+export function interpolated(curve: readonly (readonly [number, number])[], x: number): number {
+  const after = curve.findIndex(([at]) => at >= x);
+  if (after < 0) return curve.at(-1)?.[1] ?? 0;
+  const [x1, y1] = curve[after] ?? [0, 0];
+  const [x0, y0] = curve[Math.max(0, after - 1)] ?? [0, 0];
+  return x1 === x0 ? y1 : y0 + ((y1 - y0) * (x - x0)) / (x1 - x0);
 }
 
 /** Probability that one word was said, from its mean ratio alone: a rough first scale. */

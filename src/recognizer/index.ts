@@ -11,6 +11,12 @@ export {
 } from './grammar/index.js';
 export type { GrammarDetails } from './grammar/index.js';
 export { buildLexicon, Lexicon, parseUserWords } from './lexicon/index.js';
+export { alignSentence, alignPhones } from './search/align.js';
+export type { AlignedPhone } from './search/align.js';
+export { evidenceNames, interpolated, probability } from './confidence.js';
+export type { Evidence } from './confidence.js';
+export { levelOf } from './level.js';
+export { TokenSearch } from './search/token-search.js';
 export { Listener } from './listener.js';
 export type { ListenMode } from './listener.js';
 export { Recognizer } from './recognizer.js';

@@ -10,6 +10,7 @@ import {
   type Evidence,
 } from './confidence.js';
 import type { CompiledGrammar, Interpretation } from './graph.js';
+import { levelOf } from './level.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
 import { TokenSearch, type Candidate } from './search/token-search.js';
 
@@ -45,6 +46,9 @@ export class Utterance {
   private readonly stream: AcousticStream;
   private readonly search: TokenSearch;
   private scores = new Float32Array(0);
+  private logProbs = new Float32Array(0);
+  private levels = new Float32Array(64);
+  private rows = 0;
   private steps = 0;
   /** Steps since the network last preferred a phone to blank. */
   quietSteps = 0;
@@ -68,7 +72,16 @@ export class Utterance {
   }
 
   async feed(rows: Float32Array): Promise<void> {
+    this.keepLevels(rows);
     this.take(await this.stream.feed(rows));
+  }
+
+  private keepLevels(rows: Float32Array): void {
+    const { dim } = this.context.acoustic;
+    for (let at = 0; at + dim <= rows.length; at += dim) {
+      if (this.rows === this.levels.length) this.levels = larger(this.levels, this.rows * 2);
+      this.levels[this.rows++] = levelOf(rows.subarray(at, at + dim));
+    }
   }
 
   partial(): ReturnType<TokenSearch['partial']> & { text: string } {
@@ -87,17 +100,18 @@ export class Utterance {
     const second = this.different(meaning, others);
     // With no other meaning in sight the margin is at least the one to the last runner-up.
     const margin = best.score - (second?.candidate.score ?? others.at(-1)?.score ?? -Infinity);
-    return this.judge(best, meaning, scores, speech, margin, second);
+    return this.judge(best, meaning, scores, margin, second);
   }
 
   private take({ data, steps }: LogProbs): void {
     const { units } = this.context.acoustic;
     const room = Math.min(steps, this.context.maxSteps - this.steps);
     if ((this.steps + room) * units > this.scores.length) {
-      const larger = new Float32Array((this.steps + room) * units * 2);
-      larger.set(this.scores.subarray(0, this.steps * units));
-      this.scores = larger;
+      const size = (this.steps + room) * units * 2;
+      this.scores = larger(this.scores, size);
+      this.logProbs = larger(this.logProbs, size);
     }
+    this.logProbs.set(data.subarray(0, room * units), this.steps * units);
     const { priorWeight, logPrior, blankBias } = this.context.decoding;
     for (let t = 0; t < room; t++) {
       const row = this.steps * units;
@@ -142,19 +156,31 @@ export class Utterance {
     best: Candidate,
     meaning: Interpretation,
     scores: Float32Array,
-    speech: readonly number[],
     margin: number,
     second: { candidate: Candidate } | undefined,
   ): Heard {
     const { units } = this.context.acoustic;
     const words = best.words.map((w) => w.word);
-    const { phones } = alignSentence(
-      words.map((w) => this.context.grammar.phonesOf(w)),
+    const phones = this.aligned(words, scores);
+    const ratios = phoneRatios(phones, scores, units);
+    const evidence = gatherEvidence({
+      phones,
+      ratios,
       scores,
       units,
-    );
-    const ratios = phoneRatios(phones, scores, units);
-    const evidence = gatherEvidence(phones, ratios, margin, speech, this.context.stepMs);
+      logProbs: this.logProbs.subarray(0, this.steps * units),
+      levels: this.levels.subarray(0, this.steps),
+      margin,
+      secondPhones:
+        second === undefined
+          ? null
+          : this.aligned(
+              second.candidate.words.map((w) => w.word),
+              scores,
+            ).map((p) => p.unit),
+      sentences: this.context.grammar.sentences,
+      stepMs: this.context.stepMs,
+    });
     const confidence = probability(evidence, this.context.confidence);
     const reason = this.reasonAgainst(confidence, meaning, evidence);
     const heardWords = this.heardWords(best, phones, ratios);
@@ -181,6 +207,14 @@ export class Utterance {
           }),
       evidence: { ...evidence },
     };
+  }
+
+  private aligned(words: readonly number[], scores: Float32Array): readonly AlignedPhone[] {
+    return alignSentence(
+      words.map((w) => this.context.grammar.phonesOf(w)),
+      scores,
+      this.context.acoustic.units,
+    ).phones;
   }
 
   private reasonAgainst(
@@ -231,4 +265,10 @@ export class Utterance {
   private textOf(words: readonly number[]): string {
     return words.map((w) => this.context.grammar.graph.words[w] ?? '').join(' ');
   }
+}
+
+function larger(old: Float32Array, size: number): Float32Array<ArrayBuffer> {
+  const fresh = new Float32Array(size);
+  fresh.set(old);
+  return fresh;
 }

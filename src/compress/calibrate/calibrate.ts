@@ -1,84 +1,174 @@
 import type { Confidence, Decoding, Manifest } from '../../bundle/index.js';
-import type { Acoustic } from '../../recognizer/index.js';
 import {
-  compileGrammar,
-  Recognizer,
+  evidenceNames,
+  interpolated,
+  TokenSearch,
   type GrammarDetails,
   type Lexicon,
 } from '../../recognizer/index.js';
-import { fitLogistic, type Example } from './logistic.js';
+import type { NetworkClip } from '../evaluate/network.js';
+import { makeExamples, makerOf, type JudgedExample, type SpokenClip } from './examples.js';
+import { fitLogistic, scoreOf, type Fitted } from './logistic.js';
+import {
+  areaUnderCurve,
+  bins,
+  calibrationError,
+  risingCurve,
+  type Bin,
+  type Judged,
+  type Scored,
+} from './reliability.js';
 
-/** A held-out clip after the network: what was said, and log-probabilities of every step. */
-export interface NetworkClip {
-  /** Empty for noise or speech that is to be refused. */
-  readonly text: string;
-  readonly logProbs: Float32Array;
-  readonly steps: number;
-}
+export type { SpokenClip } from './examples.js';
 
 export interface Calibration {
   readonly decoding: Decoding;
   readonly confidence: Confidence;
-  readonly grid: readonly { priorWeight: number; blankBias: number; right: number }[];
-  readonly clips: number;
-  readonly examples: number;
+  readonly report: CalibrationReport;
 }
 
-/** Other words offered at a position, and positions of a sentence that get some. */
-const alternatives = 9;
-const positionsMax = 5;
-const evidenceNames = ['llrMean', 'llrWorstWord', 'llrWorstPhone', 'margin', 'outside', 'rate'];
+export interface CalibrationReport {
+  readonly grid: readonly GridPoint[];
+  readonly clips: number;
+  readonly examples: Readonly<Record<string, number>>;
+  /** On examples of clips that neither the weights nor the curve were fitted on. */
+  readonly heldOut: {
+    readonly calibrationError: number;
+    readonly areaUnderCurve: number;
+    readonly bins: readonly Bin[];
+  };
+  /** What the threshold does to the examples of each kind. */
+  readonly threshold: {
+    readonly value: number;
+    readonly point: string;
+    readonly acceptedOf: Readonly<Record<string, number>>;
+    readonly rightAccepted: number;
+  };
+}
+
+export interface GridPoint {
+  readonly priorWeight: number;
+  readonly blankBias: number;
+  readonly right: number;
+}
+
+/** The threshold lets this share of speech that is no command through, and none of the noise. */
+export const falseAcceptShare = 0.005;
+const folds = 5;
+const priorWeights = [0, 0.2, 0.4, 0.6, 0.8];
+const blankBiases = [-2, -1, 0, 1, 2, 3];
 
 /**
- * Priors, blank weight and confidence from held-out speech. Each clip gets a grammar of its own: its
- * sentence with random other words offered at several positions, as a list of a site would. So the
- * choice does not depend on any one grammar.
+ * Priors, blank weight, confidence and threshold from held-out speech. Each clip gets grammars of its
+ * own, so the choice does not depend on any one grammar; see examples.ts.
  */
 export async function calibrate(
   manifest: Manifest,
-  clips: readonly NetworkClip[],
+  clips: readonly SpokenClip[],
   lexicon: Lexicon,
   random: () => number,
   progress: (line: string) => void,
 ): Promise<Calibration> {
-  const logPrior = estimatePrior(clips, manifest.units.length);
-  const words = [...new Set(clips.flatMap((c) => c.text.split(' ')).filter((w) => w !== ''))];
-  const spoken = clips
-    .filter((c) => c.text !== '')
-    .map((clip) => ({ clip, grammar: confusable(clip.text, words, lexicon, random) }));
-  const grid: { priorWeight: number; blankBias: number; right: number }[] = [];
-  for (const priorWeight of [0, 0.3, 0.45, 0.6, 0.75, 0.9]) {
-    for (const blankBias of [-1, 0, 1, 2]) {
+  const maker = makerOf(clips, lexicon, random);
+  const spoken = clips.filter((c) => c.text !== '');
+  const logPrior = estimatePrior(
+    spoken.map((s) => s.clip),
+    manifest.units.length,
+  );
+  const tried = spoken.map(({ clip, text }) => ({ clip, text, grammar: maker.many(text) }));
+  const grid: GridPoint[] = [];
+  for (const priorWeight of priorWeights) {
+    for (const blankBias of blankBiases) {
       const decoding = { priorWeight, logPrior, blankBias };
-      let right = 0;
-      for (const { clip, grammar } of spoken) {
-        const heard = await hear({ ...manifest, decoding }, clip, grammar);
-        if (heard.text === clip.text) right++;
-      }
-      grid.push({ priorWeight, blankBias, right: right / spoken.length });
-      progress(
-        `prior ${priorWeight}, blank ${blankBias}: ${((100 * right) / spoken.length).toFixed(1)} % right`,
-      );
+      const rights = tried.filter((t) => bestText(decoding, t.clip, t.grammar) === t.text).length;
+      const right = rights / Math.max(tried.length, 1);
+      grid.push({ priorWeight, blankBias, right });
+      progress(`prior ${priorWeight}, blank ${blankBias}: ${(100 * right).toFixed(1)} % right`);
     }
   }
-  const best = smoothedBest(grid);
-  const decoding = {
-    priorWeight: best.priorWeight,
-    logPrior: logPrior.map((v) => Number(v.toFixed(4))),
-    blankBias: best.blankBias,
-  };
-  const examples = await judge({ ...manifest, decoding }, spoken, clips, words, lexicon, random);
-  const fitted = fitLogistic(examples, evidenceNames);
-  const rounded = (v: number) => Number(v.toFixed(5));
-  const weights = Object.fromEntries(
-    Object.entries(fitted.weights).map(([n, v]) => [n, rounded(v)]),
-  );
+  const { priorWeight, blankBias } = smoothedBest(grid);
+  const decoding = { priorWeight, logPrior: logPrior.map((v) => Number(v.toFixed(4))), blankBias };
+  const examples = await makeExamples({ ...manifest, decoding }, clips, maker, random, progress);
+  const { confidence, ...rest } = fitConfidence(examples);
+  return { decoding, confidence, report: { grid, clips: clips.length, ...rest } };
+}
+
+/** Weights from all examples; the curve from scores that each come from a fit without the clip. */
+export function fitConfidence(
+  examples: readonly JudgedExample[],
+): { confidence: Confidence } & Omit<CalibrationReport, 'grid' | 'clips'> {
+  const scores = new Map<JudgedExample, number>();
+  for (let fold = 0; fold < folds; fold++) {
+    const inFold = (e: JudgedExample) => e.group % folds === fold;
+    const fitted = fitLogistic(
+      examples.filter((e) => !inFold(e)),
+      evidenceNames,
+    );
+    for (const e of examples.filter(inFold)) scores.set(e, scoreOf(e.evidence, fitted));
+  }
+  const scoredOf = (chosen: readonly JudgedExample[]): Scored[] =>
+    chosen.map((e) => ({ score: scores.get(e) ?? 0, right: e.right, weight: e.weight ?? 1 }));
+  const judged = Array.from({ length: folds }, (_, fold) => {
+    const curve = risingCurve(scoredOf(examples.filter((e) => e.group % folds !== fold)));
+    return scoredOf(examples.filter((e) => e.group % folds === fold)).map((s): Judged => ({
+      ...s,
+      probability: interpolated(curve, s.score),
+    }));
+  }).flat();
+  const curve = risingCurve(scoredOf(examples));
+  const probability = (e: JudgedExample) => interpolated(curve, scores.get(e) ?? 0);
+  const threshold = chooseThreshold(examples, probability);
+  const accepted = (kind: JudgedExample[]) =>
+    kind.filter((e) => probability(e) >= threshold).length / Math.max(kind.length, 1);
+  const kinds = [...new Set(examples.map((e) => e.kind))];
+  const right = examples.filter((e) => e.right);
   return {
-    decoding,
-    confidence: { bias: rounded(fitted.bias), weights, threshold: 0.5 },
-    grid,
-    clips: clips.length,
-    examples: examples.length,
+    confidence: {
+      version: 2,
+      ...rounded(fitLogistic(examples, evidenceNames)),
+      curve,
+      threshold,
+    },
+    examples: Object.fromEntries(
+      kinds.map((k) => [k, examples.filter((e) => e.kind === k).length]),
+    ),
+    heldOut: {
+      calibrationError: calibrationError(judged),
+      areaUnderCurve: areaUnderCurve(scoredOf(examples)),
+      bins: bins(judged),
+    },
+    threshold: {
+      value: threshold,
+      point: `${100 * falseAcceptShare} % of speech out of the grammar accepted, no noise`,
+      acceptedOf: Object.fromEntries(
+        kinds.map((k) => [k, accepted(examples.filter((e) => e.kind === k))]),
+      ),
+      rightAccepted: accepted(right),
+    },
+  };
+}
+
+/** The lowest probability that keeps out what the stated point says, two decimals, never certainty. */
+function chooseThreshold(
+  examples: readonly JudgedExample[],
+  probability: (e: JudgedExample) => number,
+): number {
+  const of = (kind: string) =>
+    examples
+      .filter((e) => e.kind === kind)
+      .map(probability)
+      .sort((a, b) => b - a);
+  const speech = of('otherSpeech');
+  const limit = speech[Math.floor(falseAcceptShare * speech.length)] ?? 0.5;
+  const noise = of('noise')[0] ?? 0;
+  return Math.min(0.97, Math.max(0.3, Math.ceil(100 * Math.max(limit, noise) + 0.5) / 100));
+}
+
+function rounded({ bias, weights }: Fitted): Fitted {
+  const five = (v: number) => Number(v.toFixed(5));
+  return {
+    bias: five(bias),
+    weights: Object.fromEntries(Object.entries(weights).map(([n, v]) => [n, five(v)])),
   };
 }
 
@@ -87,7 +177,6 @@ export function estimatePrior(clips: readonly NetworkClip[], units: number): num
   const sum = new Float64Array(units);
   let steps = 0;
   for (const clip of clips) {
-    if (clip.text === '') continue;
     steps += clip.steps;
     clip.logProbs.forEach((v, i) => (sum[i % units] = (sum[i % units] ?? 0) + Math.exp(v)));
   }
@@ -95,101 +184,31 @@ export function estimatePrior(clips: readonly NetworkClip[], units: number): num
 }
 
 /** The best point by the mean of itself and its neighbours: a plateau, not a peak of chance. */
-function smoothedBest(grid: Calibration['grid']): { priorWeight: number; blankBias: number } {
-  const score = (g: { priorWeight: number; blankBias: number; right: number }) => {
+function smoothedBest(grid: readonly GridPoint[]): GridPoint {
+  const score = (g: GridPoint) => {
     const near = grid.filter(
       (o) =>
-        Math.abs(o.priorWeight - g.priorWeight) < 0.31 &&
+        Math.abs(o.priorWeight - g.priorWeight) < 0.21 &&
         Math.abs(o.blankBias - g.blankBias) < 1.01,
     );
     return g.right + near.reduce((s, o) => s + o.right, 0) / near.length;
   };
-  return [...grid].sort((a, b) => score(b) - score(a))[0] ?? { priorWeight: 0, blankBias: 0 };
+  const [best] = [...grid].sort((a, b) => score(b) - score(a));
+  return best ?? { priorWeight: 0, blankBias: 0, right: 0 };
 }
 
-function confusable(
-  text: string,
-  words: readonly string[],
-  lexicon: Lexicon,
-  random: () => number,
-): GrammarDetails {
-  const pick = () => words[Math.floor(random() * words.length)] ?? 'zero';
-  const said = text.split(' ');
-  const chosen = new Set(
-    said
-      .map((_, i) => i)
-      .sort(() => random() - 0.5)
-      .slice(0, positionsMax),
-  );
-  const template = said
-    .map((word, i) =>
-      chosen.has(i) ? `(${[word, ...Array.from({ length: alternatives }, pick)].join('|')})` : word,
-    )
-    .join(' ');
-  const others = Array.from({ length: 20 }, () =>
-    Array.from({ length: said.length }, pick).join(' '),
-  );
-  return compile([template, ...others], lexicon);
-}
-
-function compile(sentences: readonly string[], lexicon: Lexicon): GrammarDetails {
-  const source = JSON.stringify({
-    intents: { said: { data: sentences.map((s) => ({ sentences: [s], slots: { text: s } })) } },
-  });
-  return compileGrammar(source, { file: 'calibration', lexicon });
-}
-
-/** Right answers, wrong answers, sentences that the grammar does not hold, and noise. */
-async function judge(
-  manifest: Manifest,
-  spoken: readonly { clip: NetworkClip; grammar: GrammarDetails }[],
-  clips: readonly NetworkClip[],
-  words: readonly string[],
-  lexicon: Lexicon,
-  random: () => number,
-): Promise<Example[]> {
-  const examples: Example[] = [];
-  const add = async (clip: NetworkClip, grammar: GrammarDetails) => {
-    const heard = await hear(manifest, clip, grammar);
-    if (Object.keys(heard.evidence).length === 0) return;
-    examples.push({
-      evidence: heard.evidence,
-      right: heard.text === clip.text && clip.text !== '',
-    });
-  };
-  for (const { clip, grammar } of spoken) {
-    await add(clip, grammar);
-    // The same clip under the sentences of others: everything it can say is wrong.
-    const other = spoken[Math.floor(random() * spoken.length)];
-    if (other !== undefined && other.clip.text !== clip.text) await add(clip, other.grammar);
-    await add(
-      clip,
-      confusable(
-        Array.from({ length: 4 }, () => words[Math.floor(random() * words.length)] ?? 'zero').join(
-          ' ',
-        ),
-        words.filter((w) => !clip.text.split(' ').includes(w)),
-        lexicon,
-        random,
-      ),
-    );
+/** What the search alone would say: no confidence, no runners-up. */
+function bestText(decoding: Decoding, clip: NetworkClip, grammar: GrammarDetails): string {
+  const units = decoding.logPrior.length;
+  const search = new TokenSearch(grammar.graph);
+  const row = new Float32Array(units);
+  for (let t = 0; t < clip.steps; t++) {
+    for (let u = 0; u < units; u++)
+      row[u] =
+        (clip.logProbs[t * units + u] ?? 0) -
+        decoding.priorWeight * (decoding.logPrior[u] ?? 0) +
+        (u === 0 ? decoding.blankBias : 0);
+    search.feed(row);
   }
-  for (const clip of clips.filter((c) => c.text === '')) {
-    const other = spoken[Math.floor(random() * spoken.length)];
-    if (other !== undefined) await add(clip, other.grammar);
-  }
-  return examples;
-}
-
-function hear(manifest: Manifest, clip: NetworkClip, grammar: GrammarDetails) {
-  const replay: Acoustic = {
-    units: manifest.units.length,
-    dim: 1,
-    begin: () => ({
-      feed: async () => ({ data: clip.logProbs, steps: clip.steps }),
-      finish: async () => ({ data: new Float32Array(0), steps: 0 }),
-    }),
-  };
-  const recognizer = new Recognizer(manifest, replay, grammar);
-  return recognizer.recognizeWhole({ data: new Float32Array(1), steps: 1, dim: 1, firstStep: 0 });
+  return (search.best()[0]?.words ?? []).map((w) => grammar.graph.words[w.word] ?? '').join(' ');
 }

@@ -1,7 +1,9 @@
-/** One judged clip: evidence by name, and whether the answer was right. */
+/** One judged clip: evidence by name, whether the answer was right, and how much it counts. */
 export interface Example {
   readonly evidence: Readonly<Record<string, number>>;
   readonly right: boolean;
+  /** Absent: both outcomes weigh the same in sum, so their share in the data does not matter. */
+  readonly weight?: number;
 }
 
 export interface Fitted {
@@ -9,42 +11,81 @@ export interface Fitted {
   readonly weights: Readonly<Record<string, number>>;
 }
 
+const rounds = 3000;
+const momentum = 0.9;
+
 /**
- * Logistic regression by gradient descent on standardised evidence with an L2 penalty, given back in
- * the evidence's own units. Both outcomes weigh the same, so the share of each in the data does not matter.
+ * Logistic regression by gradient descent with momentum on standardised evidence with an L2 penalty,
+ * given back in the evidence's own units.
  */
 export function fitLogistic(
   examples: readonly Example[],
   names: readonly string[],
   l2 = 0.01,
 ): Fitted {
-  const rows = examples.map((e) => names.map((n) => e.evidence[n] ?? 0));
-  const mean = names.map((_, j) => rows.reduce((s, r) => s + (r[j] ?? 0), 0) / rows.length);
-  const std = names.map((_, j) =>
-    Math.sqrt(
-      rows.reduce((s, r) => s + ((r[j] ?? 0) - (mean[j] ?? 0)) ** 2, 0) / rows.length + 1e-12,
-    ),
-  );
-  const x = rows.map((r) => r.map((v, j) => (v - (mean[j] ?? 0)) / (std[j] ?? 1)));
-  const rights = examples.filter((e) => e.right).length;
-  const weightOf = (right: boolean) => 0.5 / Math.max(1, right ? rights : examples.length - rights);
-  const w = names.map(() => 0);
+  const n = examples.length;
+  const d = names.length;
+  const x = new Float64Array(n * d);
+  examples.forEach((e, i) => names.forEach((name, j) => (x[i * d + j] = e.evidence[name] ?? 0)));
+  const { mean, std } = standardise(x, n, d);
+  const importance = weightsOf(examples);
+  const w = new Float64Array(d);
+  const speed = new Float64Array(d + 1);
   let bias = 0;
-  for (let round = 0; round < 4000; round++) {
-    const gradient = w.map((v) => l2 * v);
-    let biasGradient = 0;
-    x.forEach((r, i) => {
-      const right = examples[i]?.right === true;
-      const p = 1 / (1 + Math.exp(-(bias + r.reduce((s, v, j) => s + v * (w[j] ?? 0), 0))));
-      const error = (p - (right ? 1 : 0)) * weightOf(right);
-      r.forEach((v, j) => (gradient[j] = (gradient[j] ?? 0) + error * v));
-      biasGradient += error;
-    });
-    for (let j = 0; j < w.length; j++) w[j] = (w[j] ?? 0) - (gradient[j] ?? 0);
-    bias -= biasGradient;
+  for (let round = 0; round < rounds; round++) {
+    const gradient = new Float64Array(d + 1);
+    for (let i = 0; i < n; i++) {
+      let sum = bias;
+      for (let j = 0; j < d; j++) sum += (x[i * d + j] ?? 0) * (w[j] ?? 0);
+      const target = examples[i]?.right === true ? 1 : 0;
+      const error = (1 / (1 + Math.exp(-sum)) - target) * (importance[i] ?? 0);
+      for (let j = 0; j < d; j++) gradient[j] = (gradient[j] ?? 0) + error * (x[i * d + j] ?? 0);
+      gradient[d] = (gradient[d] ?? 0) + error;
+    }
+    for (let j = 0; j <= d; j++) {
+      const slope = (gradient[j] ?? 0) + (j < d ? l2 * (w[j] ?? 0) : 0);
+      speed[j] = momentum * (speed[j] ?? 0) - 0.3 * slope;
+      if (j < d) w[j] = (w[j] ?? 0) + (speed[j] ?? 0);
+      else bias += speed[j] ?? 0;
+    }
   }
+  const natural = names.map((_, j) => (w[j] ?? 0) / (std[j] ?? 1));
   return {
-    bias: bias - w.reduce((s, v, j) => s + (v * (mean[j] ?? 0)) / (std[j] ?? 1), 0),
-    weights: Object.fromEntries(names.map((n, j) => [n, (w[j] ?? 0) / (std[j] ?? 1)])),
+    bias: bias - natural.reduce((s, v, j) => s + v * (mean[j] ?? 0), 0),
+    weights: Object.fromEntries(names.map((name, j) => [name, natural[j] ?? 0])),
   };
+}
+
+/** Makes each column mean 0 and deviation 1, in place. */
+function standardise(x: Float64Array, n: number, d: number): { mean: number[]; std: number[] } {
+  const mean: number[] = [];
+  const std: number[] = [];
+  for (let j = 0; j < d; j++) {
+    let sum = 0;
+    let squares = 0;
+    for (let i = 0; i < n; i++) {
+      sum += x[i * d + j] ?? 0;
+      squares += (x[i * d + j] ?? 0) ** 2;
+    }
+    const m = sum / Math.max(n, 1);
+    const s = Math.sqrt(Math.max(squares / Math.max(n, 1) - m * m, 1e-12));
+    for (let i = 0; i < n; i++) x[i * d + j] = ((x[i * d + j] ?? 0) - m) / s;
+    mean.push(m);
+    std.push(s);
+  }
+  return { mean, std };
+}
+
+/** Importance of each example, with sum 1. */
+function weightsOf(examples: readonly Example[]): number[] {
+  if (examples.some((e) => e.weight !== undefined)) {
+    const total = examples.reduce((s, e) => s + (e.weight ?? 1), 0);
+    return examples.map((e) => (e.weight ?? 1) / total);
+  }
+  const rights = examples.filter((e) => e.right).length;
+  return examples.map((e) => 0.5 / Math.max(1, e.right ? rights : examples.length - rights));
+}
+
+export function scoreOf(evidence: Example['evidence'], { bias, weights }: Fitted): number {
+  return Object.entries(weights).reduce((s, [name, w]) => s + w * (evidence[name] ?? 0), bias);
 }

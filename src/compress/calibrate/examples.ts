@@ -1,0 +1,220 @@
+import type { Manifest } from '../../bundle/index.js';
+import {
+  compileGrammar,
+  type CompiledGrammar,
+  type GrammarDetails,
+  type Lexicon,
+} from '../../recognizer/index.js';
+import { cut, hearAgain, joined, type NetworkClip } from '../evaluate/network.js';
+import type { Example } from './logistic.js';
+import { mutated, NearWords } from './near.js';
+
+/** A held-out clip after the network and what was said in it; '' is noise or anything to refuse. */
+export interface SpokenClip {
+  readonly text: string;
+  readonly clip: NetworkClip;
+}
+
+export interface JudgedExample extends Example {
+  readonly kind: Kind;
+  /** Which clip it came from: what is measured must come from other clips than what was fitted. */
+  readonly group: number;
+}
+
+/**
+ * What a device meets, and how often each is taken to be met. Half of what is said is a command, under
+ * grammars from a few sentences to millions; a fifth is a near-miss; the rest is other speech,
+ * fragments and noise. The confidence is a probability under this mixture.
+ */
+export const mixture = {
+  few: 0.2,
+  many: 0.2,
+  nearWords: 0.1,
+  nearMiss: 0.2,
+  otherSpeech: 0.2,
+  fragment: 0.05,
+  noise: 0.05,
+} as const;
+
+export type Kind = keyof typeof mixture;
+
+/** Kinds in which whatever is heard is wrong. */
+export const nothingRight: readonly Kind[] = ['nearMiss', 'otherSpeech', 'fragment', 'noise'];
+
+const alternatives = 9;
+const positionsMax = 5;
+
+/** Grammars made for a clip from words and sentences that others said. */
+export class GrammarMaker {
+  private mutants = 0;
+
+  constructor(
+    private readonly texts: readonly string[],
+    private readonly words: readonly string[],
+    private readonly near: NearWords,
+    private readonly lexicon: Lexicon,
+    private readonly random: () => number,
+  ) {}
+
+  private pick<T>(from: readonly T[], otherwise: T): T {
+    return from[Math.floor(this.random() * from.length)] ?? otherwise;
+  }
+
+  compile(sentences: readonly string[], lexicon = this.lexicon): GrammarDetails {
+    const source = JSON.stringify({
+      intents: { said: { data: sentences.map((s) => ({ sentences: [s], slots: { text: s } })) } },
+    });
+    return compileGrammar(source, { file: 'calibration', lexicon });
+  }
+
+  private others(count: number, except: string): string[] {
+    return Array.from({ length: count }, () => this.pick(this.texts, 'zero')).filter(
+      (t) => t !== except,
+    );
+  }
+
+  /** The sentence among a few of others. */
+  few(text: string): GrammarDetails {
+    return this.compile([text, ...this.others(4 + Math.floor(40 * this.random()), text)]);
+  }
+
+  /** The sentence with other words offered at several places, as a site's lists do. */
+  many(text: string): GrammarDetails {
+    return this.compile([this.template(text), ...this.others(10, text)]);
+  }
+
+  private template(text: string, except: readonly string[] = []): string {
+    const said = text.split(' ');
+    const chosen = new Set(
+      said
+        .map((_, i) => ({ i, key: this.random() }))
+        .sort((a, b) => a.key - b.key)
+        .slice(0, positionsMax)
+        .map(({ i }) => i),
+    );
+    const offered = this.words.filter((w) => !except.includes(w));
+    return said
+      .map((word, i) => {
+        if (!chosen.has(i)) return word;
+        const more = Array.from({ length: alternatives }, () => this.pick(offered, 'zero'));
+        return `(${[word, ...more].join('|')})`;
+      })
+      .join(' ');
+  }
+
+  /** The sentence with near-sounding words offered in place of one of its own, and that one too. */
+  nearWords(text: string): GrammarDetails | undefined {
+    const changed = this.replaced(text);
+    return changed === undefined
+      ? undefined
+      : this.compile([text, ...changed.sentences, ...this.others(10, text)], changed.lexicon);
+  }
+
+  /** Only the sentences with a near-sounding word: whatever is heard is wrong. */
+  nearMiss(text: string): GrammarDetails | undefined {
+    const changed = this.replaced(text);
+    return changed === undefined
+      ? undefined
+      : this.compile([...changed.sentences, ...this.others(10, text)], changed.lexicon);
+  }
+
+  private replaced(text: string): { sentences: string[]; lexicon: Lexicon } | undefined {
+    const said = text.split(' ');
+    const at = Math.floor(this.random() * said.length);
+    const word = said[at] ?? '';
+    const swap = (other: string) => said.map((w, i) => (i === at ? other : w)).join(' ');
+    const near = this.near.of(word);
+    if (near.length > 0 && this.random() < 0.7)
+      return { sentences: near.slice(0, 3).map(swap), lexicon: this.lexicon };
+    const phones = this.lexicon.lookup(word)[0]?.phones;
+    if (phones === undefined || phones.length < 2) return undefined;
+    const name = `${word.replace(/[^a-z]/g, '')}q${letters(this.mutants++)}`;
+    const other = mutated(phones, this.lexicon.units, this.random);
+    return {
+      sentences: [swap(name)],
+      lexicon: this.lexicon.withUserWords(new Map([[name, [other]]])),
+    };
+  }
+
+  /** Sentences of others, without what was said. */
+  otherSpeech(text: string): GrammarDetails {
+    const base = this.pick(
+      this.texts.filter((t) => t !== text),
+      'zero',
+    );
+    const said = text.split(' ');
+    return this.random() < 0.5
+      ? this.compile([this.template(base, said), ...this.others(5, text), 'zero'])
+      : this.compile([base, ...this.others(30, text)]);
+  }
+}
+
+function letters(n: number): string {
+  return n < 26 ? String.fromCharCode(97 + n) : letters(Math.floor(n / 26) - 1) + letters(n % 26);
+}
+
+/** Judges every clip under grammars of each kind. */
+export async function makeExamples(
+  manifest: Manifest,
+  clips: readonly SpokenClip[],
+  maker: GrammarMaker,
+  random: () => number,
+  progress: (line: string) => void,
+): Promise<JudgedExample[]> {
+  const judged: { kind: Kind; group: number; right: boolean; evidence: Example['evidence'] }[] = [];
+  const hear = async (
+    kind: Kind,
+    group: number,
+    clip: NetworkClip,
+    text: string,
+    grammar: CompiledGrammar | undefined,
+  ) => {
+    if (grammar === undefined) return;
+    const heard = await hearAgain(manifest, clip, grammar);
+    // Nothing heard is refused whatever the confidence.
+    if (Object.keys(heard.evidence).length === 0) return;
+    const right = heard.text === text && !nothingRight.includes(kind);
+    judged.push({ kind, group, right, evidence: heard.evidence });
+  };
+  const spoken = clips.filter((c) => c.text !== '');
+  for (const [group, { text, clip }] of clips.entries()) {
+    if (group % 50 === 49) progress(`examples of ${group + 1} of ${clips.length} clips`);
+    if (text === '') {
+      await hear('noise', group, clip, text, maker.otherSpeech(''));
+      continue;
+    }
+    await hear('few', group, clip, text, maker.few(text));
+    await hear('many', group, clip, text, maker.many(text));
+    await hear('nearWords', group, clip, text, maker.nearWords(text));
+    await hear('nearMiss', group, clip, text, maker.nearMiss(text));
+    await hear('otherSpeech', group, clip, text, maker.otherSpeech(text));
+    const other = spoken[Math.floor(random() * spoken.length)];
+    const piece =
+      random() < 0.5 || other === undefined
+        ? cut(clip, 0, Math.round(spokenSteps(clip) * (0.3 + 0.45 * random())))
+        : joined(clip, other.clip);
+    await hear('fragment', group, piece, text, maker.few(text));
+  }
+  return judged.map((e) => ({
+    ...e,
+    weight: mixture[e.kind] / judged.filter((o) => o.kind === e.kind).length,
+  }));
+}
+
+/** Steps until the last phone. */
+function spokenSteps({ logProbs, steps }: NetworkClip): number {
+  const units = logProbs.length / Math.max(steps, 1);
+  let last = 0;
+  for (let t = 0; t < steps; t++) if ((logProbs[t * units] ?? 0) < Math.log(0.5)) last = t;
+  return last + 1;
+}
+
+export function makerOf(
+  clips: readonly SpokenClip[],
+  lexicon: Lexicon,
+  random: () => number,
+): GrammarMaker {
+  const texts = [...new Set(clips.map((c) => c.text).filter((t) => t !== ''))];
+  const words = [...new Set(texts.flatMap((t) => t.split(' ')))];
+  return new GrammarMaker(texts, words, new NearWords(words, lexicon), lexicon, random);
+}

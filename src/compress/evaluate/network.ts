@@ -1,0 +1,100 @@
+import type { Manifest } from '../../bundle/index.js';
+import type { Engine } from '../../engine.js';
+import type { Heard } from '../../records.js';
+import {
+  levelOf,
+  Recognizer,
+  type Acoustic,
+  type CompiledGrammar,
+  type RecognizerOptions,
+} from '../../recognizer/index.js';
+
+/** A clip after the network: everything that search, confidence and thresholds need of it. */
+export interface NetworkClip {
+  /** Row-major [steps, units], natural logarithm, as the network gave them. */
+  readonly logProbs: Float32Array;
+  readonly steps: number;
+  /** Level of each step; see levelOf. */
+  readonly levels: Float32Array;
+}
+
+/** The costly part, once a clip and condition; thresholds and grammars are tried on the result. */
+export async function throughNetwork(engine: Engine, samples: Float32Array): Promise<NetworkClip> {
+  const rows = engine.frontend().feed(samples);
+  const stream = engine.acoustic.begin();
+  const head = await stream.feed(rows.data);
+  const tail = await stream.finish();
+  const logProbs = new Float32Array(head.data.length + tail.data.length);
+  logProbs.set(head.data);
+  logProbs.set(tail.data, head.data.length);
+  const levels = Float32Array.from({ length: rows.steps }, (_, t) =>
+    levelOf(rows.data.subarray(t * rows.dim, (t + 1) * rows.dim)),
+  );
+  return { logProbs, steps: head.steps + tail.steps, levels };
+}
+
+/** A network that answers what was kept of a clip; its rows of features are the levels. */
+export function replay(units: number, clip: NetworkClip): Acoustic {
+  return {
+    units,
+    dim: 1,
+    begin: () => {
+      let given = 0;
+      return {
+        feed: (rows) => {
+          const [from, to] = [given, Math.min(clip.steps, given + rows.length)];
+          given = to;
+          const data = clip.logProbs.subarray(from * units, to * units);
+          return Promise.resolve({ data, steps: to - from });
+        },
+        finish: () => Promise.resolve({ data: new Float32Array(0), steps: 0 }),
+      };
+    },
+  };
+}
+
+/** A kept clip as one utterance, by the device's own recogniser. */
+export function hearAgain(
+  manifest: Manifest,
+  clip: NetworkClip,
+  grammar: CompiledGrammar,
+  options: RecognizerOptions = {},
+): Promise<Heard> {
+  const recognizer = new Recognizer(
+    manifest,
+    replay(manifest.units.length, clip),
+    grammar,
+    options,
+  );
+  const { levels, steps } = clip;
+  return recognizer.recognizeWhole({ data: levels, steps, dim: 1, firstStep: 0 });
+}
+
+/** Part of a clip: steps [from, to). */
+export function cut(clip: NetworkClip, from: number, to: number): NetworkClip {
+  const units = clip.logProbs.length / Math.max(clip.steps, 1);
+  const end = Math.min(to, clip.steps);
+  return {
+    logProbs: clip.logProbs.subarray(from * units, end * units),
+    levels: clip.levels.subarray(from, end),
+    steps: Math.max(0, end - from),
+  };
+}
+
+/** Several clips, one after the other. */
+export function joined(...clips: readonly NetworkClip[]): NetworkClip {
+  const join = (parts: readonly Float32Array[]) => {
+    const out = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      out.set(part, at);
+      at += part.length;
+    }
+    return out;
+  };
+  return {
+    logProbs: join(clips.map((c) => c.logProbs)),
+    levels: join(clips.map((c) => c.levels)),
+    steps: clips.reduce((n, c) => n + c.steps, 0),
+  };
+}

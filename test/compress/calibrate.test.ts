@@ -1,0 +1,102 @@
+import t from 'tap';
+import { fitConfidence } from '../../src/compress/calibrate/calibrate.js';
+import { mixture, type JudgedExample, type Kind } from '../../src/compress/calibrate/examples.js';
+import { commandSentence } from '../../src/compress/calibrate/commands.js';
+import { fitLogistic, scoreOf } from '../../src/compress/calibrate/logistic.js';
+import { mutated, NearWords, soundDistance } from '../../src/compress/calibrate/near.js';
+import {
+  areaUnderCurve,
+  bins,
+  calibrationError,
+  risingCurve,
+} from '../../src/compress/calibrate/reliability.js';
+import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { interpolated } from '../../src/recognizer/index.js';
+import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
+
+void t.test('logistic regression finds the weights that made the data', async (t) => {
+  const random = randomFrom(3);
+  const truth = { bias: -1, weights: { a: 2, b: -0.5 } };
+  const examples = Array.from({ length: 4000 }, () => {
+    const evidence = { a: 3 * random() - 1, b: 10 * random() };
+    const right = random() < 1 / (1 + Math.exp(-scoreOf(evidence, truth)));
+    return { evidence, right, weight: 1 };
+  });
+  const { bias, weights } = fitLogistic(examples, ['a', 'b'], 1e-5);
+  t.ok(Math.abs(bias + 1) < 0.25, `bias ${bias}`);
+  t.ok(Math.abs((weights['a'] ?? 0) - 2) < 0.25);
+  t.ok(Math.abs((weights['b'] ?? 0) + 0.5) < 0.08);
+});
+
+void t.test('the curve rises, and makes probabilities of scores', async (t) => {
+  const random = randomFrom(5);
+  const of = (count: number) =>
+    Array.from({ length: count }, () => {
+      const score = 6 * random() - 3;
+      return { score, right: random() < 1 / (1 + Math.exp(-2 * score)), weight: 1 };
+    });
+  const curve = risingCurve(of(4000));
+  t.ok(
+    curve.every(
+      ([x, y], i) => i === 0 || (x > (curve[i - 1]?.[0] ?? x) && y >= (curve[i - 1]?.[1] ?? y)),
+    ),
+  );
+  const judged = of(4000).map((s) => ({ ...s, probability: interpolated(curve, s.score) }));
+  t.ok(calibrationError(judged) < 0.03, `error ${calibrationError(judged)}`);
+  const sure = judged.map((j) => ({ ...j, probability: 1 }));
+  t.ok(calibrationError(sure) > 0.4, 'claiming certainty is seen');
+  t.equal(
+    bins(judged).reduce((s, b) => s + b.weight, 0),
+    4000,
+  );
+  t.same(risingCurve([{ score: 1, right: true, weight: 1 }]).length >= 2, true);
+});
+
+void t.test('area under the curve: ties count half', async (t) => {
+  const s = (score: number, right: boolean) => ({ score, right });
+  t.equal(areaUnderCurve([s(1, true), s(0, false)]), 1);
+  t.equal(areaUnderCurve([s(0, true), s(1, false)]), 0);
+  t.equal(areaUnderCurve([s(1, true), s(1, false)]), 0.5);
+});
+
+void t.test('confidence: rounded weights, a threshold at the stated point', async (t) => {
+  const random = randomFrom(8);
+  const example = (kind: Kind, group: number, right: boolean): JudgedExample => ({
+    kind,
+    group,
+    right,
+    weight: mixture[kind],
+    evidence: { llrMean: (right ? -0.5 : -3) + random(), margin: right ? 5 + random() : random() },
+  });
+  const examples = Array.from({ length: 300 }, (_, g) => [
+    example('few', g, true),
+    example('otherSpeech', g, false),
+    example('noise', g, false),
+  ]).flat();
+  const { confidence, heldOut, threshold } = fitConfidence(examples);
+  t.equal(confidence.version, 2);
+  t.ok(heldOut.areaUnderCurve > 0.99);
+  t.ok(heldOut.calibrationError < 0.05);
+  t.ok((threshold.acceptedOf['otherSpeech'] ?? 1) <= 0.01);
+  t.equal(threshold.acceptedOf['noise'], 0);
+  t.ok(threshold.rightAccepted > 0.95);
+});
+
+void t.test('near words sound alike and are other words', async (t) => {
+  const lexicon = tinyLexicon();
+  const phones = (word: string) => lexicon.lookup(word)[0]?.phones ?? [];
+  const far = (a: string, b: string) => soundDistance(phones(a), phones(b), units);
+  t.ok(far('on', 'off') < far('on', 'machine'));
+  t.equal(far('two', 'to') < 1, true);
+  const near = new NearWords(['forty', 'forty', 'four', 'fourteen', 'machine', 'lights'], lexicon);
+  t.notOk(near.of('four').includes('four'));
+  t.ok(near.of('light').includes('lights'));
+  const random = randomFrom(1);
+  for (let i = 0; i < 50; i++) {
+    const other = mutated(phones('machine'), units, random);
+    t.ok(other.length === phones('machine').length);
+    t.ok(soundDistance(other, phones('machine'), units) > 0);
+    t.ok(!other.includes(0));
+  }
+  t.match(commandSentence(random), /^[a-z ]+$/);
+});
