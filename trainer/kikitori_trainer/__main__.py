@@ -1,0 +1,72 @@
+"""python3 -m kikitori_trainer fit CONFIG.toml | train CONFIG.toml | prepare CONFIG.toml | synthesize OUT N"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from .config import read_config
+
+
+def processes(config: Path, count: int) -> int:
+    """Starts the processes of a run and ends them all when one fails. Does what torchrun does on one
+    machine; torchrun of Debian's torch 1.13 does not start under Python 3.11."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} if count > 1 else {}
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), **threads}
+    command = [sys.executable, "-m", "kikitori_trainer", "train", str(config)]
+    started = [subprocess.Popen(command, env=os.environ | shared | {"RANK": str(r)}) for r in range(count)]
+    status = 0
+    try:
+        while started and status == 0:
+            time.sleep(0.5)
+            ended = [p for p in started if p.poll() is not None]
+            status = next((p.returncode for p in ended if p.returncode), 0)
+            started = [p for p in started if p.poll() is None]
+    finally:
+        for p in started:
+            p.terminate()
+            p.wait()
+    return status
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="kikitori_trainer", description="Trains the networks of kikitori.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in (
+        ("fit", "everything: synthesise, pack, train; goes on where it was cut off"),
+        ("prepare", "synthesise and pack only"),
+        ("train", "one training process (torchrun starts several)"),
+    ):
+        commands.add_parser(name, help=what).add_argument("config", type=Path)
+    speak = commands.add_parser("synthesize", help="speak generated sentences with every voice installed")
+    speak.add_argument("out", type=Path)
+    speak.add_argument("clips", type=int)
+    speak.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+
+    if asked.command == "synthesize":
+        from .synthesize import synthesize
+
+        synthesize(asked.out, asked.clips, asked.seed)
+        return 0
+    config = read_config(asked.config)
+    if asked.command in ("fit", "prepare"):
+        from .prepare import prepare
+
+        prepare(config)
+    if asked.command == "train":
+        from .fit import fit
+
+        fit(config)
+    if asked.command == "fit":
+        return processes(asked.config, config.training.processes)
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,131 @@
+"""Clean clips -> the log-mel frames of somebody else, somewhere else, through some microphone.
+
+Everything is drawn from one random generator per batch, so that a run can be repeated and resumed.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.signal
+from numpy.typing import NDArray
+
+from .features import Features, filterbank, log_mel, power
+from .pack import Pack
+
+Array = NDArray[np.float32]
+Chance = np.random.Generator
+WARPS = 25
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Chances are shares of examples; ranges are drawn evenly."""
+
+    speedChance: float = 0.7
+    speed: tuple[float, float] = (0.85, 1.18)
+    warp: tuple[float, float] = (0.84, 1.18)
+    roomChance: float = 0.4
+    noiseChance: float = 0.75
+    snrDb: tuple[float, float] = (-5, 30)
+    recordedNoiseShare: float = 0.35
+    babbleShare: float = 0.15
+    gainDb: tuple[float, float] = (-24, 6)
+    tiltDb: float = 8
+    clipChance: float = 0.05
+    silenceMs: tuple[float, float] = (40, 500)
+    timeMasks: int = 2
+    timeMaskMs: float = 120
+    frequencyMasks: int = 2
+    frequencyMaskBins: int = 6
+
+
+def change_speed(samples: Array, factor: float) -> Array:
+    """Faster and higher for factor > 1, by linear interpolation."""
+    at = np.arange(0, len(samples) - 1, factor)
+    return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+
+
+class Augmenter:
+    def __init__(self, pack: Pack, features: Features, options: Augmentation) -> None:
+        self.pack = pack
+        self.features = features
+        self.options = options
+        self.banks = [filterbank(features, float(w)) for w in np.linspace(*options.warp, WARPS)]
+
+    def join(self, pieces: list[Array], chance: Chance) -> Array:
+        """Short clips one after the other with pauses, silence around."""
+        o = self.options
+        quiet = [np.zeros(int(chance.uniform(*o.silenceMs) * 16), np.float32) for _ in range(len(pieces) + 1)]
+        parts = [quiet[0]]
+        for piece, pause in zip(pieces, quiet[1:], strict=True):
+            loudness = float(np.abs(piece).max(initial=1e-4))
+            parts += [piece * (0.3 * 10 ** (chance.uniform(-3, 3) / 20) / max(loudness, 1e-4)), pause]
+        return np.concatenate(parts)
+
+    def noise(self, count: int, chance: Chance) -> Array:
+        """Recorded, synthetic or babble, root mean square 1."""
+        o, pack = self.options, self.pack
+        if chance.uniform() < o.babbleShare:
+            out = np.zeros(count, np.float32)
+            for _ in range(chance.integers(3, 8)):
+                clip = pack.clips[chance.integers(len(pack.clips))]
+                out += self.stretch(clip.begin, clip.samples, count, chance)
+        else:
+            few = sum(n != 12 * 16000 for _, n in pack.noises) or len(pack.noises)
+            recorded = chance.uniform() < o.recordedNoiseShare
+            which = chance.integers(few) if recorded else chance.integers(len(pack.noises))
+            out = self.stretch(*pack.noises[which], count, chance)
+        return out / max(float(np.sqrt(np.mean(out**2))), 1e-6)
+
+    def stretch(self, begin: int, length: int, count: int, chance: Chance) -> Array:
+        """`count` samples from a random place, repeated when it is shorter."""
+        start = int(chance.integers(max(1, length - count)))
+        piece = self.pack.samples(begin + start, min(count, length - start))
+        return np.resize(piece, count)
+
+    def waveform(self, pieces: list[Array], strength: float, chance: Chance) -> Array:
+        """`strength` 0 to 1 scales how often rooms and noise come in."""
+        o = self.options
+        x = self.join(pieces, chance)
+        if chance.uniform() < o.speedChance:
+            x = change_speed(x, chance.uniform(*o.speed))
+        if self.pack.rooms and chance.uniform() < o.roomChance * strength:
+            response = self.pack.samples(*self.pack.rooms[chance.integers(len(self.pack.rooms))])
+            x = scipy.signal.fftconvolve(x, response)[: len(x)].astype(np.float32)
+        loud = float(np.sqrt(np.mean(x[np.abs(x) > 0.1 * np.abs(x).max(initial=1e-6)] ** 2)))
+        if self.pack.noises and chance.uniform() < o.noiseChance * strength:
+            snr = 10 ** (chance.uniform(*o.snrDb) / 20)
+            x = x + self.noise(len(x), chance) * (loud / snr)
+        floor = 10 ** (chance.uniform(-80, -45) / 20)
+        x = x + chance.standard_normal(len(x), np.float32) * np.float32(floor * 0.3)
+        if chance.uniform() < o.clipChance:
+            limit = float(np.abs(x).max()) * chance.uniform(0.2, 0.7)
+            x = np.clip(x, -limit, limit)
+        x = x * np.float32(10 ** (chance.uniform(*o.gainDb) / 20))
+        return np.clip(x, -1, 1).astype(np.float32)
+
+    def frames(self, x: Array, chance: Chance) -> Array:
+        """Log-mel energies [frames, bins] through a random vocal tract and microphone."""
+        o, f = self.options, self.features
+        out = log_mel(power(x, f), self.banks[chance.integers(WARPS)], f)
+        bins = np.linspace(-0.5, 0.5, f.melBins)
+        tilt = chance.uniform(-o.tiltDb, o.tiltDb) * bins + chance.uniform(-o.tiltDb, o.tiltDb) * (4 * bins**2 - 0.33)
+        # 10 dB are a factor of ten in power. The floor stays where it is.
+        coloured: Array = out + (tilt * np.log(10) / 10).astype(np.float32)
+        return np.maximum(coloured, np.float32(np.log(f.logFloor)))
+
+    def mask(self, normalised: Array, chance: Chance) -> Array:
+        """SpecAugment: bands and moments set to the mean, which is 0."""
+        o = self.options
+        for _ in range(o.frequencyMasks):
+            wide = int(chance.integers(o.frequencyMaskBins + 1))
+            at = int(chance.integers(normalised.shape[1] - wide + 1))
+            normalised[:, at : at + wide] = 0
+        for _ in range(o.timeMasks):
+            long = int(chance.uniform(0, o.timeMaskMs) / self.features.hopMs)
+            at = int(chance.integers(max(1, len(normalised) - long)))
+            normalised[at : at + long] = 0
+        return normalised
+
+    def example(self, pieces: list[Array], strength: float, chance: Chance) -> Array:
+        return self.frames(self.waveform(pieces, strength, chance), chance)

@@ -1,0 +1,131 @@
+"""Endless batches of augmented examples. Batch n of a rank depends on the seed, the rank and n alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import IterableDataset, get_worker_info
+
+from .augment import Augmenter
+from .features import stack
+from .pack import Pack
+
+POOL_BATCHES = 8
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How examples are drawn. `weights` by set name (or its beginning); clips of other sets count 1."""
+
+    clips: int = 32
+    """Examples of a batch of one process."""
+    joinBelowSeconds: float = 2.2
+    """Shorter clips are joined with others until they are that long."""
+    secondsMax: float = 9.0
+    warmupBatches: int = 400
+    """Batches in which clips stay short and noise comes in slowly: so CTC leaves its all-blank plateau."""
+    warmupSecondsMax: float = 2.5
+    weights: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """features [T, B, dim], steps [B]; clips: the indexes of the pack's clips of each example."""
+
+    features: torch.Tensor
+    steps: torch.Tensor
+    clips: list[list[int]]
+
+
+class Batches(IterableDataset[Batch]):
+    def __init__(
+        self,
+        pack: Pack,
+        augmenter: Augmenter,
+        sampling: Sampling,
+        mean: NDArray[np.float32],
+        std: NDArray[np.float32],
+        seed: int,
+        rank: int = 0,
+        first: int = 0,
+    ) -> None:
+        self.pack, self.augmenter, self.sampling = pack, augmenter, sampling
+        self.mean, self.std = mean, std
+        self.seed, self.rank, self.first = seed, rank, first
+        seconds = np.array([c.samples for c in pack.clips]) / augmenter.features.sampleRateHz
+        weights = np.array([self.weight(c.set, c.speaker) for c in pack.clips])
+        weights[seconds > sampling.secondsMax] = 0
+        self.seconds = seconds
+        self.weights = weights / weights.sum()
+        early = weights * (seconds < sampling.warmupSecondsMax)
+        self.early = early / early.sum() if early.sum() > 0 else self.weights
+
+    def weight(self, set_name: str, speaker: str) -> float:
+        for key, value in (self.sampling.weights or {}).items():
+            if set_name.startswith(key) or speaker.startswith(key):
+                return value
+        return 1.0
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        workers, mine = (worker.num_workers, worker.id) if worker else (1, 0)
+        pools = {}
+        n = self.first + mine
+        while True:
+            # Batches of one pool are of similar length each; the pool is drawn again from its number.
+            number, place = divmod(n, POOL_BATCHES)
+            if number not in pools:
+                pools = {number: self.pool(number)}
+            yield self.batch(pools[number][place], n)
+            n += workers
+
+    def pool(self, number: int) -> list[list[list[int]]]:
+        chance = np.random.default_rng([self.seed, self.rank, number, 1])
+        s = self.sampling
+        warming = number * POOL_BATCHES < s.warmupBatches
+        weights = self.early if warming else self.weights
+        drawn = iter(chance.choice(len(weights), s.clips * POOL_BATCHES * 12, p=weights).tolist())
+        examples = []
+        for _ in range(s.clips * POOL_BATCHES):
+            example = [next(drawn)]
+            while not warming and self.length(example) < s.joinBelowSeconds and len(example) < 5:
+                example.append(next(drawn))
+            examples.append(example)
+        examples.sort(key=self.length)
+        batches = [examples[i : i + s.clips] for i in range(0, len(examples), s.clips)]
+        chance.shuffle(batches)
+        return batches
+
+    def length(self, example: list[int]) -> float:
+        return float(self.seconds[example].sum())
+
+    def batch(self, examples: list[list[int]], n: int) -> Batch:
+        chance = np.random.default_rng([self.seed, self.rank, n, 2])
+        f = self.augmenter.features
+        warmup = max(self.sampling.warmupBatches, 1)
+        strength = min(1.0, 0.2 + 0.8 * max(0, n - 0.5 * warmup) / (2 * warmup))
+        rows = []
+        for example in examples:
+            spans = [(self.pack.clips[i].begin, self.pack.clips[i].samples) for i in example]
+            frames = self.augmenter.example([self.pack.samples(*s) for s in spans], strength, chance)
+            normal = ((frames - self.mean) / self.std).astype(np.float32)
+            rows.append(stack(self.augmenter.mask(normal, chance), f))
+        steps = [len(r) for r in rows]
+        features = np.zeros((max(steps), len(rows), f.dim), np.float32)
+        for b, row in enumerate(rows):
+            features[: len(row), b] = row
+        return Batch(torch.from_numpy(features), torch.tensor(steps), examples)
+
+
+def statistics(augmenter: Augmenter, count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and standard deviation of each mel bin over augmented examples."""
+    chance = np.random.default_rng([seed, 3])
+    pack = augmenter.pack
+    frames = []
+    for _ in range(count):
+        clip = pack.clips[chance.integers(len(pack.clips))]
+        frames.append(augmenter.example([pack.samples(clip.begin, clip.samples)], 1.0, chance))
+    every = np.concatenate(frames).astype(np.float64)
+    return every.mean(0).astype(np.float32), every.std(0).astype(np.float32)

@@ -1,0 +1,141 @@
+"""One TOML file says everything about a run. Unknown keys are refused, all faults at once."""
+
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from .augment import Augmentation
+from .batches import Sampling
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of recordings in a known layout: clips, librispeech or common-voice."""
+
+    layout: str = "clips"
+    path: str = ""
+    prefix: str = ""
+    """clips: only files that begin with it; common-voice: the split."""
+
+
+@dataclass(frozen=True)
+class Data:
+    sources: list[Source] = field(default_factory=list)
+    heldOut: list[Source] = field(default_factory=list)
+    heldOutClips: int = 300
+    synthetic: int = 0
+    """Clips to synthesise; their texts are generated, a fifth are texts of the sources."""
+    noise: list[str] = field(default_factory=list)
+    """Folders of noise recordings."""
+    syntheticNoises: int = 250
+    rooms: int = 200
+    excludeWords: list[str] = field(default_factory=list)
+    """Clips with one of these words are left out (to show that a gain does not hang on words)."""
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """Frame-level: the divergence from the posteriors of a teacher, which needs no text."""
+
+    teacher: str = ""
+    weight: float = 0.0
+    """Share of the loss; the rest is CTC."""
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """Quantisation-aware training: 8-bit weights, and activations with the scales named here."""
+
+    enabled: bool = False
+    scales: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    processes: int = 1
+    bf16: bool = False
+    steps: int = 5000
+    minutes: float = 0
+    """When not 0 the learning rate reaches its end at this time, if not at the last step before."""
+    learningRate: float = 2e-3
+    warmupSteps: int = 200
+    finalRate: float = 0.01
+    """Share of the learning rate at the end; the way there is a cosine."""
+    holdShare: float = 0.3
+    """Share of the run at the full rate before it falls."""
+    weightDecay: float = 1e-4
+    clipNorm: float = 5.0
+    seed: int = 1
+    evaluateEvery: int = 250
+    saveEvery: int = 100
+
+
+@dataclass(frozen=True)
+class Config:
+    out: str
+    """Folder of the run: pack, log, curve, checkpoints."""
+    layers: list[int] = field(default_factory=lambda: [384, 384, 384, 384])
+    ranks: list[int] = field(default_factory=list)
+    """Not empty: a factored network, trained from scratch."""
+    inputRank: int = 0
+    start: str = ""
+    """A checkpoint to start from; it brings its own shape, features and normalisation."""
+    pack: str = ""
+    """A pack that another run has made; empty: this run makes one in `out`."""
+    data: Data = field(default_factory=Data)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    sampling: Sampling = field(default_factory=Sampling)
+    training: Training = field(default_factory=Training)
+    distillation: Distillation = field(default_factory=Distillation)
+    quantisation: Quantisation = field(default_factory=Quantisation)
+
+
+def build(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
+    """A dataclass from a table, checked by its type hints."""
+    hints = get_type_hints(kind)
+    if not isinstance(value, dict):
+        faults.append(f"{path or 'file'}: expected a table")
+        return None
+    known = {f.name for f in fields(kind)}
+    given = {}
+    for key, item in value.items():
+        where = f"{path}.{key}" if path else key
+        if key not in known:
+            faults.append(f"{where}: unknown key, expected one of {', '.join(sorted(known))}")
+            continue
+        given[key] = convert(hints[key], item, where, faults)
+    missing = [f.name for f in fields(kind) if f.name not in given and f.name == "out"]
+    faults.extend(f"{m}: missing" for m in missing)
+    return None if missing else kind(**given)
+
+
+def convert(hint: Any, item: Any, where: str, faults: list[str]) -> Any:
+    if is_dataclass(hint):
+        return build(hint, item, where, faults)
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is list and isinstance(item, list):
+        return [convert(inner[0], v, f"{where}[{i}]", faults) for i, v in enumerate(item)]
+    if origin is tuple and isinstance(item, list) and len(item) == len(inner):
+        return tuple(float(v) for v in item)
+    if hint is float and isinstance(item, int | float) and not isinstance(item, bool):
+        return float(item)
+    if hint is int and isinstance(item, int) and not isinstance(item, bool):
+        return item
+    plain = {bool: bool, str: str}.get(hint)
+    if plain is not None and isinstance(item, plain):
+        return item
+    if isinstance(item, dict) and "dict" in str(hint):
+        return {k: float(v) for k, v in item.items()}
+    faults.append(f"{where}: {item!r}, expected {getattr(hint, '__name__', hint)}")
+    return None
+
+
+def read_config(path: Path) -> Config:
+    faults: list[str] = []
+    config = build(Config, tomllib.loads(path.read_text()), "", faults)
+    if faults:
+        raise SystemExit("\n".join(f"{path}: {f}" for f in faults))
+    assert isinstance(config, Config)
+    return config

@@ -1,0 +1,251 @@
+"""The training loop: one process or several with averaged gradients, cut off and resumed at will."""
+
+import json
+import math
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as distributed
+from torch.nn.utils.clip_grad import clip_grad_norm_
+from torch.utils.data import DataLoader
+
+from .augment import Augmenter
+from .batches import Batch, Batches, statistics
+from .checkpoint import Checkpoint, read_checkpoint, read_tensors, write_checkpoint, write_tensors
+from .config import Config, Training
+from .ctc import Pronouncing, ctc
+from .curve import draw
+from .evaluate import phone_errors
+from .features import Features
+from .lexicon import UNITS
+from .network import Network, Shape
+from .pack import open_pack
+from .prepare import pack_folder
+
+
+def learning_rate(t: Training, step: int, share: float) -> float:
+    """Warm-up, a plateau, then a cosine down; `share` of the run that is over."""
+    warm = min(1.0, (step + 1) / max(t.warmupSteps, 1))
+    fallen = min(1.0, max(0.0, share - t.holdShare) / max(1 - t.holdShare, 1e-9))
+    return t.learningRate * warm * (t.finalRate + (1 - t.finalRate) * 0.5 * (1 + math.cos(math.pi * fallen)))
+
+
+class Run:
+    """What a run holds between two steps; `save` and `resume` are exact but for the choice of variants."""
+
+    def __init__(self, config: Config, rank: int, world: int) -> None:
+        self.config, self.rank, self.world = config, rank, world
+        self.out = Path(config.out)
+        self.pack = open_pack(pack_folder(config) / "train")
+        self.held_out = open_pack(pack_folder(config) / "held-out")
+        t = config.training
+        torch.manual_seed(t.seed)
+        self.checkpoint = self.begin()
+        c = self.checkpoint
+        self.augmenter = Augmenter(self.pack, c.features, config.augmentation)
+        self.network = c.network()
+        self.network.bf16 = t.bf16
+        self.device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
+        self.network.to(self.device)
+        if config.quantisation.enabled:
+            self.network.quantum = config.quantisation.scales or c.quantization.get("activations", {})
+        self.teacher: Network | None = None
+        if config.distillation.teacher:
+            self.teacher = read_checkpoint(Path(config.distillation.teacher)).network().to(self.device)
+            self.teacher.bf16 = t.bf16
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
+        self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
+        self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
+        self.resume()
+
+    def begin(self) -> Checkpoint:
+        config = self.config
+        if config.start:
+            return read_checkpoint(Path(config.start))
+        features = Features()
+        augmenter = Augmenter(self.pack, features, config.augmentation)
+        mean, std = statistics(augmenter, 400, config.training.seed)
+        shape = Shape(config.layers, config.ranks, config.inputRank)
+        network = Network(features.dim, shape, len(UNITS))
+        return Checkpoint(features, mean.tolist(), std.tolist(), UNITS, shape, network.tensors())
+
+    def resume(self) -> None:
+        path = self.out / "state.safetensors"
+        if not path.exists():
+            return
+        tensors, metadata = read_tensors(path)
+        self.network.load({k: v for k, v in tensors.items() if not k.startswith("adam.")})
+        parameters = list(self.network.parameters())
+        for number, p in enumerate(parameters):
+            self.optimiser.state[p] = {
+                "step": torch.tensor(float(metadata["step"])),
+                "exp_avg": tensors[f"adam.{number}.mean"].to(p.device),
+                "exp_avg_sq": tensors[f"adam.{number}.square"].to(p.device),
+            }
+        self.step, self.elapsed = int(metadata["step"]), float(metadata["elapsed"])
+        self.audio_seconds = float(metadata["audioSeconds"])
+        c = json.loads(metadata["normalisation"])
+        self.checkpoint = replace(self.checkpoint, mean=c["mean"], std=c["std"])
+
+    def save(self) -> None:
+        if self.rank != 0:
+            return
+        tensors = self.network.tensors()
+        for number, p in enumerate(self.network.parameters()):
+            state = self.optimiser.state[p]
+            tensors[f"adam.{number}.mean"] = state["exp_avg"]
+            tensors[f"adam.{number}.square"] = state["exp_avg_sq"]
+        c = self.checkpoint
+        metadata = {
+            "step": str(self.step),
+            "elapsed": str(self.elapsed),
+            "audioSeconds": str(self.audio_seconds),
+            "normalisation": json.dumps({"mean": c.mean, "std": c.std}),
+        }
+        write_tensors(self.out / "state.safetensors", tensors, metadata)
+
+    def export(self) -> None:
+        t = self.config.training
+        training = {
+            "steps": self.step,
+            "minutes": round(self.elapsed / 60, 1),
+            "audioHours": round(self.audio_seconds / 3600, 1),
+            "clipHours": round(sum(c.samples for c in self.pack.clips) / 16000 / 3600, 2),
+            "sets": sorted({c.set for c in self.pack.clips}),
+            "batch": self.config.sampling.clips * self.world,
+            "learningRate": t.learningRate,
+            "bf16": t.bf16,
+            "teacher": Path(self.config.distillation.teacher).name,
+        }
+        quantization = {"activations": self.network.quantum} if self.network.quantum else {}
+        tensors = {k: v.cpu() for k, v in self.network.tensors().items()}
+        done = replace(self.checkpoint, tensors=tensors, training=training, quantization=quantization)
+        write_checkpoint(self.out / "model.safetensors", done)
+        write_checkpoint(self.out / "model.half.safetensors", done, half=True)
+
+    def share(self) -> float:
+        t = self.config.training
+        timed = self.elapsed / 60 / t.minutes if t.minutes else 0.0
+        return min(1.0, max(timed, self.step / t.steps))
+
+    def loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss for the gradient, and CTC per phone for the log."""
+        features = batch.features.to(self.device)
+        log_probs = self.network(features).float().log_softmax(2)
+        on_cpu = log_probs.cpu() if log_probs.is_cuda else log_probs
+        targets = self.pronouncing.targets(on_cpu, batch.steps, batch.clips)
+        phones = sum(len(t) for t in targets)
+        connectionist = ctc(on_cpu, batch.steps, targets).sum() / max(phones, 1)
+        d = self.config.distillation
+        if self.teacher is None:
+            return connectionist, connectionist.detach()
+        with torch.no_grad():
+            wanted = (self.teacher(features).float() / d.temperature).softmax(2)
+        own = (log_probs / d.temperature).log_softmax(2)
+        per_step = (wanted * (wanted.clamp_min(1e-8).log() - own)).sum(2)
+        inside = torch.arange(len(per_step))[:, None] < batch.steps[None]
+        divergence = (per_step.cpu() * inside).sum() / max(phones, 1)
+        return (1 - d.weight) * connectionist + d.weight * divergence, connectionist.detach()
+
+    def average_gradients(self) -> None:
+        if self.world == 1:
+            return
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        distributed.all_reduce(flat)
+        flat /= self.world
+        at = 0
+        for g in gradients:
+            g.copy_(flat[at : at + g.numel()].view_as(g))
+            at += g.numel()
+
+    def agree(self, value: float) -> float:
+        """Every process goes by the clock of the first."""
+        if self.world == 1:
+            return value
+        shared = torch.tensor([value], dtype=torch.float64)
+        distributed.broadcast(shared, 0)
+        return float(shared)
+
+    def evaluate(self, fields: dict[str, Any]) -> None:
+        self.network.eval()
+        on = self.network.bf16
+        errors = phone_errors(self.network, self.checkpoint, self.held_out)
+        self.network.bf16 = on
+        self.network.train()
+        self.log({**fields, "phoneErrors": {k: round(v, 4) for k, v in errors.items()}})
+
+    def log(self, fields: dict[str, Any]) -> None:
+        line = json.dumps({"step": self.step, "minutes": round(self.elapsed / 60, 2), **fields})
+        print(line, flush=True)
+        with (self.out / "log.jsonl").open("a") as out:
+            out.write(line + "\n")
+
+    def train(self) -> None:
+        t = self.config.training
+        c = self.checkpoint
+        dataset = Batches(
+            self.pack, self.augmenter, self.config.sampling,
+            torch.tensor(c.mean).numpy(), torch.tensor(c.std).numpy(), t.seed, self.rank, self.step,
+        )  # fmt: skip
+        loader = iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4))
+        recent: list[float] = []
+        last = time.monotonic()
+        while (share := self.agree(self.share())) < 1:
+            batch = next(loader)
+            rate = learning_rate(t, self.step, share)
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate
+            self.optimiser.zero_grad(set_to_none=True)
+            loss, connectionist = self.loss(batch)
+            loss.backward()
+            self.average_gradients()
+            norm = clip_grad_norm_(self.network.parameters(), t.clipNorm)
+            if bool(torch.isfinite(norm)):
+                self.optimiser.step()
+            self.step += 1
+            self.audio_seconds += float(batch.steps.sum()) * 0.03 * self.world
+            recent.append(float(connectionist))
+            now = time.monotonic()
+            self.elapsed, last = self.elapsed + now - last, now
+            if self.rank == 0 and self.step % 50 == 0:
+                fields = {
+                    "loss": round(sum(recent) / len(recent), 4),
+                    "rate": round(rate, 7),
+                    "norm": round(float(norm), 3),
+                }
+                recent = []
+                self.log({**fields, "audioHours": round(self.audio_seconds / 3600, 2)})
+            if self.rank == 0 and self.step % t.evaluateEvery == 0:
+                self.evaluate({})
+                draw(self.out)
+            if self.step % t.saveEvery == 0:
+                self.save()
+                if self.rank == 0:
+                    self.export()
+        if self.rank == 0:
+            self.evaluate({"done": True})
+            self.save()
+            self.export()
+            draw(self.out)
+
+
+def fit(config: Config) -> None:
+    """One process of a run; torchrun sets RANK and WORLD_SIZE."""
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    Path(config.out).mkdir(parents=True, exist_ok=True)
+    if not torch.cuda.is_available():
+        torch.set_num_threads(1 if world > 1 else max(1, os.cpu_count() or 1))
+    if world > 1:
+        distributed.init_process_group("gloo")
+    run = Run(config, rank, world)
+    if rank == 0:
+        parameters = sum(p.numel() for p in run.network.parameters())
+        run.log({"parameters": parameters, "clips": len(run.pack.clips), "processes": world})
+    run.train()
+    if world > 1:
+        distributed.destroy_process_group()

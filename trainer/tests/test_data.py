@@ -1,0 +1,119 @@
+"""Readers, texts, pack, augmentation and batches."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from kikitori_trainer.augment import Augmentation, Augmenter, change_speed
+from kikitori_trainer.batches import Batches, Sampling, statistics
+from kikitori_trainer.corpora import clips_tsv, common_voice, librispeech, normalise
+from kikitori_trainer.features import Features, extract, stack
+from kikitori_trainer.noise import room, synthetic_noise
+from kikitori_trainer.pack import Pack, build, open_pack
+from kikitori_trainer.sentences import spoken
+
+from .made import RATE, speak, write_clips
+
+
+def test_librispeech_layout(tmp_path: Path) -> None:
+    chapter = tmp_path / "dev-clean" / "84" / "121123"
+    chapter.mkdir(parents=True)
+    soundfile.write(chapter / "84-121123-0000.flac", np.zeros(RATE), RATE)
+    (chapter / "84-121123.trans.txt").write_text("84-121123-0000 GO DO YOU HEAR\n")
+    (clip,) = librispeech(tmp_path)
+    assert (clip.text, clip.speaker, clip.seconds) == ("go do you hear", "librispeech-84", 1.0)
+    with pytest.raises(ValueError, match="LibriSpeech layout"):
+        list(librispeech(chapter / "nothing"))
+
+
+def test_common_voice_layout(tmp_path: Path) -> None:
+    (tmp_path / "clips").mkdir()
+    soundfile.write(tmp_path / "clips" / "a.wav", np.zeros(RATE // 2), RATE)
+    header = "client_id\tpath\tsentence\tup_votes\n"
+    (tmp_path / "train.tsv").write_text(header + '0123456789abcdef\ta.wav\t"Don’t stop," he said.\t2\n')
+    (clip,) = common_voice(tmp_path)
+    assert (clip.text, clip.speaker) == ("don't stop he said", "common-voice-0123456789ab")
+
+
+def test_clips_table(tmp_path: Path) -> None:
+    write_clips(tmp_path, 3)
+    assert [c.speaker for c in clips_tsv(tmp_path, "train/")] == ["made"] * 3
+    assert list(clips_tsv(tmp_path, "dev/")) == []
+    (tmp_path / "clips.tsv").write_text("file\tseconds\n a\t1\n")
+    with pytest.raises(ValueError, match="clips.tsv:2: expected file"):
+        list(clips_tsv(tmp_path))
+
+
+def test_texts() -> None:
+    assert normalise("Turn R2’s valve OFF - now!") == "turn r 's valve off now"
+    assert spoken(0) == "zero"
+    assert spoken(42) == "forty two"
+    assert spoken(317) == "three hundred seventeen"
+    assert spoken(90_006) == "ninety thousand six"
+
+
+@pytest.fixture(scope="module")
+def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
+    folder = tmp_path_factory.mktemp("pack")
+    write_clips(folder, 12)
+    soundfile.write(folder / "noise.wav", np.random.default_rng(0).standard_normal(RATE) * 0.1, RATE)
+    build(folder / "packed", list(clips_tsv(folder)), [folder / "noise.wav"], 2, 2, 1)
+    return open_pack(folder / "packed")
+
+
+def test_pack_holds_the_samples(pack: Pack) -> None:
+    assert len(pack.clips) == 12 and len(pack.noises) == 3 and len(pack.rooms) == 2
+    first = pack.clips[0]
+    assert np.abs(pack.samples(first.begin, first.samples) - speak(first.text, 0)).max() < 1e-4
+    assert all(word and all(p > 0 for p in word[0]) for word in first.words)
+
+
+def test_noise_has_the_level_and_is_repeatable() -> None:
+    for seed in range(12):
+        a = synthetic_noise(RATE, np.random.default_rng(seed))
+        assert a.shape == (RATE,) and np.isfinite(a).all()
+        assert abs(np.sqrt(np.mean(a**2)) - 1) < 1e-3
+        assert np.array_equal(a, synthetic_noise(RATE, np.random.default_rng(seed)))
+    assert np.isfinite(room(np.random.default_rng(1))).all()
+
+
+def test_speed_changes_length_and_pitch() -> None:
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    faster = change_speed(tone, 1.25)
+    assert abs(len(faster) - RATE / 1.25) <= 1
+    assert abs(np.argmax(np.abs(np.fft.rfft(faster))) / (len(faster) / RATE) - 1250) < 5
+
+
+def test_without_augmentation_the_frames_are_the_features(pack: Pack) -> None:
+    still = Augmentation(speedChance=0, warp=(1, 1), roomChance=0, noiseChance=0, gainDb=(0, 0), tiltDb=0, clipChance=0)
+    features = Features()
+    augmenter = Augmenter(pack, features, still)
+    x = augmenter.waveform([speak("one two")], 1.0, np.random.default_rng(0))
+    got = augmenter.frames(x, np.random.default_rng(0))
+    assert np.abs(got - extract(x, features)).max() < 1e-4
+
+
+def test_batches_are_repeatable_and_resumable(pack: Pack) -> None:
+    features = Features()
+    augmenter = Augmenter(pack, features, Augmentation())
+    mean, std = statistics(augmenter, 5, 1)
+    sampling = Sampling(clips=2, warmupBatches=0)
+
+    def batches(first: int) -> Batches:
+        return Batches(pack, augmenter, sampling, mean, std, 7, 0, first)
+
+    three = [b for _, b in zip(range(3), iter(batches(0)), strict=False)]
+    later = next(iter(batches(2)))
+    assert later.clips == three[2].clips
+    assert bool((later.features == three[2].features).all())
+    assert later.features.shape[1:] == (2, features.dim)
+    assert int(later.steps.max()) == later.features.shape[0]
+
+
+def test_stacking() -> None:
+    o = Features(melBins=2, stack=3, stride=2)
+    frames = np.arange(14, dtype=np.float32).reshape(7, 2)
+    assert stack(frames, o).tolist() == [[0, 1, 2, 3, 4, 5], [4, 5, 6, 7, 8, 9], [8, 9, 10, 11, 12, 13]]
+    assert stack(frames[:2], o).shape == (0, 6)

@@ -1,0 +1,149 @@
+"""A whole run on made recordings: it learns, it can be cut off, it resumes; wrong input is named."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from kikitori_trainer.checkpoint import Checkpoint, read_checkpoint, read_tensors, write_checkpoint
+from kikitori_trainer.config import read_config
+from kikitori_trainer.features import Features
+from kikitori_trainer.fit import fit, learning_rate
+from kikitori_trainer.network import Network, Shape
+from kikitori_trainer.prepare import prepare
+
+from .made import write_clips
+
+CONFIG = """
+out = "{out}"
+layers = [24, 24]
+[data]
+sources = [{{ layout = "clips", path = "{data}", prefix = "train/" }}]
+heldOut = [{{ layout = "clips", path = "{data}", prefix = "train/1" }}]
+syntheticNoises = 2
+rooms = 1
+[augmentation]
+noiseChance = 0.2
+snrDb = [20, 30]
+[sampling]
+clips = 8
+warmupBatches = 8
+[training]
+steps = {steps}
+learningRate = 1e-2
+warmupSteps = 5
+evaluateEvery = 1000
+saveEvery = 20
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fit")
+    write_clips(folder / "data", 24)
+    return folder
+
+
+def config_file(folder: Path, name: str, steps: int, extra: str = "") -> Path:
+    path = folder / f"{name}.toml"
+    text = CONFIG.format(out=folder / name, data=folder / "data", steps=steps)
+    path.write_text(f'pack = "{folder / "pack"}"\n' + text + extra)
+    return path
+
+
+def test_a_run_learns_stops_and_resumes(prepared: Path) -> None:
+    config = read_config(config_file(prepared, "run", 60))
+    prepare(config)
+    fit(config)
+    log = [json.loads(line) for line in (prepared / "run" / "log.jsonl").read_text().splitlines()]
+    losses = [r["loss"] for r in log if "loss" in r]
+    assert log[0]["parameters"] == sum(
+        t.numel() for t in read_checkpoint(prepared / "run/model.safetensors").tensors.values()
+    )
+    first = losses[0]
+    more = read_config(config_file(prepared, "run", 160))
+    fit(more)
+    log = [json.loads(line) for line in (prepared / "run" / "log.jsonl").read_text().splitlines()]
+    steps = [r["step"] for r in log]
+    assert 60 in steps and steps[-1] == 160
+    assert [r["loss"] for r in log if "loss" in r][-1] < 0.8 * first
+    assert (prepared / "run" / "curve.png").stat().st_size > 1000
+    half = read_checkpoint(prepared / "run" / "model.half.safetensors")
+    whole = read_checkpoint(prepared / "run" / "model.safetensors")
+    assert torch.allclose(half.tensors["output.weight"], whole.tensors["output.weight"], atol=1e-3)
+    assert whole.training["steps"] == 160 and whole.training["sets"] == ["made"]
+
+
+def test_two_processes_give_one_network(prepared: Path) -> None:
+    path = config_file(prepared, "pair", 6)
+    path.write_text(path.read_text().replace("[training]", "[training]\nprocesses = 2"))
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run(
+        [sys.executable, "-m", "kikitori_trainer", "fit", str(path)], env=environment, check=True, timeout=120
+    )
+    log = [json.loads(line) for line in (prepared / "pair" / "log.jsonl").read_text().splitlines()]
+    assert log[0]["processes"] == 2 and log[-1]["done"] and log[-1]["step"] == 6
+
+
+def test_factored_distilled_and_quantised(prepared: Path) -> None:
+    torch.manual_seed(3)
+    teacher = read_checkpoint(prepared / "run" / "model.safetensors")
+    shape = Shape([24, 24], [8, 8], 16)
+    network = Network(teacher.features.dim, shape, len(teacher.units))
+    write_checkpoint(prepared / "small.safetensors", replace(teacher, shape=shape, tensors=network.tensors()))
+    scales = '{ input = 0.05, "input.projection" = 0.05, "p.0" = 0.02, "p.1" = 0.02, h = 0.007874 }'
+    extra = f"""
+[distillation]
+teacher = "{prepared / 'run' / 'model.safetensors'}"
+weight = 0.5
+[quantisation]
+enabled = true
+scales = {scales}
+"""
+    path = config_file(prepared, "small", 25, extra)
+    path.write_text(f'start = "{prepared / "small.safetensors"}"\n' + path.read_text())
+    fit(read_config(path))
+    done = read_checkpoint(prepared / "small" / "model.safetensors")
+    assert done.shape == shape and done.quantization["activations"]["p.1"] == 0.02
+    before = network.tensors()["lstm.0.projection"]
+    assert not torch.equal(done.tensors["lstm.0.projection"], before)
+
+
+def test_configuration_faults_all_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('layers = "many"\n[training]\nstep = 3\nbf16 = 1\n')
+    with pytest.raises(SystemExit) as stopped:
+        read_config(path)
+    said = str(stopped.value)
+    for part in ("layers: 'many'", "training.step: unknown key", "training.bf16: 1", "out: missing"):
+        assert part in said
+
+
+def test_learning_rate(prepared: Path) -> None:
+    t = read_config(config_file(prepared, "rate", 100)).training
+    assert learning_rate(t, 0, 0.0) == pytest.approx(t.learningRate / 5)
+    assert learning_rate(t, 50, 0.3) == pytest.approx(t.learningRate)
+    assert learning_rate(t, 99, 1.0) == pytest.approx(t.learningRate * t.finalRate)
+
+
+def test_checkpoints_that_are_damaged_or_do_not_fit(tmp_path: Path) -> None:
+    features = Features()
+    shape = Shape([4])
+    tensors = Network(features.dim, shape, 3).tensors()
+    whole = Checkpoint(features, [0.0] * 40, [1.0] * 40, ["<blank>", "A", "B"], shape, tensors)
+    path = tmp_path / "c.safetensors"
+    write_checkpoint(path, whole)
+    assert read_checkpoint(path).shape == shape
+    path.write_bytes(path.read_bytes()[:20])
+    with pytest.raises(ValueError, match="the header says"):
+        read_tensors(path)
+    missing = {k: v for k, v in tensors.items() if k != "output.bias"}
+    with pytest.raises(ValueError, match="output.bias is missing"):
+        replace(whole, tensors=missing).network()
+    with pytest.raises(ValueError, match="expected"):
+        replace(whole, tensors={**tensors, "output.bias": torch.zeros(9)}).network()
