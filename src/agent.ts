@@ -385,6 +385,13 @@ function recognizerOptions({ recognizer: r }: Config) {
 function linkOptions(config: Config, env: Environment) {
   const m = config.publish.mqtt;
   const file = (path: string) => (path === '' ? undefined : readSecret(path, env));
+  const secrets = () => ({
+    password: file(m.passwordFile),
+    ca: file(m.caFile),
+    cert: file(m.certFile),
+    key: file(m.keyFile),
+  });
+  secrets(); // A file that is not there is said before READY.
   return {
     url: m.url,
     protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
@@ -393,10 +400,7 @@ function linkOptions(config: Config, env: Environment) {
     keepaliveMs: m.keepaliveMs,
     connectTimeoutMs: m.connectTimeoutMs,
     ...(m.username === '' ? {} : { username: m.username }),
-    password: file(m.passwordFile),
-    ca: file(m.caFile),
-    cert: file(m.certFile),
-    key: file(m.keyFile),
+    secrets,
     ...(m.servername === '' ? {} : { servername: m.servername }),
   };
 }

@@ -1,9 +1,12 @@
 /** publish: what was heard in, MQTT out; nothing accepted is lost. */
-export { Link } from './link.js';
+export { Link, RefusedError } from './link.js';
+export type { LinkOptions, Secrets } from './link.js';
+export type { Letter } from './letter-file.js';
 export { Outbox } from './outbox.js';
-export type { Letter, OutboxOptions, StoredLetter } from './outbox.js';
+export type { DropReason, OutboxOptions } from './outbox.js';
 export { intentPayload, rejectedPayload, topicsOf, transcriptPayload } from './payloads.js';
 export { Publisher } from './publisher.js';
 export type { PublisherOptions } from './publisher.js';
-export { answerRequest } from './requests.js';
-export type { RequestHandler } from './requests.js';
+export { RequestDesk } from './requests.js';
+export type { Answer, RequestHandler } from './requests.js';
+export { Sender } from './sender.js';

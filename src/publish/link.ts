@@ -2,15 +2,20 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
 
+/** What authenticates this device; read for every attempt, so that a renewed one needs no restart. */
+export interface Secrets {
+  readonly password?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 export interface LinkOptions {
   readonly url: string;
   readonly protocolVersion: 4 | 5;
   readonly clientId: string;
   readonly username?: string;
-  readonly password?: string;
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
+  readonly secrets: () => Secrets;
   readonly servername?: string;
   readonly rejectUnauthorized: boolean;
   readonly keepaliveMs: number;
@@ -20,16 +25,27 @@ export interface LinkOptions {
   readonly subscribe: string;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly onUp: () => void;
+  /** `receiveMaximum`: letters that the broker takes before it has acknowledged the first of them. */
+  readonly onUp: (receiveMaximum: number) => void;
   /** `kickedOut`: another client came with the same id. */
   readonly onDown: (why: string, kickedOut: boolean) => void;
+  /** The broker does not let this device hear requests. */
+  readonly onSubscribeRefused: (why: string) => void;
   readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
 }
 
+/** The broker answered, and the answer is no: the same letter would be refused again. */
+export class RefusedError extends Error {}
+
 const backoffMinMs = 500;
 const backoffMaxMs = 30_000;
+/** Only a connection that held this long makes the pauses short again: two clients with one id would fight. */
+const stableMs = 10_000;
+/** A broker that answers pings and acknowledges nothing is no broker. */
+const acknowledgeTimeoutMs = 30_000;
 /** MQTT 5 reason "session taken over". */
 const takenOver = 0x8e;
+const receiveMaximumDefault = 65_535;
 
 /**
  * One connection to a broker, made again for ever: after a broken line, an absent broker, and also a
@@ -41,6 +57,7 @@ export class Link {
   private attempts = 0;
   private closed = false;
   private cancelRetry: () => void = () => undefined;
+  private cancelStable: () => void = () => undefined;
   private lastError = '';
   connected = false;
 
@@ -48,46 +65,33 @@ export class Link {
 
   open(): void {
     if (this.closed) return;
-    const o = this.options;
-    const settings: IClientOptions = {
-      protocolVersion: o.protocolVersion,
-      clientId: o.clientId,
-      clean: true,
-      reconnectPeriod: 0,
-      connectTimeout: o.connectTimeoutMs,
-      keepalive: Math.max(1, Math.round(o.keepaliveMs / 1000)),
-      queueQoSZero: false,
-      resubscribe: false,
-      rejectUnauthorized: o.rejectUnauthorized,
-      will: { topic: o.will.topic, payload: Buffer.from(o.will.payload), qos: 1, retain: true },
-      ...(o.username === undefined ? {} : { username: o.username }),
-      ...(o.password === undefined ? {} : { password: o.password }),
-      ...(o.ca === undefined ? {} : { ca: o.ca }),
-      ...(o.cert === undefined ? {} : { cert: o.cert }),
-      ...(o.key === undefined ? {} : { key: o.key }),
-      ...(o.servername === undefined ? {} : { servername: o.servername }),
-    };
     let client: MqttClient;
     try {
-      client = mqtt.connect(o.url, settings);
+      client = mqtt.connect(this.options.url, this.settings());
     } catch (error) {
       this.lost(messageOf(error), false);
       return;
     }
     this.client = client;
     let kickedOut = false;
-    client.on('connect', () => {
+    client.on('connect', ({ properties }) => {
       if (this.client !== client) return;
       this.connected = true;
-      this.attempts = 0;
-      client.subscribe(o.subscribe, { qos: 1 }, (error) => {
-        if (error) client.end(true);
+      this.cancelStable = this.options.clock.after(stableMs, () => {
+        this.attempts = 0;
       });
-      o.onUp();
+      client.subscribe(this.options.subscribe, { qos: 1 }, (error) => {
+        if (error && this.client === client && client.connected)
+          this.options.onSubscribeRefused(messageOf(error));
+      });
+      this.options.onUp(properties?.receiveMaximum ?? receiveMaximumDefault);
     });
-    client.on('message', (topic, payload, packet) => o.onMessage(topic, payload, packet.retain));
+    client.on('message', (topic, payload, packet) =>
+      this.options.onMessage(topic, payload, packet.retain),
+    );
     client.on('error', (error) => {
       this.lastError = messageOf(error);
+      if (this.client === client && !this.connected) client.end(true);
     });
     client.on('disconnect', (packet) => {
       kickedOut = packet.reasonCode === takenOver;
@@ -110,13 +114,28 @@ export class Link {
     if (client === null || !this.connected) throw new Error('not connected');
     const properties =
       this.options.protocolVersion === 5 ? { properties: { contentType: 'application/json' } } : {};
-    await client.publishAsync(topic, payload, { qos, retain, ...properties });
+    const cancel = this.options.clock.after(acknowledgeTimeoutMs, () => {
+      if (this.client !== client) return;
+      this.lastError = `no acknowledgement within ${acknowledgeTimeoutMs / 1000} s`;
+      client.end(true);
+    });
+    try {
+      await client.publishAsync(topic, payload, { qos, retain, ...properties });
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (typeof code === 'number' && code >= 0x80)
+        throw new RefusedError(messageOf(error), { cause: error });
+      throw error;
+    } finally {
+      cancel();
+    }
   }
 
   /** Says goodbye within `timeoutMs`. */
   async close(timeoutMs: number): Promise<void> {
     this.closed = true;
     this.cancelRetry();
+    this.cancelStable();
     const { client } = this;
     this.client = null;
     this.connected = false;
@@ -133,9 +152,29 @@ export class Link {
     });
   }
 
+  private settings(): IClientOptions {
+    const o = this.options;
+    return {
+      protocolVersion: o.protocolVersion,
+      clientId: o.clientId,
+      clean: true,
+      reconnectPeriod: 0,
+      connectTimeout: o.connectTimeoutMs,
+      keepalive: Math.max(1, Math.round(o.keepaliveMs / 1000)),
+      queueQoSZero: false,
+      resubscribe: false,
+      rejectUnauthorized: o.rejectUnauthorized,
+      will: { topic: o.will.topic, payload: Buffer.from(o.will.payload), qos: 1, retain: true },
+      ...(o.username === undefined ? {} : { username: o.username }),
+      ...(o.servername === undefined ? {} : { servername: o.servername }),
+      ...Object.fromEntries(Object.entries(o.secrets()).filter(([, value]) => value !== undefined)),
+    };
+  }
+
   private lost(why: string, kickedOut: boolean): void {
     this.connected = false;
     this.lastError = '';
+    this.cancelStable();
     if (this.closed) return;
     this.options.onDown(why, kickedOut);
     const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts++, 10));

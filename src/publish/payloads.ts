@@ -71,3 +71,11 @@ export function rejectedPayload(heard: Heard, c: Context): Record<string, unknow
     grammar: c.grammar,
   };
 }
+
+export function eventPayload(
+  name: string,
+  atMs: number,
+  data: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  return { event: name, at: iso(atMs), ...data };
+}

@@ -1,10 +1,10 @@
 import type { Heard, Partial } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
-import { messageOf } from '../runtime/errors.js';
 import type { Log } from '../runtime/log.js';
 import { Link, type LinkOptions } from './link.js';
-import { Outbox, type Letter, type StoredLetter } from './outbox.js';
+import { Outbox, type DropReason } from './outbox.js';
 import {
+  eventPayload,
   intentPayload,
   rejectedPayload,
   topicsOf,
@@ -12,14 +12,13 @@ import {
   type Context,
   type Topics,
 } from './payloads.js';
-import { answerRequest, type RequestHandler } from './requests.js';
+import { RequestDesk, type RequestHandler } from './requests.js';
+import { Sender } from './sender.js';
 
-/** Letters under way to the broker at once. */
-const windowSize = 32;
-/** A failed letter is tried again after this. */
-const retryMs = 1000;
-/** Transcripts kept in memory while the disk takes none. */
-const strandedMax = 1000;
+/** Age limits are looked at this often. */
+const expireMs = 60_000;
+/** Closing waits this long for acknowledgements before what is left stays for the next start. */
+const lastWordsMs = 1500;
 
 export interface PublisherOptions {
   readonly base: string;
@@ -27,90 +26,126 @@ export interface PublisherOptions {
   readonly boot: string;
   readonly link: Omit<
     LinkOptions,
-    'will' | 'subscribe' | 'clock' | 'random' | 'onUp' | 'onDown' | 'onMessage'
+    | 'will'
+    | 'subscribe'
+    | 'clock'
+    | 'random'
+    | 'onUp'
+    | 'onDown'
+    | 'onSubscribeRefused'
+    | 'onMessage'
   >;
   readonly outbox: { readonly dir: string; readonly maxBytes: number; readonly maxAgeMs: number };
   readonly handlers: Readonly<Record<string, RequestHandler>>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** A broker is there: before the retained topics are published again. */
+  readonly onConnected?: () => void;
 }
 
 /** What is heard goes in; MQTT comes out, at least once and in order for all that must not be lost. */
 export class Publisher {
   readonly topics: Topics;
+  private readonly outbox: Outbox;
   private readonly link: Link;
+  private readonly sender: Sender;
+  private readonly desk: RequestDesk;
   private readonly retained = new Map<string, string>();
-  private readonly inFlight = new Set<number>();
-  private nextToSend = 0;
+  /** Drops that no subscriber has been told of yet. */
+  private readonly untold = new Map<DropReason, number>();
   private seq = 0;
-  private epoch = 0;
-  private stranded: Letter[] = [];
-  private cancelRetry: () => void = () => undefined;
-  private retryPending = false;
-  private published = 0;
   private dropped = 0;
   private lastDown = '';
+  private closed = false;
+  private cancelExpire: () => void = () => undefined;
 
   private constructor(
     private readonly options: PublisherOptions,
-    private readonly outbox: Outbox,
+    outbox: Outbox,
   ) {
     const { base, device, clock, random, log } = options;
+    this.outbox = outbox;
     this.topics = topicsOf(base, device);
     this.retained.set(this.topics.state, JSON.stringify({ state: 'online' }));
+    this.desk = new RequestDesk(options.handlers, clock);
     this.link = new Link({
       ...options.link,
       will: { topic: this.topics.state, payload: JSON.stringify({ state: 'offline' }) },
       subscribe: this.topics.requests,
       clock,
       random,
-      onUp: () => this.up(),
-      onDown: (why, kickedOut) => {
-        if (kickedOut)
-          log.error(
-            { event: 'mqtt.kicked-out', clientId: options.link.clientId },
-            'another client uses this client id: give each device its own device.id',
-          );
-        else if (why !== this.lastDown)
-          log.warn({ event: 'mqtt.down', why }, 'no broker; transcripts wait in the outbox');
-        this.lastDown = why;
-        this.inFlight.clear();
-        this.epoch++;
-      },
+      onUp: (receiveMaximum) => this.up(receiveMaximum),
+      onDown: (why, kickedOut) => this.down(why, kickedOut),
+      onSubscribeRefused: (why) =>
+        log.error(
+          { event: 'mqtt.subscribe-refused', topic: this.topics.requests, why },
+          'the broker does not let this device hear requests: check its access list',
+        ),
       onMessage: (topic, payload, retained) => void this.request(topic, payload, retained),
+    });
+    this.sender = new Sender({
+      outbox,
+      clock,
+      publish: (topic, payload) => this.link.publish(topic, payload, { qos: 1 }),
+      onRefused: (topic, why, pauseMs) =>
+        log.warn(
+          { event: 'mqtt.publish-refused', topic, why, retryMs: pauseMs },
+          'the broker refuses a message; it is tried again until its age limit',
+        ),
     });
   }
 
   /** Opens the outbox and begins to connect; does not wait for the broker. */
   static async open(options: PublisherOptions): Promise<Publisher> {
+    const { log } = options;
     const opened: { publisher?: Publisher } = {};
+    /** What the outbox says while it is being opened waits until there is somebody to hear it. */
+    let early: (() => void)[] = [];
+    const then = (action: (publisher: Publisher) => void) => {
+      if (opened.publisher !== undefined) action(opened.publisher);
+      else early.push(() => opened.publisher !== undefined && action(opened.publisher));
+    };
     const outbox = await Outbox.open({
       ...options.outbox,
       clock: options.clock,
-      onDropped: (count, why) => opened.publisher?.reportDropped(count, why),
-      onSetAside: (path, why) =>
-        options.log.error(
-          { event: 'outbox.set-aside', path, why },
-          'the outbox could not be read; it was set aside and a new one begun',
-        ),
+      onDropped: (count, why) => then((p) => p.reportDropped(count, why)),
+      onReady: () => opened.publisher?.sender.pump(),
+      onSetAside: (path, badLines) => {
+        log.error(
+          { event: 'outbox.set-aside', path, badLines },
+          'the outbox was damaged; it was set aside and its good letters were taken over',
+        );
+        then((p) => void p.event('outbox-damaged', { badLines }));
+      },
+      onDisk: (why, waiting) => {
+        if (why === null) log.info({ event: 'outbox.disk-back' }, 'the disk takes letters again');
+        else
+          log.error(
+            { event: 'outbox.write-failed', why, waiting },
+            'the disk takes no transcripts; they wait in memory and are sent from there',
+          );
+      },
     });
     const publisher = new Publisher(options, outbox);
     opened.publisher = publisher;
+    for (const action of early) action();
+    early = [];
     if (outbox.size > 0)
-      options.log.info(
+      log.info(
         { event: 'outbox.found', queued: outbox.size },
         'transcripts of an earlier run wait for the broker',
       );
     publisher.link.open();
+    publisher.expireLater();
     return publisher;
   }
 
   stats() {
     return {
       connected: this.link.connected,
-      queued: this.outbox.size + this.stranded.length,
-      published: this.published,
+      queued: this.outbox.size,
+      published: this.sender.acknowledged,
       dropped: this.dropped,
     };
   }
@@ -126,7 +161,7 @@ export class Publisher {
       this.volatile(this.topics.rejected, rejectedPayload(heard, full));
       return;
     }
-    await this.keep([
+    await this.outbox.put([
       { topic: this.topics.transcript, payload: transcriptPayload(heard, full) },
       ...(heard.intent === null
         ? []
@@ -140,12 +175,8 @@ export class Publisher {
 
   /** Something that an operator may want to know later; kept like a transcript. */
   async event(name: string, data: Readonly<Record<string, unknown>> = {}): Promise<void> {
-    await this.keep([
-      {
-        topic: this.topics.event,
-        payload: { event: name, at: new Date(this.options.clock.now()).toISOString(), ...data },
-      },
-    ]);
+    const payload = eventPayload(name, this.options.clock.now(), data);
+    await this.outbox.put([{ topic: this.topics.event, payload }]);
   }
 
   /** The newest value of a retained topic, published now and after every connection. */
@@ -154,41 +185,32 @@ export class Publisher {
     if (this.link.connected) this.sendRetained(this.topics[topic]);
   }
 
-  /** Publishes `offline` and closes; what is unsent stays in the outbox. */
+  /** Publishes `offline` and closes; what is unsent after a moment stays in the outbox. */
   async close(timeoutMs = 3000): Promise<void> {
-    this.cancelRetry();
+    this.closed = true;
+    this.cancelExpire();
     if (this.link.connected) {
+      await this.within(lastWordsMs, () => this.outbox.size === 0);
       const offline = JSON.stringify({ state: 'offline' });
-      const sent = this.link
+      let told = false;
+      this.link
         .publish(this.topics.state, offline, { qos: 1, retain: true })
-        .catch(() => undefined);
-      await Promise.race([
-        sent,
-        new Promise<void>((resolve) => void this.options.clock.after(timeoutMs / 2, resolve)),
-      ]);
+        .catch(() => undefined)
+        .finally(() => {
+          told = true;
+        });
+      await this.within(timeoutMs / 2, () => told);
     }
     await this.link.close(timeoutMs);
+    this.sender.down();
     await this.outbox.close();
   }
 
-  private async keep(letters: readonly Letter[]): Promise<void> {
-    try {
-      await this.outbox.put([...this.stranded, ...letters]);
-      this.stranded = [];
-    } catch (error) {
-      this.stranded.push(...letters);
-      const over = this.stranded.length - strandedMax;
-      if (over > 0) {
-        this.stranded.splice(0, over);
-        this.dropped += over;
-      }
-      this.options.log.error(
-        { event: 'outbox.write-failed', why: messageOf(error), waiting: this.stranded.length },
-        'the disk takes no transcripts; they wait in memory',
-      );
-      this.retryLater();
-    }
-    this.pump();
+  private async within(limitMs: number, done: () => boolean): Promise<void> {
+    const { clock } = this.options;
+    const until = clock.monotonic() + limitMs;
+    while (!done() && this.link.connected && clock.monotonic() < until)
+      await new Promise<void>((resolve) => void clock.after(10, resolve));
   }
 
   private volatile(topic: string, payload: Readonly<Record<string, unknown>>): void {
@@ -202,76 +224,54 @@ export class Publisher {
       .catch(() => undefined);
   }
 
-  private up(): void {
-    this.options.log.info(
-      { event: 'mqtt.up', queued: this.outbox.size },
-      'connected to the broker',
-    );
+  private up(receiveMaximum: number): void {
+    const { log, onConnected } = this.options;
+    log.info({ event: 'mqtt.up', queued: this.outbox.size }, 'connected to the broker');
     this.lastDown = '';
-    this.epoch++;
-    this.inFlight.clear();
-    this.nextToSend = 0;
+    onConnected?.();
     for (const topic of this.retained.keys()) this.sendRetained(topic);
-    this.pump();
+    this.outbox.expire();
+    this.tellDropped();
+    this.sender.up(receiveMaximum);
   }
 
-  /** Keeps the window full, oldest first. */
-  private pump(): void {
-    if (!this.link.connected) return;
-    for (const letter of this.outbox.from(this.nextToSend)) {
-      if (this.inFlight.has(letter.number)) continue;
-      if (this.inFlight.size >= windowSize) return;
-      this.nextToSend = letter.number + 1;
-      this.inFlight.add(letter.number);
-      void this.send(letter, this.epoch);
-    }
-  }
-
-  private async send(letter: StoredLetter, epoch: number): Promise<void> {
-    const replayed =
-      letter.number < this.outbox.replayedBelow ||
-      letter.acceptedAtMs < this.options.clock.now() - 5000;
-    const payload = 'replayed' in letter.payload ? { ...letter.payload, replayed } : letter.payload;
-    try {
-      await this.link.publish(letter.topic, JSON.stringify(payload), { qos: 1 });
-      this.published++;
-      await this.outbox.remove(letter.number);
-    } catch (error) {
-      if (epoch !== this.epoch) return;
-      this.options.log.warn(
-        { event: 'mqtt.publish-failed', why: messageOf(error) },
-        'a transcript was not taken; it will be sent again',
+  private down(why: string, kickedOut: boolean): void {
+    const { log, link } = this.options;
+    if (kickedOut)
+      log.error(
+        { event: 'mqtt.kicked-out', clientId: link.clientId },
+        'another client uses this client id: give each device its own device.id',
       );
-      this.nextToSend = 0;
-      this.retryLater();
-    } finally {
-      if (epoch === this.epoch) this.inFlight.delete(letter.number);
-    }
-    if (epoch === this.epoch) this.pump();
+    else if (why !== this.lastDown)
+      log.warn({ event: 'mqtt.down', why }, 'no broker; transcripts wait in the outbox');
+    this.lastDown = why;
+    this.sender.down();
   }
 
-  private retryLater(): void {
-    if (this.retryPending) return;
-    this.retryPending = true;
-    this.cancelRetry = this.options.clock.after(retryMs, () => {
-      this.retryPending = false;
-      if (this.stranded.length > 0) void this.keep([]);
-      else this.pump();
+  private expireLater(): void {
+    this.cancelExpire = this.options.clock.after(expireMs, () => {
+      if (this.closed) return;
+      this.outbox.expire();
+      this.expireLater();
     });
   }
 
-  private reportDropped(count: number, why: 'full' | 'old'): void {
+  private reportDropped(count: number, why: DropReason): void {
     this.dropped += count;
-    this.options.log.error(
-      { event: 'outbox.dropped', count, why },
-      'the oldest transcripts were dropped',
-    );
-    this.volatile(this.topics.event, {
-      event: 'outbox-full',
-      at: new Date(this.options.clock.now()).toISOString(),
-      count,
-      why,
-    });
+    this.untold.set(why, (this.untold.get(why) ?? 0) + count);
+    this.options.log.error({ event: 'outbox.dropped', count, why }, 'transcripts were dropped');
+    if (this.link.connected) this.tellDropped();
+  }
+
+  /** Not through the outbox, which is full: counted until a broker has taken it. */
+  private tellDropped(): void {
+    for (const [why, count] of this.untold) {
+      this.untold.delete(why);
+      const payload = eventPayload('outbox-full', this.options.clock.now(), { count, why });
+      this.link
+        .publish(this.topics.event, JSON.stringify(payload), { qos: 1 })
+        .catch(() => this.untold.set(why, (this.untold.get(why) ?? 0) + count));
+    }
   }
 
   private async request(topic: string, payload: Buffer, retained: boolean): Promise<void> {
@@ -283,7 +283,8 @@ export class Publisher {
       );
       return;
     }
-    const answer = await answerRequest(name, payload, this.options.handlers, this.options.clock);
+    const answer = await this.desk.answer(name, payload);
+    this.options.log.info({ event: 'request.answered', name, status: answer.status }, 'a request');
     this.link
       .publish(this.topics.response(name), JSON.stringify(answer), { qos: 1 })
       .catch(() => undefined);

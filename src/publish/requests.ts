@@ -3,6 +3,7 @@ import { messageOf } from '../runtime/errors.js';
 
 const payloadBytesMax = 64 * 1024;
 const answerTimeoutMs = 30_000;
+const atWorkMax = 8;
 
 export type RequestHandler = (
   payload: Readonly<Record<string, unknown>>,
@@ -15,44 +16,62 @@ export interface Answer {
   readonly transaction?: unknown;
 }
 
-/** Bytes of a request in, an answer out; never throws. `transaction` is echoed as it came. */
-export async function answerRequest(
-  name: string,
-  bytes: Buffer,
-  handlers: Readonly<Record<string, RequestHandler>>,
-  clock: Clock,
-): Promise<Answer> {
-  if (bytes.length > payloadBytesMax)
-    return failure(`${bytes.length} bytes, expected at most ${payloadBytesMax}`);
-  let payload: Record<string, unknown> = {};
-  try {
-    const parsed: unknown = bytes.length === 0 ? {} : JSON.parse(bytes.toString('utf8'));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-      return failure('expected a JSON object');
-    payload = parsed as Record<string, unknown>;
-  } catch (error) {
-    return failure(`not JSON: ${messageOf(error)}`);
+/**
+ * Bytes of a request in, an answer out; never throws and always ends. `transaction` is echoed as it
+ * came. Only a few are at work at once: a flood of requests must not take the processor from hearing.
+ */
+export class RequestDesk {
+  private atWork = 0;
+
+  constructor(
+    private readonly handlers: Readonly<Record<string, RequestHandler>>,
+    private readonly clock: Clock,
+  ) {}
+
+  async answer(name: string, bytes: Buffer): Promise<Answer> {
+    if (bytes.length > payloadBytesMax)
+      return failure(`${bytes.length} bytes, expected at most ${payloadBytesMax}`);
+    let payload: Record<string, unknown>;
+    try {
+      const parsed: unknown = bytes.length === 0 ? {} : JSON.parse(bytes.toString('utf8'));
+      if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+        return failure('expected a JSON object');
+      payload = parsed as Record<string, unknown>;
+    } catch (error) {
+      return failure(`not JSON: ${messageOf(error)}`);
+    }
+    const { transaction } = payload;
+    const handler = Object.hasOwn(this.handlers, name) ? this.handlers[name] : undefined;
+    if (handler === undefined)
+      return failure(
+        `unknown request "${name.slice(0, 64)}", expected one of ${Object.keys(this.handlers).join(', ')}`,
+        transaction,
+      );
+    if (this.atWork >= atWorkMax)
+      return failure(`${atWorkMax} requests are at work, try again`, transaction);
+    this.atWork++;
+    try {
+      const data = await this.withinTime(handler(payload));
+      return { status: 'ok', data, ...(transaction === undefined ? {} : { transaction }) };
+    } catch (error) {
+      return failure(messageOf(error), transaction);
+    } finally {
+      this.atWork--;
+    }
   }
-  const { transaction } = payload;
-  const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
-  if (handler === undefined)
-    return failure(
-      `unknown request "${name}", expected one of ${Object.keys(handlers).join(', ')}`,
-      transaction,
-    );
-  let cancel: () => void = () => undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    cancel = clock.after(answerTimeoutMs, () =>
-      reject(new Error(`no answer within ${answerTimeoutMs} ms`)),
-    );
-  });
-  try {
-    const data = await Promise.race([handler(payload), tooLate]);
-    return { status: 'ok', data, ...(transaction === undefined ? {} : { transaction }) };
-  } catch (error) {
-    return failure(messageOf(error), transaction);
-  } finally {
-    cancel();
+
+  private async withinTime<T>(work: Promise<T>): Promise<T> {
+    let cancel: () => void = () => undefined;
+    const tooLate = new Promise<never>((_, reject) => {
+      cancel = this.clock.after(answerTimeoutMs, () =>
+        reject(new Error(`no answer within ${answerTimeoutMs} ms`)),
+      );
+    });
+    try {
+      return await Promise.race([work, tooLate]);
+    } finally {
+      cancel();
+    }
   }
 }
 

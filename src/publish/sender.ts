@@ -1,0 +1,161 @@
+import type { Clock } from '../runtime/clock.js';
+import { messageOf } from '../runtime/errors.js';
+import { RefusedError } from './link.js';
+import type { Outbox, Waiting } from './outbox.js';
+
+/** Letters under way to the broker at once, or fewer when the broker says so. */
+const windowMax = 32;
+/** A letter sent later than this after it was accepted is marked as replayed. */
+const lateMs = 5000;
+const pauseMs = 1000;
+const refusedPauseMaxMs = 60_000;
+
+export interface SenderOptions {
+  readonly outbox: Outbox;
+  readonly clock: Clock;
+  /** Resolves when the broker has acknowledged; rejects with RefusedError when it said no. */
+  readonly publish: (topic: string, payload: string) => Promise<void>;
+  /** Some letters were refused; they are tried again after `pauseMs`. */
+  readonly onRefused: (topic: string, why: string, pauseMs: number) => void;
+}
+
+/**
+ * From the outbox to the link: oldest first, a window at a time, removed when acknowledged. After a
+ * broken line all that was not acknowledged is sent again, in order. A letter that the broker refuses
+ * is tried again with growing pauses until its age limit, and does not hold up the others.
+ */
+export class Sender {
+  private readonly inFlight = new Set<number>();
+  /** Sent at least once without an answer. */
+  private readonly sentBefore = new Set<number>();
+  private readonly refused = new Set<number>();
+  private refusedRounds = 0;
+  private window = 0;
+  /** Counts connections: answers to an older one mean nothing for this one. */
+  private epoch = 0;
+  private nextToSend = 0;
+  private pumping = false;
+  private again = false;
+  private paused = false;
+  private cancelPause: () => void = () => undefined;
+  private cancelRefused: () => void = () => undefined;
+  acknowledged = 0;
+
+  constructor(private readonly options: SenderOptions) {}
+
+  up(receiveMaximum: number): void {
+    this.reset();
+    this.window = Math.min(windowMax, receiveMaximum);
+    this.pump();
+  }
+
+  down(): void {
+    this.reset();
+    this.window = 0;
+  }
+
+  /** Keeps the window full. */
+  pump(): void {
+    this.again = true;
+    if (this.pumping) return;
+    this.pumping = true;
+    void this.work();
+  }
+
+  get idle(): boolean {
+    return this.inFlight.size === 0;
+  }
+
+  private reset(): void {
+    this.epoch++;
+    for (const number of this.inFlight) this.sentBefore.add(number);
+    this.inFlight.clear();
+    this.refused.clear();
+    this.refusedRounds = 0;
+    this.nextToSend = 0;
+    this.paused = false;
+    this.cancelPause();
+    this.cancelRefused();
+  }
+
+  private async work(): Promise<void> {
+    while (this.again) {
+      this.again = false;
+      while (!this.paused && this.inFlight.size < this.window) {
+        const letter = this.following();
+        if (letter === undefined) break;
+        this.nextToSend = letter.number + 1;
+        await this.begin(letter);
+      }
+    }
+    this.pumping = false;
+  }
+
+  private following(): Waiting | undefined {
+    for (const letter of this.options.outbox.from(this.nextToSend))
+      if (!this.inFlight.has(letter.number) && !this.refused.has(letter.number)) return letter;
+    return undefined;
+  }
+
+  private async begin(waiting: Waiting): Promise<void> {
+    const { epoch } = this;
+    const { number } = waiting;
+    try {
+      const letter = await this.options.outbox.read(number);
+      if (letter === undefined || epoch !== this.epoch) return;
+      const replayed =
+        waiting.earlier ||
+        this.sentBefore.has(number) ||
+        this.options.clock.monotonic() - waiting.sinceMs > lateMs;
+      const payload =
+        'replayed' in letter.payload ? { ...letter.payload, replayed } : letter.payload;
+      this.inFlight.add(number);
+      void this.send(number, letter.topic, JSON.stringify(payload), epoch);
+    } catch {
+      this.pause();
+    }
+  }
+
+  private async send(number: number, topic: string, payload: string, epoch: number): Promise<void> {
+    try {
+      await this.options.publish(topic, payload);
+    } catch (error) {
+      if (epoch !== this.epoch) return;
+      this.inFlight.delete(number);
+      this.sentBefore.add(number);
+      if (error instanceof RefusedError) this.refuse(number, topic, messageOf(error));
+      else this.pause();
+      this.pump();
+      return;
+    }
+    this.acknowledged++;
+    this.sentBefore.delete(number);
+    this.options.outbox.remove(number);
+    if (epoch !== this.epoch) return;
+    this.inFlight.delete(number);
+    this.pump();
+  }
+
+  private refuse(number: number, topic: string, why: string): void {
+    this.refused.add(number);
+    if (this.refused.size > 1) return;
+    const waitMs = Math.min(refusedPauseMaxMs, pauseMs * 2 ** this.refusedRounds++);
+    this.options.onRefused(topic, why, waitMs);
+    this.cancelRefused = this.options.clock.after(waitMs, () => {
+      this.refused.clear();
+      this.nextToSend = 0;
+      this.pump();
+    });
+  }
+
+  /** The line or the disk is in trouble without having said so: nothing for a while, then from the oldest. */
+  private pause(): void {
+    if (this.paused) return;
+    this.paused = true;
+    this.cancelPause = this.options.clock.after(pauseMs, () => {
+      this.paused = false;
+      this.nextToSend = 0;
+      this.pump();
+    });
+  }
+}
