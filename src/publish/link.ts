@@ -27,8 +27,11 @@ export interface LinkOptions {
   readonly random: () => number;
   /** `receiveMaximum`: letters that the broker takes before it has acknowledged the first of them. */
   readonly onUp: (receiveMaximum: number) => void;
-  /** `kickedOut`: another client came with the same id. */
-  readonly onDown: (why: string, kickedOut: boolean) => void;
+  /**
+   * `kickedOut`: the broker says that another client came with the same id. Many do not say so:
+   * `shortLived` counts connections in a row that were granted and closed at once.
+   */
+  readonly onDown: (why: string, seen: { kickedOut: boolean; shortLived: number }) => void;
   /** The broker does not let this device hear requests. */
   readonly onSubscribeRefused: (why: string) => void;
   readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
@@ -55,6 +58,7 @@ const receiveMaximumDefault = 65_535;
 export class Link {
   private client: MqttClient | null = null;
   private attempts = 0;
+  private shortLived = 0;
   private closed = false;
   private cancelRetry: () => void = () => undefined;
   private cancelStable: () => void = () => undefined;
@@ -77,8 +81,10 @@ export class Link {
     client.on('connect', ({ properties }) => {
       if (this.client !== client) return;
       this.connected = true;
+      this.shortLived++;
       this.cancelStable = this.options.clock.after(stableMs, () => {
         this.attempts = 0;
+        this.shortLived = 0;
       });
       client.subscribe(this.options.subscribe, { qos: 1 }, (error) => {
         if (error && this.client === client && client.connected)
@@ -176,7 +182,7 @@ export class Link {
     this.lastError = '';
     this.cancelStable();
     if (this.closed) return;
-    this.options.onDown(why, kickedOut);
+    this.options.onDown(why, { kickedOut, shortLived: this.shortLived });
     const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts++, 10));
     this.cancelRetry = this.options.clock.after(ceiling * (0.5 + 0.5 * this.options.random()), () =>
       this.open(),

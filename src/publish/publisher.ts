@@ -19,6 +19,8 @@ import { Sender } from './sender.js';
 const expireMs = 60_000;
 /** Closing waits this long for acknowledgements before what is left stays for the next start. */
 const lastWordsMs = 1500;
+/** So many connections in a row that ended at once are no accident. */
+const suspicious = 4;
 
 export interface PublisherOptions {
   readonly base: string;
@@ -76,7 +78,7 @@ export class Publisher {
       clock,
       random,
       onUp: (receiveMaximum) => this.up(receiveMaximum),
-      onDown: (why, kickedOut) => this.down(why, kickedOut),
+      onDown: (why, seen) => this.down(why, seen),
       onSubscribeRefused: (why) =>
         log.error(
           { event: 'mqtt.subscribe-refused', topic: this.topics.requests, why },
@@ -235,12 +237,12 @@ export class Publisher {
     this.sender.up(receiveMaximum);
   }
 
-  private down(why: string, kickedOut: boolean): void {
+  private down(why: string, seen: { kickedOut: boolean; shortLived: number }): void {
     const { log, link } = this.options;
-    if (kickedOut)
+    if (seen.kickedOut || seen.shortLived === suspicious)
       log.error(
-        { event: 'mqtt.kicked-out', clientId: link.clientId },
-        'another client uses this client id: give each device its own device.id',
+        { event: 'mqtt.kicked-out', clientId: link.clientId, certain: seen.kickedOut },
+        'connections end as soon as they are made: does another client use this client id? Give each device its own device.id',
       );
     else if (why !== this.lastDown)
       log.warn({ event: 'mqtt.down', why }, 'no broker; transcripts wait in the outbox');

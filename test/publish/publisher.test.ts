@@ -1,0 +1,422 @@
+/** Against a real mosquitto: topics, payloads, retained state, requests, both protocol versions. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Aedes } from 'aedes';
+import t from 'tap';
+import { Publisher, type PublisherOptions, type RequestHandler } from '../../src/publish/index.js';
+import { systemClock } from '../../src/runtime/clock.js';
+import type { Log } from '../../src/runtime/log.js';
+import { pino } from 'pino';
+import { anyContext, heardNumber } from '../sim/heard.js';
+import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
+import { fault, faultOf, schemas } from '../sim/schemas.js';
+
+interface Teardown {
+  teardown(action: () => unknown): void;
+}
+
+interface Line {
+  readonly event: string;
+  readonly [key: string]: unknown;
+}
+
+function logInto(lines: Line[]): Log {
+  return pino(
+    { level: 'trace' },
+    { write: (text: string) => lines.push(JSON.parse(text) as Line) },
+  );
+}
+
+const handlers: Record<string, RequestHandler> = {
+  mute: async ({ mute }) => ({ muted: mute !== false }),
+  grammar: async () => {
+    throw new Error('line 3, column 7: an undefined list');
+  },
+};
+
+interface Setup {
+  readonly publisher: Publisher;
+  readonly lines: Line[];
+  readonly dir: string;
+}
+
+async function publisherFor(
+  t: Teardown,
+  url: string,
+  more: { link?: Partial<PublisherOptions['link']> } & Partial<Omit<PublisherOptions, 'link'>> = {},
+): Promise<Setup> {
+  const dir = await mkdtemp(join(tmpdir(), 'kikitori-publish-'));
+  const lines: Line[] = [];
+  const { link, ...rest } = more;
+  const publisher = await Publisher.open({
+    base: 'k',
+    device: 'd',
+    boot: '0123456789ab',
+    link: {
+      url,
+      protocolVersion: 4,
+      clientId: 'kikitori-d',
+      secrets: () => ({}),
+      rejectUnauthorized: true,
+      keepaliveMs: 1000,
+      connectTimeoutMs: 2000,
+      ...link,
+    },
+    outbox: { dir, maxBytes: 1_000_000, maxAgeMs: 86_400_000 },
+    handlers,
+    clock: systemClock,
+    random: () => 0.1,
+    log: logInto(lines),
+    ...rest,
+  });
+  t.teardown(async () => {
+    await publisher.close(200);
+    await rm(dir, { recursive: true, force: true });
+  });
+  return { publisher, lines, dir };
+}
+
+async function brokerFor(t: Teardown, ...args: Parameters<typeof Mosquitto.open>) {
+  const broker = await Mosquitto.open(...args);
+  t.teardown(() => broker.close());
+  return broker;
+}
+
+async function subscriberFor(t: Teardown, ...args: Parameters<typeof Subscriber.open>) {
+  const subscriber = await Subscriber.open(...args);
+  t.teardown(() => subscriber.close());
+  return subscriber;
+}
+
+for (const protocolVersion of [4, 5] as const) {
+  void t.test(
+    `MQTT ${protocolVersion === 4 ? '3.1.1' : '5'}: topics and payloads of the contract`,
+    async (t) => {
+      const broker = await brokerFor(t);
+      const subscriber = await subscriberFor(t, broker.url, 'k/#', { protocolVersion });
+      const { publisher } = await publisherFor(t, broker.url, { link: { protocolVersion } });
+      await subscriber.find((m) => m.topic === 'k/d/state');
+      await publisher.heard(heardNumber(1), anyContext());
+      await publisher.heard(heardNumber(2, false), anyContext());
+      publisher.partial({ text: 'number', startSample: 0 });
+      await publisher.event('mic-lost', { why: 'unplugged' });
+      await subscriber.find((m) => m.topic === 'k/d/event');
+      await subscriber.find((m) => m.topic === 'k/d/partial');
+      await subscriber.find((m) => m.topic === 'k/d/rejected');
+      const intent = await subscriber.find((m) => m.topic === 'k/d/intent/Count');
+      t.match(intent.json, {
+        id: '0123456789ab-0',
+        seq: 0,
+        text: 'number 1',
+        intent: 'Count',
+        slots: { number: 1 },
+        startedAt: '2026-01-01T00:00:00.000Z',
+        durationMs: 900,
+        latencyMs: 120,
+        replayed: false,
+      });
+      t.equal(intent.qos, 1);
+      t.same(
+        subscriber.messages.map(faultOf).filter((f) => f !== ''),
+        [],
+        'as in docs/mqtt',
+      );
+      t.ok(
+        await subscriber.until(() => publisher.stats().queued === 0),
+        'acknowledged ones are gone',
+      );
+    },
+  );
+}
+
+void t.test('every schema refuses an empty object or describes one', async (t) => {
+  for (const name of [
+    'state',
+    'info',
+    'health',
+    'transcript',
+    'intent',
+    'rejected',
+    'event',
+    'update',
+    'response',
+  ])
+    t.not(fault(name, {}), '', name);
+  t.equal(fault('request', {}), '');
+  t.same(
+    [...schemas.keys()].sort(),
+    'event health info intent partial rejected request response state transcript update'.split(' '),
+  );
+  t.same(
+    Object.keys((schemas.get('request') ?? {})['definitions'] as object).sort(),
+    Object.keys((schemas.get('response') ?? {})['definitions'] as object).sort(),
+  );
+});
+
+void t.test(
+  'retained state, info and health come back after a broker that forgot them',
+  async (t) => {
+    const broker = await brokerFor(t);
+    let connected = 0;
+    const { publisher, lines } = await publisherFor(t, broker.url, {
+      onConnected: () => {
+        connected++;
+        publisherOf()?.retain('health', { connected });
+      },
+    });
+    function publisherOf() {
+      return connected > 1 ? publisher : undefined;
+    }
+    publisher.retain('info', { version: '1' });
+    publisher.retain('health', { connected: 0 });
+    const first = await subscriberFor(t, broker.url, 'k/#');
+    await first.find((m) => m.topic === 'k/d/info');
+    await broker.kill();
+    await first.until(() => lines.some((l) => l.event === 'mqtt.down'));
+    await publisher.heard(heardNumber(1), anyContext());
+    await broker.start();
+    const second = await subscriberFor(t, broker.url, 'k/#');
+    for (const topic of ['k/d/state', 'k/d/info', 'k/d/health'])
+      t.ok((await second.find((m) => m.topic === topic)).text, topic);
+    await second.find((m) => m.topic === 'k/d/health' && m.json['connected'] === 2);
+    t.equal(connected, 2, 'the agent is asked for fresh values');
+    await first.find((m) => m.topic === 'k/d/transcript');
+  },
+);
+
+void t.test('absent at start, refusing, then there: it goes on trying', async (t) => {
+  const broker = await brokerFor(t, {
+    started: false,
+    config: ['allow_anonymous false', 'password_file {folder}/passwords'],
+    files: { passwords: '' },
+  });
+  const { lines, publisher } = await publisherFor(t, broker.url, { link: { username: 'd' } });
+  await publisher.heard(heardNumber(1), anyContext());
+  const has = (event: string, why: RegExp) =>
+    lines.some((l) => l.event === event && why.test(String(l['why'])));
+  const wait = async (look: () => boolean) => {
+    for (let i = 0; i < 400 && !look(); i++) await new Promise((r) => setTimeout(r, 25));
+    return look();
+  };
+  t.ok(await wait(() => has('mqtt.down', /ECONNREFUSED/)), 'nobody is there');
+  await broker.start();
+  t.ok(await wait(() => has('mqtt.down', /Not authorized/)), 'the broker says no');
+  t.equal(publisher.stats().queued, 2, 'the transcript waits');
+});
+
+void t.test('a wrong then a right password, read anew for every attempt', async (t) => {
+  const broker = await brokerFor(t, {
+    config: ['allow_anonymous false', 'password_file {folder}/passwords'],
+    // mosquitto_passwd -b passwords d s3cret-äö
+    files: { passwords: await passwordLine('d', 's3cret-äö') },
+  });
+  let password = 'wrong';
+  const { lines, publisher } = await publisherFor(t, broker.url, {
+    link: { username: 'd', secrets: () => ({ password }) },
+  });
+  await publisher.heard(heardNumber(1), anyContext());
+  const login = { username: 'd', password: 's3cret-äö' };
+  const subscriber = await subscriberFor(t, broker.url, 'k/#', login);
+  await subscriber.until(() => lines.some((l) => l.event === 'mqtt.down'));
+  password = 's3cret-äö';
+  t.equal((await subscriber.find((m) => m.topic === 'k/d/transcript')).json['seq'], 0);
+  t.notMatch(JSON.stringify(lines), /s3cret|wrong/, 'no password in a log');
+});
+
+void t.test('requests are answered, with the transaction as it came', async (t) => {
+  const broker = await brokerFor(t);
+  const subscriber = await subscriberFor(t, broker.url, 'k/d/response/#');
+  const { lines } = await publisherFor(t, broker.url);
+  const up = () => lines.some((l) => l.event === 'mqtt.up');
+  await subscriber.until(up);
+  const answers = async (name: string, payload: unknown) => {
+    const before = subscriber.messages.length;
+    for (let i = 0; i < 20 && subscriber.messages.length === before; i++) {
+      // The subscription of the device may come a moment after its connection.
+      await subscriber.publish(`k/d/request/${name}`, payload);
+      await subscriber.until(() => subscriber.messages.length > before, 500);
+    }
+    return subscriber.messages[before]?.json ?? {};
+  };
+  t.same(await answers('mute', { mute: true, transaction: { id: [1, 'a'] } }), {
+    status: 'ok',
+    data: { muted: true },
+    transaction: { id: [1, 'a'] },
+  });
+  t.same(await answers('mute', ''), { status: 'ok', data: { muted: true } });
+  t.match(await answers('grammar', { transaction: 0 }), {
+    status: 'error',
+    data: {},
+    error: 'line 3, column 7: an undefined list',
+    transaction: 0,
+  });
+  t.match(await answers('nonsense', { transaction: null }), {
+    status: 'error',
+    error: /unknown request "nonsense".*mute/,
+    transaction: null,
+  });
+  t.match(await answers('toString', {}), { error: /unknown request/ });
+  t.match(await answers('mute', '{"mute": tr'), { status: 'error', error: /not JSON/ });
+  t.match(await answers('mute', '[1]'), { status: 'error', error: /a JSON object/ });
+  t.match(await answers('mute', `"${'x'.repeat(70_000)}"`), { error: /at most 65536/ });
+  t.same(
+    subscriber.messages.map(faultOf).filter((f) => f !== ''),
+    [],
+    'as in docs/mqtt',
+  );
+  const many = Array.from({ length: 12 }, (_, i) => i);
+  await Promise.all(many.map((i) => subscriber.publish('k/d/request/mute', { transaction: i })));
+  for (const i of many) await subscriber.find((m) => m.json['transaction'] === i);
+});
+
+void t.test('a retained request is not obeyed', async (t) => {
+  const broker = await brokerFor(t);
+  const subscriber = await subscriberFor(t, broker.url, 'k/d/response/#');
+  await subscriber.publish('k/d/request/mute', { transaction: 'old' }, true);
+  const { lines } = await publisherFor(t, broker.url);
+  await subscriber.until(() => lines.some((l) => l.event === 'request.retained'));
+  t.ok(lines.some((l) => l.event === 'request.retained'));
+  await subscriber.publish('k/d/request/mute', { transaction: 'new' });
+  await subscriber.find((m) => m.json['transaction'] === 'new');
+  t.notOk(subscriber.messages.some((m) => m.json['transaction'] === 'old'));
+});
+
+void t.test('MQTT 5: what the broker refuses is tried again and holds up nothing', async (t) => {
+  const broker = await brokerFor(t, {
+    config: ['allow_anonymous true', 'acl_file {folder}/acl', 'max_inflight_messages 3'],
+    files: {
+      acl: 'topic read k/#\ntopic write k/d/state\ntopic write k/d/intent/#\ntopic write k/d/request/#\n',
+    },
+  });
+  const subscriber = await subscriberFor(t, broker.url, 'k/#');
+  const { publisher, lines } = await publisherFor(t, broker.url, { link: { protocolVersion: 5 } });
+  for (let i = 0; i < 50; i++) await publisher.heard(heardNumber(i), anyContext());
+  await subscriber.find((m) => m.json['text'] === 'number 49');
+  const got = subscriber.topics('k/d/intent/Count').map((m) => m.json['seq']);
+  t.same(
+    got,
+    Array.from({ length: 50 }, (_, i) => i),
+    'all intents, in order',
+  );
+  await subscriber.until(() => publisher.stats().queued === 50);
+  t.equal(publisher.stats().queued, 50, 'the transcripts, which are not authorised, are kept');
+  const refused = lines.filter((l) => l.event === 'mqtt.publish-refused');
+  t.ok(refused.length >= 1 && refused.length < 8, `said ${refused.length} times, not 50`);
+  t.match(refused[0], { topic: 'k/d/transcript', why: /Not authorized/ });
+  t.notOk(
+    lines.some((l) => l.event === 'mqtt.down'),
+    'three at a time, as the broker wants',
+  );
+});
+
+void t.test('a device that may not subscribe still publishes, and says so', async (t) => {
+  const broker = await Aedes.createBroker({
+    authorizeSubscribe: (client, subscription, callback) =>
+      callback(null, client?.id === 'kikitori-d' ? null : subscription),
+  });
+  const server = createServer(broker.handle);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    broker.close();
+    server.close();
+  });
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { publisher, lines } = await publisherFor(t, url);
+  const reader = await subscriberFor(t, url, 'k/#');
+  await publisher.heard(heardNumber(1), anyContext());
+  await reader.find((m) => m.topic === 'k/d/transcript');
+  t.ok(await reader.until(() => lines.some((l) => l.event === 'mqtt.subscribe-refused')));
+});
+
+void t.test('a broker that freezes is noticed, and what was under way is sent again', async (t) => {
+  const broker = await brokerFor(t);
+  const subscriber = await subscriberFor(t, broker.url, 'k/#');
+  const { publisher, lines } = await publisherFor(t, broker.url);
+  await subscriber.find((m) => m.topic === 'k/d/state');
+  broker.freeze();
+  for (let i = 0; i < 40; i++) await publisher.heard(heardNumber(i), anyContext());
+  t.ok(await subscriber.until(() => lines.some((l) => l.event === 'mqtt.down')), 'keepalive');
+  broker.thaw();
+  await subscriber.find((m) => m.json['intent'] === 'Count' && m.json['seq'] === 39);
+  const seen = subscriber.topics('k/d/intent/Count');
+  t.same(
+    [...new Set(seen.map((m) => m.json['seq']))],
+    Array.from({ length: 40 }, (_, i) => i),
+  );
+  t.ok(seen.filter((m) => m.json['replayed'] === true).length > 0, 'sent again: replayed');
+});
+
+void t.test('two devices with one id do not storm the broker, and it is said', async (t) => {
+  const broker = await brokerFor(t);
+  const one = await publisherFor(t, broker.url);
+  const two = await publisherFor(t, broker.url);
+  const said = () => [...one.lines, ...two.lines].filter((l) => l.event === 'mqtt.kicked-out');
+  const watcher = await subscriberFor(t, broker.url, 'k/#');
+  t.ok(await watcher.until(() => said().length > 0));
+  t.match(said()[0], { clientId: 'kikitori-d', certain: false });
+});
+
+void t.test('MQTT 5: a broker that says "session taken over" is believed', async (t) => {
+  const server = createServer((socket) => {
+    socket.once('data', () => socket.write(Buffer.from([0x20, 3, 0, 0, 0, 0xe0, 2, 0x8e, 0])));
+    socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { lines } = await publisherFor(t, url, { link: { protocolVersion: 5 } });
+  for (let i = 0; i < 200 && !lines.some((l) => l.event === 'mqtt.kicked-out'); i++)
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  t.match(
+    lines.find((l) => l.event === 'mqtt.kicked-out'),
+    { certain: true },
+  );
+});
+
+void t.test(
+  'the limit: the oldest are dropped, counted, and told when there is a broker',
+  async (t) => {
+    const broker = await brokerFor(t, { started: false });
+    const { publisher, lines, dir } = await publisherFor(t, broker.url, {
+      outbox: {
+        dir: await mkdtemp(join(tmpdir(), 'kikitori-full-')),
+        maxBytes: 10_000,
+        maxAgeMs: 86_400_000,
+      },
+    });
+    for (let i = 0; i < 40; i++) await publisher.heard(heardNumber(i), anyContext());
+    const { dropped, queued } = publisher.stats();
+    t.equal(dropped + queued, 80);
+    t.ok(lines.some((l) => l.event === 'outbox.dropped' && l['why'] === 'full'));
+    await broker.start();
+    const subscriber = await subscriberFor(t, broker.url, 'k/#');
+    t.match((await subscriber.find((m) => m.topic === 'k/d/event')).json, {
+      event: 'outbox-full',
+      count: dropped,
+      why: 'full',
+    });
+    await subscriber.find((m) => m.json['seq'] === 39);
+    t.ok(dir);
+  },
+);
+
+void t.test('closing says offline and leaves what is unsent for the next start', async (t) => {
+  const broker = await brokerFor(t);
+  const subscriber = await subscriberFor(t, broker.url, 'k/#');
+  const { publisher } = await publisherFor(t, broker.url);
+  await subscriber.find((m) => m.topic === 'k/d/state' && m.json['state'] === 'online');
+  await Promise.all([1, 2, 3].map((i) => publisher.heard(heardNumber(i), anyContext())));
+  await publisher.close();
+  await subscriber.find((m) => m.topic === 'k/d/state' && m.json['state'] === 'offline');
+  t.equal(subscriber.topics('k/d/transcript').length, 3, 'delivered before the end');
+});
+
+/** A line of a password file as mosquitto_passwd writes it: PBKDF2 with SHA-512. */
+async function passwordLine(user: string, password: string): Promise<string> {
+  const { pbkdf2Sync, randomBytes } = await import('node:crypto');
+  const salt = randomBytes(12);
+  const hash = pbkdf2Sync(password, salt, 101, 64, 'sha512');
+  return `${user}:$7$101$${salt.toString('base64')}$${hash.toString('base64')}\n`;
+}
