@@ -1,11 +1,11 @@
 /** The composition root of the daemon: builds the stages, joins them, stops them in reverse. */
 import { mkdir } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Capture } from './capture/index.js';
-import { readSecret, type Config, type Environment } from './config/index.js';
-import { Engine } from './engine.js';
+import { clockSynced, linkOptions } from './agent-board.js';
+import type { Config, Environment } from './config/index.js';
+import { Engine, hearOwnClip } from './engine.js';
 import type { Frontend } from './frontend/index.js';
 import { Publisher, type RequestHandler } from './publish/index.js';
 import type { Chunk, Heard, MicState } from './records.js';
@@ -25,12 +25,16 @@ export interface AgentOptions {
   readonly notifier: ServiceNotifier;
   /** Called when a file or standard input is over. */
   readonly onEnd: () => void;
+  /** Ends the process to be started again; absent when nobody would start it. */
+  readonly onRestart?: () => void;
 }
 
 /** Audio waiting for the network; more is dropped, oldest first, and said: 20 s. */
 const queuedChunksMax = 200;
 /** The watchdog wants audio through the network within this, unless the microphone is known to be lost. */
 const progressMs = 10_000;
+/** Time for the answer to a restart request to leave. */
+const restartDelayMs = 500;
 const healthSmoothing = 0.1;
 
 export class Agent {
@@ -39,6 +43,7 @@ export class Agent {
   private working: Promise<void> = Promise.resolve();
   private busy = false;
   private mic: MicState = 'lost';
+  private muted = false;
   private lastProgressMs: number;
   private lastChunk: Chunk | null = null;
   private droppedChunks = 0;
@@ -103,6 +108,7 @@ export class Agent {
       clock,
       random,
       log: log.child({ stage: 'publish' }),
+      onConnected: () => ref.agent?.publishHealth(),
     });
     const listener = new Listener(
       engine.recognizer(grammar, recognizerOptions(config)),
@@ -201,7 +207,23 @@ export class Agent {
 
   mute(on: boolean): void {
     this.listener.mute(on);
+    this.muted = on;
+    this.publishHealth();
     this.options.log.info({ event: on ? 'mic.muted' : 'mic.unmuted' }, on ? 'muted' : 'unmuted');
+  }
+
+  /** What the bundle's own clip sounds like to the network that hears now; the microphone goes on meanwhile. */
+  async selftest() {
+    return hearOwnClip(this.engine, () => this.options.clock.monotonic());
+  }
+
+  /** The answer is sent first. */
+  restart(): void {
+    const { onRestart, clock, log } = this.options;
+    if (onRestart === undefined)
+      throw new KikitoriError('no service manager would start it again', { kind: 'input' });
+    log.warn({ event: 'agent.restarting' }, 'restarting, as requested');
+    clock.after(restartDelayMs, onRestart);
   }
 
   private every(ms: number, action: () => void): void {
@@ -345,6 +367,7 @@ export class Agent {
     const { queued, dropped, published } = this.publisher.stats();
     this.publisher.retain('health', {
       mic: this.mic,
+      muted: this.muted,
       rtf: Number(this.realTimeFactor.toFixed(4)),
       rssMb: Math.round(process.memoryUsage.rss() / 1e6),
       queued,
@@ -382,29 +405,6 @@ function recognizerOptions({ recognizer: r }: Config) {
   };
 }
 
-function linkOptions(config: Config, env: Environment) {
-  const m = config.publish.mqtt;
-  const file = (path: string) => (path === '' ? undefined : readSecret(path, env));
-  const secrets = () => ({
-    password: file(m.passwordFile),
-    ca: file(m.caFile),
-    cert: file(m.certFile),
-    key: file(m.keyFile),
-  });
-  secrets(); // A file that is not there is said before READY.
-  return {
-    url: m.url,
-    protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
-    clientId: m.clientId === '' ? `kikitori-${config.device.id}` : m.clientId,
-    rejectUnauthorized: m.rejectUnauthorized,
-    keepaliveMs: m.keepaliveMs,
-    connectTimeoutMs: m.connectTimeoutMs,
-    ...(m.username === '' ? {} : { username: m.username }),
-    secrets,
-    ...(m.servername === '' ? {} : { servername: m.servername }),
-  };
-}
-
 function handlers(agent: () => Agent): Record<string, RequestHandler> {
   return {
     listen: async () => {
@@ -421,15 +421,10 @@ function handlers(agent: () => Agent): Record<string, RequestHandler> {
     },
     options: async ({ options }) => agent().setOptions((options ?? {}) as Record<string, unknown>),
     grammar: async () => agent().reloadGrammar(),
+    selftest: async () => agent().selftest(),
+    restart: async () => {
+      agent().restart();
+      return {};
+    },
   };
-}
-
-/** Whether the kernel says that the clock is disciplined; a board without a battery begins in the past. */
-function clockSynced(): boolean {
-  try {
-    readFileSync('/run/systemd/timesync/synchronized');
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { parseWav } from './audio/index.js';
 import { Bundle } from './bundle/index.js';
 import { Frontend } from './frontend/index.js';
 import type { Heard } from './records.js';
@@ -94,4 +95,24 @@ export async function hearClip(
   samples: Float32Array,
 ): Promise<Heard> {
   return recognizer.recognizeWhole(engine.frontend().feed(samples));
+}
+
+/** The clip that the bundle carries, heard with the sentences that belong to it. */
+export async function hearOwnClip(engine: Engine, monotonicMs: () => number) {
+  const { selftest } = engine.bundle.manifest;
+  const grammar = compileGrammar(JSON.stringify(selftest.grammar), {
+    file: 'selftest',
+    lexicon: engine.lexicon,
+  });
+  const wav = parseWav(engine.bundle.file('selftest.wav'), 'selftest.wav');
+  const samples = wav.channels[0] ?? new Float32Array(0);
+  const begin = monotonicMs();
+  const heard = await hearClip(engine, engine.recognizer(grammar), samples);
+  return {
+    passed: heard.text === selftest.text,
+    wanted: selftest.text,
+    heard: heard.text,
+    confidence: heard.confidence,
+    realTimeFactor: ((monotonicMs() - begin) * wav.rateHz) / (1000 * Math.max(1, samples.length)),
+  };
 }

@@ -35,8 +35,10 @@ const mayImport: Record<string, readonly string[]> = {
   recognizer: ['runtime', 'records.ts', 'bundle'],
   publish: ['runtime', 'records.ts'],
   update: ['runtime', 'records.ts', 'bundle'],
-  'engine.ts': ['runtime', 'records.ts', 'bundle', 'frontend', 'recognizer'],
+  'engine.ts': ['runtime', 'records.ts', 'audio', 'bundle', 'frontend', 'recognizer'],
+  'agent-board.ts': ['runtime', 'config'],
   'agent.ts': [
+    'agent-board.ts',
     'runtime',
     'records.ts',
     'bundle',

@@ -37,6 +37,7 @@ export const run: CommandRun = async (argv, io) => {
     log,
     notifier: new ServiceNotifier(io.env),
     onEnd: () => finish(0),
+    ...(io.env['NOTIFY_SOCKET'] === undefined ? {} : { onRestart: () => finish(0) }),
   });
   process.once('SIGTERM', () => finish(0));
   process.once('SIGINT', () => finish(0));
