@@ -44,8 +44,8 @@ export function buildLexicon(
       .map(line)
       .join(''),
   );
-  const header = `kikitori-lexicon 1\n${JSON.stringify({ units, words: words.length })}\n`;
-  return gzipSync(Buffer.concat([Buffer.from(header), words, Buffer.from(trainG2p(entries))]), {
-    level: 9,
-  });
+  const g2p = trainG2p(entries);
+  const sizes = { units, words: words.length, g2p: g2p.length };
+  const header = Buffer.from(`kikitori-lexicon 1\n${JSON.stringify(sizes)}\n`);
+  return gzipSync(Buffer.concat([header, words, g2p]), { level: 9 });
 }

@@ -1,6 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { KikitoriError } from '../../runtime/errors.js';
-import { G2p } from './g2p.js';
+import { costUnits, G2p } from './g2p.js';
+import { letterNames, otherLetterNames } from './letter-names.js';
 
 export type PronunciationSource = 'user' | 'dictionary' | 'spelled' | 'g2p';
 
@@ -15,17 +16,25 @@ const phoneOffset = 64;
 const newline = 10;
 const tab = 9;
 
+/** An unknown word's second guess counts when it is at most this much less likely: one nat. */
+const secondGuessCost = costUnits;
+/** Unknown words up to this length may be abbreviations: they are understood spelled as well. */
+const abbreviationLength = 4;
+
 /**
  * Words to pronunciations. The compiled file is gzip of: a line `kikitori-lexicon 1`, a line of JSON
- * {units, words: bytes of the dictionary}, the dictionary (lines `word TAB phones`, sorted by byte
- * value, variants as further lines) and the letter-to-sound model. The dictionary stays a buffer and
- * is searched by bisection, so that a daemon does not spend its start on 130,000 map entries.
+ * {units, words, g2p: bytes of each part}, the dictionary (lines `word TAB phones`, sorted by byte
+ * value, variants as further lines) and the letter-to-sound rules. The dictionary stays a buffer and
+ * is searched by bisection, so that a daemon does not spend its start on 130,000 map entries; the
+ * rules are unpacked when the first unknown word is met. A file without rules knows only its words.
  */
 export class Lexicon {
+  private rules: G2p | undefined;
+
   private constructor(
     readonly units: readonly string[],
     private readonly dictionary: Buffer,
-    private readonly g2p: G2p,
+    private readonly packedRules: Uint8Array,
     private readonly user: ReadonlyMap<string, readonly (readonly number[])[]>,
   ) {}
 
@@ -39,11 +48,18 @@ export class Lexicon {
       const header = JSON.parse(bytes.toString('utf8', firstEnd + 1, secondEnd)) as {
         units: string[];
         words: number;
+        g2p?: number;
       };
       const begin = secondEnd + 1;
-      const dictionary = bytes.subarray(begin, begin + header.words);
-      const g2p = G2p.parse(bytes.toString('utf8', begin + header.words));
-      return new Lexicon(header.units, dictionary, g2p, new Map());
+      const end = begin + header.words;
+      const rulesEnd = end + (header.g2p ?? 0);
+      if (!(rulesEnd <= bytes.length)) throw new Error('the file is cut off');
+      return new Lexicon(
+        header.units,
+        bytes.subarray(begin, end),
+        bytes.subarray(end, rulesEnd),
+        new Map(),
+      );
     } catch (error) {
       throw new KikitoriError('the lexicon cannot be read', {
         kind: 'bundle',
@@ -55,7 +71,12 @@ export class Lexicon {
 
   /** The same lexicon with a site's own words, which come first. */
   withUserWords(words: ReadonlyMap<string, readonly (readonly number[])[]>): Lexicon {
-    return new Lexicon(this.units, this.dictionary, this.g2p, words);
+    return new Lexicon(this.units, this.dictionary, this.packedRules, words);
+  }
+
+  /** The site's own words, lower case. */
+  get ownWords(): ReadonlySet<string> {
+    return new Set(this.user.keys());
   }
 
   /** All pronunciations of one lower-case word, best source first. Empty only for a word without letters. */
@@ -68,15 +89,40 @@ export class Lexicon {
     if (possessive !== undefined) {
       return this.lookup(possessive).map((p) => ({ ...p, phones: this.withSuffixS(p.phones) }));
     }
-    if (/^[bcdfghjklmnpqrstvwxz]{2,5}$/.test(word)) return this.spelled(word);
-    const phones = this.g2p.pronounce(word);
-    return phones.length === 0 ? [] : [{ phones, source: 'g2p' }];
+    return this.guessed(word);
   }
 
-  /** A word without vowels is said letter by letter: "plc". */
-  private spelled(word: string): Pronunciation[] {
-    const letters = [...word].map((letter) => this.find(letter)[0] ?? []);
-    return [{ phones: letters.flat(), source: 'spelled' }];
+  /** Said letter by letter ("plc"), whatever else the word may be. Empty unless all are letters. */
+  spell(word: string): Pronunciation[] {
+    if (!/^[a-z]+$/.test(word)) return [];
+    const named = (names: Readonly<Record<string, string>>) =>
+      [...word].flatMap((l) => this.phonesNamed(names[l] ?? letterNames[l] ?? ''));
+    const ways = [named(letterNames)];
+    if ([...word].some((l) => l in otherLetterNames)) ways.push(named(otherLetterNames));
+    return ways
+      .filter((phones) => phones.every((p) => p > 0))
+      .map((phones) => ({ phones, source: 'spelled' }));
+  }
+
+  private phonesNamed(names: string): number[] {
+    return names.split(' ').map((name) => this.units.indexOf(name));
+  }
+
+  /** A word that is in no list: without vowels it is spelled, else the rules say how it may sound. */
+  private guessed(word: string): Pronunciation[] {
+    if (!/[a-z]/.test(word)) return [];
+    const short = word.length <= abbreviationLength ? this.spell(word) : [];
+    if (/^[bcdfghjklmnpqrstvwxz]{1,5}$/.test(word)) return this.spell(word);
+    if (this.packedRules.length === 0) return short;
+    this.rules ??= G2p.parse(this.packedRules);
+    const [first, second] = this.rules.guesses(word, 2);
+    const near =
+      first !== undefined && second !== undefined && second.cost - first.cost <= secondGuessCost;
+    const guesses = [first, ...(near ? [second] : [])].flatMap((g) =>
+      g === undefined ? [] : [{ phones: g.phones, source: 'g2p' as const }],
+    );
+    const spelled = new Set(short.map((p) => p.phones.join()));
+    return [...guesses.filter((g) => !spelled.has(g.phones.join())), ...short];
   }
 
   private withSuffixS(phones: readonly number[]): number[] {

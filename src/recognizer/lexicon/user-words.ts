@@ -1,9 +1,19 @@
 import { KikitoriError } from '../../runtime/errors.js';
 import type { Lexicon } from './lexicon.js';
 
+/** More words than this are refused: a site's list has tens. */
+const wordsMax = 20_000;
+
+interface Part {
+  readonly text: string;
+  /** Column in the line, from 1. */
+  readonly column: number;
+}
+
 /**
  * A site's own words, one line each: `word: K AA N V EY ER` in ARPAbet (stress digits are ignored), or
  * `word: sounds like conveyor belt`. Several lines for one word are variants. `#` begins a comment.
+ * Throws with every fault, each with line and column.
  */
 export function parseUserWords(
   source: string,
@@ -12,36 +22,72 @@ export function parseUserWords(
 ): Map<string, number[][]> {
   const words = new Map<string, number[][]>();
   const faults: string[] = [];
-  source.split(/\r?\n/).forEach((raw, index) => {
-    const line = raw.replace(/#.*/, '').trim();
-    if (line === '') return;
-    const fault = (column: number, what: string) =>
-      faults.push(`${where}:${index + 1}:${column}: ${what}`);
-    const at = line.indexOf(':');
-    const word = line.slice(0, at).trim().toLowerCase();
-    const said = line.slice(at + 1).trim();
-    if (at < 0 || !/^[a-z0-9'-]+$/.test(word) || said === '') {
-      fault(1, `"${line}", expected "word: PHONES" or "word: sounds like OTHER WORDS"`);
-      return;
-    }
-    const like = /^sounds like\s+(.+)$/i.exec(said)?.[1];
-    const phones =
-      like === undefined
-        ? said.split(/\s+/).map((p) => lexicon.units.indexOf(p.toUpperCase().replace(/\d$/, '')))
-        : like
-            .toLowerCase()
-            .split(/\s+/)
-            .flatMap((w) => lexicon.lookup(w)[0]?.phones ?? [-1]);
-    if (phones.some((p) => p <= 0)) {
-      const bad = said.split(/\s+/)[phones.findIndex((p) => p <= 0)] ?? said;
-      fault(
-        raw.indexOf(bad) + 1,
-        `"${bad}" is no phone, expected ${lexicon.units.slice(1).join(' ')}`,
-      );
-      return;
-    }
-    words.set(word, [...(words.get(word) ?? []), phones]);
-  });
-  if (faults.length > 0) throw new KikitoriError(faults.join('\n'), { kind: 'grammar' });
+  source
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .forEach((raw, index) => {
+      const fault = (column: number, what: string) =>
+        faults.push(`${where}:${index + 1}:${column}: ${what}`);
+      const line = /^(\s*)([^:#]*?)\s*:([^#]*)/.exec(raw);
+      const [, indent = '', word = '', said = ''] = line ?? [];
+      if (raw.replace(/#.*/, '').trim() === '') return;
+      if (line === null || word === '' || said.trim() === '') {
+        fault(1, `"${raw.trim()}", expected "word: PHONES" or "word: sounds like OTHER WORDS"`);
+        return;
+      }
+      if (!/^[a-z0-9'-]+$/i.test(word)) {
+        fault(
+          indent.length + 1,
+          `"${word}" is no single word, expected letters, digits, ' and - without spaces`,
+        );
+        return;
+      }
+      const phones = pronunciation(partsOf(said, raw.indexOf(':') + 2), lexicon, fault);
+      if (phones === null) return;
+      const known = words.get(word.toLowerCase()) ?? [];
+      words.set(word.toLowerCase(), [...known, phones]);
+    });
+  if (words.size > wordsMax) faults.push(`${where}: ${words.size} words, at most ${wordsMax}`);
+  if (faults.length > 0) {
+    const rest = faults.length > 50 ? `\n... and ${faults.length - 50} more` : '';
+    throw new KikitoriError(faults.slice(0, 50).join('\n') + rest, { kind: 'grammar' });
+  }
   return words;
+}
+
+function partsOf(text: string, firstColumn: number): Part[] {
+  return [...text.matchAll(/\S+/g)].map((m) => ({ text: m[0], column: firstColumn + m.index }));
+}
+
+function pronunciation(
+  parts: readonly Part[],
+  lexicon: Lexicon,
+  fault: (column: number, what: string) => void,
+): number[] | null {
+  const like = parts[0]?.text.toLowerCase() === 'sounds' && parts[1]?.text.toLowerCase() === 'like';
+  const phones: number[] = [];
+  let faulty = false;
+  for (const { text, column } of like ? parts.slice(2) : parts) {
+    if (like) {
+      const found = lexicon.lookup(text.toLowerCase())[0]?.phones;
+      if (found === undefined) {
+        fault(column, `"${text}" has no pronunciation that could be taken over`);
+        faulty = true;
+      } else phones.push(...found);
+      continue;
+    }
+    const unit = lexicon.units.indexOf(text.toUpperCase().replace(/[012]$/, ''));
+    if (unit <= 0) {
+      fault(
+        column,
+        `"${text}" is no phone, expected some of ${lexicon.units.slice(1).join(' ')}; or write "sounds like ..."`,
+      );
+      faulty = true;
+    } else phones.push(unit);
+  }
+  if (!faulty && phones.length === 0) {
+    fault(parts[0]?.column ?? 1, 'nothing follows "sounds like"');
+    return null;
+  }
+  return faulty ? null : phones;
 }
