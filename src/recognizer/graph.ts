@@ -23,6 +23,8 @@ export interface DecodingGraph {
 export interface Interpretation {
   readonly intent: string;
   readonly slots: Readonly<Record<string, SlotValue>>;
+  /** The words that gave each slot; none for slots that belong to the whole sentence. */
+  readonly said: Readonly<Record<string, string>>;
   /** Equal for sentences that mean the same: intent and slots in a canonical form. */
   readonly key: string;
   /** Operator settings of the intent, from the grammar file. */

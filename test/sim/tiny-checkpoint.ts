@@ -37,14 +37,22 @@ export const features: FeatureOptions = {
 const wordsInTests =
   'turn on off the light lights kitchen hall start stop conveyor set speed to percent zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred and please red blue go left right meters meter call supervisor machine a b c p l minus point open door slow fast big small';
 
+let tinyBytes: Uint8Array | undefined;
+
 export function tinyLexiconBytes(): Uint8Array {
+  if (tinyBytes !== undefined) return tinyBytes;
   const wanted = new Set(wordsInTests.split(' '));
   const some = Object.fromEntries(
     Object.entries(dictionary).filter(
       ([w], i) => wanted.has(w.replace(/\(\d+\)/, '')) || i % 60 === 0,
     ),
   );
-  return buildLexicon(some, units);
+  return (tinyBytes = buildLexicon(some, units));
+}
+
+/** Every word of the dictionary, and no letter-to-sound rules, whose training takes seconds. */
+export function fullLexicon(): Lexicon {
+  return Lexicon.read(buildLexicon(dictionary, units, { rules: false }), 'full');
 }
 
 export const tinyLexicon = (): Lexicon => Lexicon.read(tinyLexiconBytes(), 'tiny');

@@ -42,8 +42,8 @@ export interface CompileOptions {
 export function compileGrammar(source: string, { file, lexicon }: CompileOptions): GrammarDetails {
   const parsed =
     /^\uFEFF?\s*#JSGF/.test(source) || /\.(jsgf|gram)$/.test(file)
-      ? parseJsgf(source)
-      : parseYamlGrammar(source);
+      ? parseJsgf(source, lexicon.ownWords)
+      : parseYamlGrammar(source, lexicon.ownWords);
   const faults = [...parsed.faults];
   try {
     const nfa = buildNfa(parsed.grammar, faults);
@@ -75,15 +75,16 @@ function assemble(
   }
   const words = [...nfa.words];
   const skip = grammar.skipWords.map((phrase) => words.push(phrase.join(' ')) - 1);
-  const pronunciations = new Map(words.map((word) => [word, pronounce(word, lexicon)]));
+  const pronunciations = new Map(
+    words.map((word) => [word, pronounce(word, lexicon, nfa.spelled.has(word))]),
+  );
   const mute = words.filter((word) => pronunciations.get(word)?.length === 0);
   if (mute.length > 0) {
     throw new GrammarError(
       file,
       mute.map((word) => ({
-        line: 1,
-        column: 1,
-        message: `"${word}" has no pronunciation: add it to the word list`,
+        ...(nfa.places.get(word) ?? { line: 1, column: 1 }),
+        message: `"${word}" has no pronunciation: add it to the word list, as phones or as "sounds like ..."`,
       })),
     );
   }
@@ -114,12 +115,21 @@ function assemble(
 }
 
 /** All ways to say a word or, for skip words, a short phrase. */
-function pronounce(phrase: string, lexicon: Lexicon): Pronunciation[] {
+function pronounce(phrase: string, lexicon: Lexicon, spelled: boolean): Pronunciation[] {
   return phrase.split(' ').reduce<Pronunciation[]>((heads, word, i) => {
-    const tails = lexicon.lookup(word);
+    const tails = pronounceWord(word, lexicon, spelled);
     if (i === 0) return tails;
     return heads.flatMap((h) =>
       tails.map((t) => ({ phones: [...h.phones, ...t.phones], source: t.source })),
     );
   }, []);
+}
+
+/** A word's pronunciations; with `spelled` also letter by letter, unless the site says how it sounds. */
+export function pronounceWord(word: string, lexicon: Lexicon, spelled: boolean): Pronunciation[] {
+  const known = lexicon.lookup(word);
+  if (!spelled || known[0]?.source === 'user') return known;
+  const letters = lexicon.spell(word);
+  const same = new Set(letters.map((p) => p.phones.join()));
+  return [...letters, ...known.filter((p) => !same.has(p.phones.join()))];
 }

@@ -53,6 +53,7 @@ function meaning(
   let intent = '';
   let settings: { minConfidence?: number; confirm?: boolean } = {};
   const slots: Record<string, SlotValue> = {};
+  const said: Record<string, string> = {};
   const opened: number[] = [];
   for (const { mark, position } of path) {
     if (mark === undefined) continue;
@@ -64,9 +65,12 @@ function meaning(
         ...(confirm === true ? { confirm } : {}),
       };
     } else if (mark.kind === 'open') opened.push(position);
-    else slots[mark.slot] = mark.value ?? words.slice(opened.pop() ?? 0, position).join(' ');
-    if (mark.kind === 'close' && mark.value !== undefined) opened.pop();
+    else {
+      const own = words.slice(opened.pop() ?? 0, position);
+      slots[mark.slot] = mark.value ?? mark.read?.(own) ?? own.join(' ');
+      if (mark.fixed !== true) said[mark.slot] = own.join(' ');
+    }
   }
   const key = JSON.stringify([intent, Object.entries(slots).sort(([a], [b]) => (a < b ? -1 : 1))]);
-  return { intent, slots, key, ...settings };
+  return { intent, slots, said, key, ...settings };
 }

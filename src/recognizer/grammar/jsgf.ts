@@ -1,4 +1,4 @@
-import { wordsOf } from './numbers.js';
+import { wordsOf } from './readings.js';
 import { phrase } from './template.js';
 import {
   nothing,
@@ -14,8 +14,11 @@ import {
  * follows, `{name=value}` gives the slot that value. Weights are read and ignored; `*`, `+` and
  * imports are refused, since sentences must be finite and in one file.
  */
-export function parseJsgf(source: string): { grammar: ParsedGrammar; faults: Fault[] } {
-  return new JsgfReader(source).read();
+export function parseJsgf(
+  source: string,
+  own: ReadonlySet<string> = new Set(),
+): { grammar: ParsedGrammar; faults: Fault[] } {
+  return new JsgfReader(source, own).read();
 }
 
 class JsgfReader {
@@ -23,7 +26,10 @@ class JsgfReader {
   private readonly text: string;
   private at = 0;
 
-  constructor(source: string) {
+  constructor(
+    source: string,
+    private readonly own: ReadonlySet<string>,
+  ) {
     // Comments become spaces, so that places stay true.
     this.text = source.replace(/\/\*[^]*?\*\/|\/\/[^\n]*/g, (comment) =>
       comment.replace(/[^\n]/g, ' '),
@@ -41,7 +47,7 @@ class JsgfReader {
         const statement = this.skip(/[^;]*;?/y)?.[0].trim() ?? '';
         this.fault(
           statement.startsWith('import')
-            ? 'imports are not read: put the rules into this file'
+            ? `${statement.replace(/;$/, '')}: imports are not read: put the rules into this file`
             : `"${statement.slice(0, 40)}", expected "<rule> = ...;"`,
           this.at - statement.length,
         );
@@ -117,7 +123,9 @@ class JsgfReader {
     }
     const word = this.skip(/"[^"]*"|[^\s()[\]{}<>|;*+/"=]+/y);
     if (word === null) return null;
-    return wordsOf(word[0]).length === 0 ? nothing : phrase(word[0].replace(/"/g, ''));
+    return wordsOf(word[0]).length === 0
+      ? nothing
+      : phrase(word[0].replace(/"/g, ''), { own: this.own }, place);
   }
 
   private tagged(item: Tree): Tree {

@@ -1,11 +1,20 @@
 import type { SlotValue } from '../../records.js';
-import type { Fault, Intent, ListValue, ParsedGrammar, Scope, Tree } from './tree.js';
+import type { Automaton } from './automaton.js';
+import type { Fault, Intent, ListValue, ParsedGrammar, Place, Scope, Tree } from './tree.js';
 
 /** What happens on a transition without a word, when a sentence is interpreted. */
 export type Mark =
   | { readonly kind: 'intent'; readonly intent: Intent }
   | { readonly kind: 'open' }
-  | { readonly kind: 'close'; readonly slot: string; readonly value?: SlotValue };
+  | ({ readonly kind: 'close'; readonly slot: string } & SlotMeaning);
+
+/** What a slot becomes: the value, or what `read` makes of the words said, or these words. */
+interface SlotMeaning {
+  readonly value?: SlotValue;
+  readonly read?: (words: readonly string[]) => SlotValue;
+  /** The slot belongs to the sentence and not to some of its words. */
+  readonly fixed?: true;
+}
 
 export interface Edge {
   readonly target: number;
@@ -20,6 +29,10 @@ export interface Nfa {
   readonly start: number;
   readonly end: number;
   readonly words: readonly string[];
+  /** Words that are also said letter by letter. */
+  readonly spelled: ReadonlySet<string>;
+  /** Where each word was written first, if it was. */
+  readonly places: ReadonlyMap<string, Place>;
 }
 
 /** More states than this: the grammar is refused. */
@@ -38,6 +51,15 @@ class NfaBuilder {
   private readonly words: string[] = [];
   private readonly wordIds = new Map<string, number>();
   private readonly reported = new Set<string>();
+  private readonly spelled = new Set<string>();
+  private readonly places = new Map<string, Place>();
+  /** What sub-automata may do here. */
+  private readonly automaton: Automaton = {
+    state: () => this.state(),
+    edge: (from, target, word) =>
+      this.edge(from, target, word === undefined ? -1 : this.wordId(word)),
+    spelled: (word) => void this.spelled.add(word),
+  };
 
   constructor(private readonly faults: Fault[]) {}
 
@@ -50,7 +72,8 @@ class NfaBuilder {
       for (const { tree, scope } of intent.sentences)
         this.edge(this.add(tree, begin, scope, []), end, -1);
     }
-    return { edges: this.edges, start, end, words: this.words };
+    const { edges, words, spelled, places } = this;
+    return { edges, start, end, words, spelled, places };
   }
 
   private state(): number {
@@ -79,8 +102,13 @@ class NfaBuilder {
       case 'word': {
         const next = this.state();
         this.edge(from, next, this.wordId(tree.word));
+        if (tree.spelled === true) this.spelled.add(tree.word);
+        if (tree.at !== undefined && !this.places.has(tree.word))
+          this.places.set(tree.word, tree.at);
         return next;
       }
+      case 'phrases':
+        return tree.build(this.automaton, from);
       case 'sequence':
         return tree.items.reduce((at, item) => this.add(item, at, scope, path), from);
       case 'choice':
@@ -88,12 +116,10 @@ class NfaBuilder {
       case 'permutation':
         return this.permute(tree.items, from, scope, path);
       case 'slot':
-        return this.slotted(
-          tree.slot,
-          from,
-          (begin) => this.add(tree.item, begin, scope, path),
-          tree.value,
-        );
+        return this.slotted(tree.slot, from, (begin) => this.add(tree.item, begin, scope, path), {
+          value: tree.value,
+          fixed: tree.fixed,
+        });
       case 'rule':
         return this.rule(tree, from, scope, path);
       case 'list':
@@ -111,17 +137,18 @@ class NfaBuilder {
     slot: string,
     from: number,
     inner: (begin: number) => number,
-    value?: SlotValue,
+    { value, read, fixed }: SlotMeaning,
   ): number {
     const begin = this.state();
     this.edge(from, begin, -1, { kind: 'open' });
     const end = this.state();
-    this.edge(
-      inner(begin),
-      end,
-      -1,
-      value === undefined ? { kind: 'close', slot } : { kind: 'close', slot, value },
-    );
+    this.edge(inner(begin), end, -1, {
+      kind: 'close',
+      slot,
+      ...(value === undefined ? {} : { value }),
+      ...(read === undefined ? {} : { read }),
+      ...(fixed === undefined ? {} : { fixed }),
+    });
     return end;
   }
 
@@ -175,12 +202,7 @@ class NfaBuilder {
       return this.missing(`list {${tree.list}}`, [...scope.lists.keys()], tree, from);
     return this.join(
       values.map((value: ListValue) =>
-        this.slotted(
-          tree.slot,
-          from,
-          (begin) => this.add(value.spoken, begin, scope, path),
-          value.value,
-        ),
+        this.slotted(tree.slot, from, (begin) => this.add(value.spoken, begin, scope, path), value),
       ),
     );
   }

@@ -1,56 +1,186 @@
-const ones =
+/**
+ * Numbers as people say them, value by value. This is the plain form: number-range.ts builds the same
+ * phrases as an automaton without listing them, and the tests compare the two.
+ */
+
+export const ones =
   'zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(
     ' ',
   );
-const tens = ',,twenty,thirty,forty,fifty,sixty,seventy,eighty,ninety'.split(',');
+export const tens = ',,twenty,thirty,forty,fifty,sixty,seventy,eighty,ninety'.split(',');
+export const scales = [
+  [1_000_000, 'million'],
+  [1000, 'thousand'],
+  [100, 'hundred'],
+] as const;
+/** Largest magnitude that is spoken as a number; longer ones are digit strings. */
+export const numberMax = 999_999_999;
 
-/** Ways to say a number from -999,999,999 to 999,999,999, most usual first: 105 is "one hundred five" and "one hundred and five". */
-export function spokenNumber(value: number): string[] {
-  if (value < 0) return spokenNumber(-value).map((words) => `minus ${words}`);
-  if (!Number.isInteger(value)) {
-    const [whole = '0', fraction = ''] = String(value).split('.');
-    const digits = [...fraction].map((d) => ones[Number(d)] ?? '').join(' ');
-    return spokenNumber(Number(whole)).map((words) => `${words} point ${digits}`);
-  }
-  if (value < 20) return [ones[value] ?? ''];
-  if (value < 100) {
-    const rest = value % 10;
-    return [`${tens[Math.floor(value / 10)] ?? ''}${rest === 0 ? '' : ` ${ones[rest] ?? ''}`}`];
-  }
-  for (const [size, name] of [
-    [1_000_000, 'million'],
-    [1000, 'thousand'],
-    [100, 'hundred'],
-  ] as const) {
-    if (value < size) continue;
-    const heads = spokenNumber(Math.floor(value / size)).map((words) => `${words} ${name}`);
-    const rest = value % size;
-    if (rest === 0) return heads;
-    const tails = spokenNumber(rest);
-    const joined = heads.flatMap((head) => tails.map((tail) => `${head} ${tail}`));
-    const withAnd =
-      rest < 100 ? heads.flatMap((head) => tails.map((tail) => `${head} and ${tail}`)) : [];
-    return [...joined, ...withAnd];
-  }
-  return [];
+export interface NumberStyle {
+  /** Hundreds also without the word, "one fifty" and "one oh five". */
+  readonly pairs?: boolean;
 }
 
-/** Text as the words that are spoken: lower case, digits as numbers, punctuation gone. */
-export function wordsOf(text: string): string[] {
-  return text
-    .toLowerCase()
-    .replace(/’/g, "'")
-    .replace(/%/g, ' percent ')
-    .split(/[^a-z0-9'.]+/)
-    .map((word) => word.replace(/^[.']+(?!\w)|\.+$/g, ''))
-    .filter((word) => word !== '')
-    .flatMap((word) => {
-      if (/^\d+(\.\d+)?$/.test(word)) return (spokenNumber(Number(word))[0] ?? '').split(' ');
-      const mixed = word.match(/[a-z'.]+|\d+/g) ?? [];
-      return mixed.length > 1
-        ? mixed.flatMap((part) =>
-            /^\d/.test(part) ? (spokenNumber(Number(part))[0] ?? '').split(' ') : [part],
-          )
-        : [word];
-    });
+/**
+ * All ways to say a number, most usual first: 105 is "one hundred five", "one hundred and five" and "a
+ * hundred ...", 1500 also "fifteen hundred"; 0.5 is "zero point five", "point five", "oh point five",
+ * "half" and "a half". Magnitude up to numberMax.
+ */
+export function spokenNumber(value: number, style: NumberStyle = {}): string[] {
+  if (value < 0) {
+    const ways = spokenNumber(-value, style);
+    return ['minus', 'negative'].flatMap((sign) => ways.map((way) => `${sign} ${way}`));
+  }
+  const [whole = '0', fraction] = decimalText(value).split('.');
+  const ways = value < 1 && fraction !== undefined ? ['zero', '', 'oh'] : wholeWays(Number(whole));
+  if (style.pairs === true && fraction === undefined) ways.push(...pairWays(Number(whole)));
+  const said = withArticle(ways);
+  if (fraction === undefined) return said;
+  const points = said.flatMap((way) =>
+    spokenDigits(fraction).map((digits) => `${way} point ${digits}`.trim()),
+  );
+  if (fraction !== '5') return points;
+  return [...points, ...(value < 1 ? ['half', 'a half'] : said.map((w) => `${w} and a half`))];
+}
+
+/** Without exponents, so that 1e-7 does not read as "one". */
+function decimalText(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(9).replace(/0+$/, '');
+}
+
+/** "one hundred ..." is also "a hundred ..." where a number begins. */
+function withArticle(ways: readonly string[]): string[] {
+  const articles = ways.flatMap((way) =>
+    /^one (hundred|thousand|million)\b/.test(way) ? [way.replace('one', 'a')] : [],
+  );
+  return [...ways, ...articles];
+}
+
+function below100(n: number): string {
+  if (n < 20) return ones[n] ?? '';
+  const rest = n % 10;
+  return `${tens[Math.floor(n / 10)] ?? ''}${rest === 0 ? '' : ` ${ones[rest] ?? ''}`}`;
+}
+
+function wholeWays(n: number): string[] {
+  if (n < 100) return [below100(n)];
+  const ways: string[] = [];
+  for (const [size, name] of scales) {
+    if (n < size) continue;
+    ways.push(...scaledWays(n, size, name));
+    break;
+  }
+  const hundreds = Math.floor(n / 100);
+  if (n >= 1100 && n <= 9999 && hundreds % 10 !== 0) ways.push(...scaledWays(n, 100, 'hundred'));
+  return ways;
+}
+
+function scaledWays(n: number, size: number, name: string): string[] {
+  const heads = wholeWays(Math.floor(n / size)).map((words) => `${words} ${name}`);
+  const rest = n % size;
+  if (rest === 0) return heads;
+  const tails = rest < 100 ? [below100(rest), `and ${below100(rest)}`] : wholeWays(rest);
+  return tails.flatMap((tail) => heads.map((head) => `${head} ${tail}`));
+}
+
+/** 150 as "one fifty", 105 as "one oh five". */
+export function pairWays(n: number): string[] {
+  if (n < 101 || n > 999 || n % 100 === 0) return [];
+  const rest = n % 100;
+  return [`${ones[Math.floor(n / 100)] ?? ''} ${rest < 10 ? 'oh ' : ''}${below100(rest)}`];
+}
+
+/** A string of digits one by one; each 0 is "zero" or "oh". */
+export function spokenDigits(digits: string): string[] {
+  return [...digits].reduce<string[]>(
+    (ways, d) => {
+      const names = d === '0' ? ['zero', 'oh'] : [ones[Number(d)] ?? ''];
+      return ways.flatMap((way) => names.map((name) => `${way} ${name}`.trim()));
+    },
+    [''],
+  );
+}
+
+const irregular: Readonly<Record<string, string>> = {
+  one: 'first',
+  two: 'second',
+  three: 'third',
+  five: 'fifth',
+  eight: 'eighth',
+  nine: 'ninth',
+  twelve: 'twelfth',
+};
+
+/** "first", "twenty second", "one hundred and third". */
+export function spokenOrdinal(value: number): string[] {
+  return withArticle(wholeWays(value)).map((way) => {
+    const at = way.lastIndexOf(' ') + 1;
+    const last = way.slice(at);
+    const ordinal =
+      irregular[last] ?? (last.endsWith('y') ? `${last.slice(0, -1)}ieth` : `${last}th`);
+    return way.slice(0, at) + ordinal;
+  });
+}
+
+const values = new Map([
+  ...ones.map((word, n) => [word, n] as const),
+  ...tens.flatMap((word, n) => (word === '' ? [] : [[word, 10 * n] as const])),
+]);
+
+/**
+ * The number that words say: the inverse of spokenNumber. Exact: a decimal is put together as text.
+ * undefined when the words are no number.
+ */
+export function readNumber(words: readonly string[]): number | undefined {
+  const negative = words[0] === 'minus' || words[0] === 'negative';
+  let rest = negative ? words.slice(1) : words;
+  let fraction = '';
+  const point = rest.indexOf('point');
+  if (point >= 0) {
+    fraction = readDigits(rest.slice(point + 1)) ?? 'x';
+    rest = rest.slice(0, point);
+  } else if (rest.at(-1) === 'half') {
+    fraction = '5';
+    rest = rest.slice(0, rest.at(-2) === 'a' ? -2 : -1);
+    if (rest.at(-1) === 'and') rest = rest.slice(0, -1);
+  }
+  const spoken = rest.length === 0 || (rest.length === 1 && rest[0] === 'oh');
+  const whole = spoken && fraction !== '' ? 0 : readWhole(rest);
+  const value = whole === undefined ? NaN : Number(`${whole}.${fraction}`);
+  if (Number.isNaN(value)) return undefined;
+  return negative ? -value : value;
+}
+
+function readWhole(words: readonly string[]): number | undefined {
+  if (words.length === 0) return undefined;
+  let total = 0;
+  let part = 0;
+  let before = '';
+  for (const word of words) {
+    const value = values.get(word);
+    const scale = scales.find(([, name]) => name === word)?.[0];
+    if (scale === 100) part *= 100;
+    else if (scale !== undefined) {
+      total += part * scale;
+      part = 0;
+    } else if (word === 'a') part = 1;
+    else if (word === 'oh') part *= 100;
+    else if (value !== undefined) {
+      // "one fifty": a number below ten and then one from ten on.
+      part = value >= 10 && (values.get(before) ?? 99) < 10 ? part * 100 + value : part + value;
+    } else if (word !== 'and') return undefined;
+    before = word;
+  }
+  return total + part;
+}
+
+/** Digits said one by one, as text, so that leading zeros live. undefined for other words. */
+export function readDigits(words: readonly string[]): string | undefined {
+  let digits = '';
+  for (const word of words) {
+    const value = word === 'oh' ? 0 : values.get(word);
+    if (value === undefined || value > 9) return undefined;
+    digits += String(value);
+  }
+  return digits;
 }

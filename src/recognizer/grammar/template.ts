@@ -1,4 +1,4 @@
-import { wordsOf } from './numbers.js';
+import { endsInNumber, isShouted, readingsOf, unitReading, type Ways } from './readings.js';
 import { nothing, type Place, type Tree } from './tree.js';
 
 /** A template that cannot be read; `offset` counts characters of the template. */
@@ -14,161 +14,212 @@ export class TemplateError extends Error {
 /** Endings glued to a word are spelled out; more ways than this are refused. */
 const gluedMax = 1000;
 
+/** What a group could be as plain text; a reference or too many ways cannot. */
+type Texts = readonly string[] | 'reference' | 'too many';
+
 interface Piece {
   readonly tree: Tree;
   /** No space between this piece and the one before it. */
   readonly glued: boolean;
-  /** Text as written when the piece is plain text. */
-  readonly text?: string;
+  readonly texts: Texts;
+  readonly offset: number;
+}
+
+export interface TemplateOptions {
+  readonly placeOf: (offset: number) => Place;
+  /** A site's own words; see readingsOf. */
+  readonly own?: ReadonlySet<string>;
 }
 
 /**
  * hassil's sentence templates: `(a|b)`, `[optional]`, `{list}`, `{list:slot}`, `<rule>`,
  * permutations `(a; b)`, endings glued to words `light[s]`, and `\` before a special character.
  */
-export function parseTemplate(source: string, placeOf: (offset: number) => Place): Tree {
-  let at = 0;
+export function parseTemplate(source: string, options: TemplateOptions): Tree {
+  return new TemplateReader(source, options).read();
+}
 
-  function sequenceOf(pieces: readonly Piece[]): Tree {
+/** Plain text as it is spoken, with all its ways. */
+export function phrase(
+  text: string,
+  options: { own?: ReadonlySet<string>; capitals?: boolean } = {},
+  at?: Place,
+): Tree {
+  return sequence(readingsOf(text, options).map((ways) => treeOf(ways, at)));
+}
+
+const sequence = (items: readonly Tree[]): Tree =>
+  items.length === 1 ? (items[0] ?? nothing) : { kind: 'sequence', items };
+
+function treeOf(ways: Ways, at?: Place): Tree {
+  const items = ways.map((words) =>
+    sequence(
+      words.map((word): Tree => ({ kind: 'word', ...word, ...(at === undefined ? {} : { at }) })),
+    ),
+  );
+  return items.length === 1 ? (items[0] ?? nothing) : { kind: 'choice', items };
+}
+
+class TemplateReader {
+  private at = 0;
+  private readonly capitals: boolean;
+
+  constructor(
+    private readonly source: string,
+    private readonly options: TemplateOptions,
+  ) {
+    this.capitals = !isShouted(source.replace(/[{<][^}>]*[}>]/g, ' '));
+  }
+
+  read(): Tree {
+    return this.alternatives('', 0).tree;
+  }
+
+  /** Reads up to `end`. */
+  private alternatives(end: string, openedAt: number): { tree: Tree; texts: Texts } {
+    const choices: Piece[][] = [[]];
+    let separator = '';
+    let space = true;
+    for (;;) {
+      const c = this.source[this.at];
+      if (c === undefined) {
+        if (end === '') break;
+        throw new TemplateError(`"${this.source[openedAt] ?? ''}" is never closed`, openedAt);
+      }
+      if (end !== '' && c === end) {
+        this.at++;
+        break;
+      }
+      if (c === '|' || c === ';') {
+        if (separator !== '' && separator !== c)
+          throw new TemplateError('"|" and ";" in one group', this.at);
+        if (c === ';' && end !== ')') throw new TemplateError('";" outside of ( )', this.at);
+        separator = c;
+        choices.push([]);
+        space = true;
+        this.at++;
+      } else if (/\s/.test(c)) {
+        space = true;
+        this.at++;
+      } else {
+        choices.at(-1)?.push(this.piece(c, !space));
+        space = false;
+      }
+    }
+    const items = choices.map((pieces) => this.sequenceOf(pieces));
+    if (separator === ';') return { tree: { kind: 'permutation', items }, texts: 'reference' };
+    const tree: Tree = items.length === 1 ? (items[0] ?? nothing) : { kind: 'choice', items };
+    return { tree, texts: union(choices.map(textsOf)) };
+  }
+
+  private sequenceOf(pieces: readonly Piece[]): Tree {
     const items: Tree[] = [];
     for (let i = 0; i < pieces.length;) {
       let end = i + 1;
       while (end < pieces.length && pieces[end]?.glued === true) end++;
       const run = pieces.slice(i, end);
-      if (run.length === 1 || run.some((p) => holdsReference(p.tree)))
-        items.push(...run.map((p) => p.tree));
-      else items.push(glue(run));
+      if (run.length === 1 || run.some((p) => p.texts === 'reference'))
+        items.push(...run.map((piece, k) => this.afterNumber(piece, pieces[i + k - 1])));
+      else items.push(this.glue(run));
       i = end;
     }
-    return items.length === 1 ? (items[0] ?? nothing) : { kind: 'sequence', items };
+    return sequence(items);
   }
 
-  function glue(run: readonly Piece[]): Tree {
-    let texts = [''];
-    for (const piece of run) {
-      const endings = piece.text === undefined ? textsOf(piece.tree) : [piece.text];
-      if (texts.length * endings.length > gluedMax) {
-        throw new TemplateError(`more than ${gluedMax} ways to join these word parts`, at);
-      }
-      texts = texts.flatMap((text) => endings.map((ending) => text + ending));
-    }
-    return { kind: 'choice', items: texts.map(phrase) };
+  /** A unit's symbol behind a list or a number: "{weight} kg", "24 V". */
+  private afterNumber(piece: Piece, before: Piece | undefined): Tree {
+    const [text, more] = Array.isArray(piece.texts) ? (piece.texts as readonly string[]) : [];
+    if (before === undefined || text === undefined || more !== undefined) return piece.tree;
+    const number =
+      before.tree.kind === 'list' ||
+      (Array.isArray(before.texts) && endsInNumber(String(before.texts)));
+    const ways = number ? unitReading(text) : undefined;
+    return ways === undefined ? piece.tree : treeOf(ways, this.options.placeOf(piece.offset));
   }
 
-  /** Reads up to one of `ends` and returns which it was. */
-  function alternatives(ends: string, openedAt: number): { tree: Tree; permutation: boolean } {
-    const choices: Tree[] = [];
-    let pieces: Piece[] = [];
-    let separator = '';
-    let space = true;
-    for (;;) {
-      const c = source[at];
-      if (c === undefined) {
-        if (ends === '') break;
-        throw new TemplateError(`"${source[openedAt] ?? ''}" is never closed`, openedAt);
-      }
-      if (ends !== '' && c === ends) {
-        at++;
-        break;
-      }
-      if (c === '|' || c === ';') {
-        if (separator !== '' && separator !== c)
-          throw new TemplateError('"|" and ";" in one group', at);
-        if (c === ';' && ends !== ')') throw new TemplateError('";" outside of ( )', at);
-        separator = c;
-        choices.push(sequenceOf(pieces));
-        pieces = [];
-        space = true;
-        at++;
-        continue;
-      }
-      if (/\s/.test(c)) {
-        space = true;
-        at++;
-        continue;
-      }
-      pieces.push(piece(c, !space));
-      space = false;
-    }
-    choices.push(sequenceOf(pieces));
-    const permutation = separator === ';';
-    if (choices.length === 1) return { tree: choices[0] ?? nothing, permutation };
-    return { tree: { kind: permutation ? 'permutation' : 'choice', items: choices }, permutation };
+  private glue(run: readonly Piece[]): Tree {
+    const texts = textsOf(run);
+    const offset = run[0]?.offset ?? 0;
+    if (typeof texts === 'string')
+      throw new TemplateError(`more than ${gluedMax} ways to join these word parts`, offset);
+    const items = texts.map((text) => this.phrase(text, offset));
+    return items.length === 1 ? (items[0] ?? nothing) : { kind: 'choice', items };
   }
 
-  function piece(c: string, glued: boolean): Piece {
-    const start = at;
-    if (c === '(') {
-      at++;
-      return { tree: alternatives(')', start).tree, glued };
+  private phrase(text: string, offset: number): Tree {
+    const { own, placeOf } = this.options;
+    return phrase(
+      text,
+      { capitals: this.capitals, ...(own === undefined ? {} : { own }) },
+      placeOf(offset),
+    );
+  }
+
+  private piece(c: string, glued: boolean): Piece {
+    const offset = this.at;
+    if (c === '(' || c === '[') {
+      this.at++;
+      const { tree, texts } = this.alternatives(c === '(' ? ')' : ']', offset);
+      return c === '('
+        ? { tree, glued, texts, offset }
+        : {
+            tree: { kind: 'choice', items: [tree, nothing] },
+            glued,
+            texts: union([texts, ['']]),
+            offset,
+          };
     }
-    if (c === '[') {
-      at++;
-      return { tree: { kind: 'choice', items: [alternatives(']', start).tree, nothing] }, glued };
-    }
-    if (c === '{' || c === '<') {
-      const close = c === '{' ? '}' : '>';
-      const end = source.indexOf(close, at);
-      if (end < 0) throw new TemplateError(`"${c}" is never closed`, start);
-      const name = source.slice(at + 1, end).trim();
-      at = end + 1;
-      if (!/^[\w.-]+(:[\w.-]+)?$/.test(name))
-        throw new TemplateError(`"${name}" is no name`, start + 1);
-      const [list = '', slot = list] = name.split(':');
-      const place = placeOf(start);
-      return {
-        tree:
-          c === '{'
-            ? { kind: 'list', list, slot, at: place }
-            : { kind: 'rule', rule: name, at: place },
-        glued,
-      };
-    }
+    if (c === '{' || c === '<') return { ...this.reference(c), glued, texts: 'reference', offset };
     if (c === ')' || c === ']' || c === '}' || c === '>')
-      throw new TemplateError(`"${c}" closes nothing`, at);
+      throw new TemplateError(`"${c}" closes nothing`, offset);
+    const text = this.plainText();
+    return { tree: this.phrase(text, offset), glued, texts: [text], offset };
+  }
+
+  private reference(open: '{' | '<'): { tree: Tree } {
+    const start = this.at;
+    const end = this.source.indexOf(open === '{' ? '}' : '>', start);
+    if (end < 0) throw new TemplateError(`"${open}" is never closed`, start);
+    const name = this.source.slice(start + 1, end).trim();
+    this.at = end + 1;
+    if (!/^[\w.-]+(:[\w.-]+)?$/.test(name))
+      throw new TemplateError(`"${name}" is no name`, start + 1);
+    const at = this.options.placeOf(start);
+    if (open === '<') return { tree: { kind: 'rule', rule: name, at } };
+    const [list = '', slot = list] = name.split(':');
+    return { tree: { kind: 'list', list, slot, at } };
+  }
+
+  private plainText(): string {
     let text = '';
-    while (at < source.length) {
-      const next = source[at] ?? '';
+    while (this.at < this.source.length) {
+      const next = this.source[this.at] ?? '';
       if (next === '\\') {
-        text += source[at + 1] ?? '';
-        at += 2;
+        text += this.source[this.at + 1] ?? '';
+        this.at += 2;
       } else if (/[\s()[\]{}<>|;]/.test(next)) break;
       else {
         text += next;
-        at++;
+        this.at++;
       }
     }
-    return { tree: phrase(text), glued, text };
+    return text;
   }
-
-  return alternatives('', 0).tree;
 }
 
-/** Plain text as a sequence of spoken words. */
-export function phrase(text: string): Tree {
-  const items = wordsOf(text).map((word): Tree => ({ kind: 'word', word }));
-  return items.length === 1 ? (items[0] ?? nothing) : { kind: 'sequence', items };
-}
-
-function holdsReference(tree: Tree): boolean {
-  if (tree.kind === 'list' || tree.kind === 'rule' || tree.kind === 'slot') return true;
-  return tree.kind !== 'word' && tree.items.some(holdsReference);
-}
-
-/** All texts of a small tree without references. */
-function textsOf(tree: Tree): string[] {
-  switch (tree.kind) {
-    case 'word':
-      return [tree.word];
-    case 'sequence':
-      return tree.items.reduce<string[]>(
-        (texts, item) =>
-          texts.flatMap((t) => textsOf(item).map((u) => (t === '' ? u : `${t} ${u}`))),
-        [''],
-      );
-    case 'choice':
-      return tree.items.flatMap(textsOf);
-    default:
-      return [''];
+/** All texts of pieces one after another, joined as they were written. */
+function textsOf(pieces: readonly Piece[]): Texts {
+  let texts = [''];
+  for (const { texts: own, glued } of pieces) {
+    if (typeof own === 'string') return own;
+    if (texts.length * own.length > gluedMax) return 'too many';
+    texts = texts.flatMap((text) => own.map((o) => (glued ? text + o : `${text} ${o}`.trim())));
   }
+  return texts;
+}
+
+function union(all: readonly Texts[]): Texts {
+  if (all.includes('reference')) return 'reference';
+  const texts = all.flatMap((t) => (typeof t === 'string' ? [] : t));
+  return all.includes('too many') || texts.length > gluedMax ? 'too many' : texts;
 }

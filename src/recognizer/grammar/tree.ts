@@ -1,6 +1,17 @@
+import type { SlotValue } from '../../records.js';
+import type { Build } from './automaton.js';
+
 /** A sentence template as a tree, whatever language it was written in. */
 export type Tree =
-  | { readonly kind: 'word'; readonly word: string }
+  | {
+      readonly kind: 'word';
+      readonly word: string;
+      /** Also said letter by letter. */
+      readonly spelled?: true;
+      readonly at?: Place;
+    }
+  /** Phrases that are not written out, such as the numbers of a range. */
+  | { readonly kind: 'phrases'; readonly build: Build }
   | { readonly kind: 'sequence'; readonly items: readonly Tree[] }
   | { readonly kind: 'choice'; readonly items: readonly Tree[] }
   | { readonly kind: 'permutation'; readonly items: readonly Tree[] }
@@ -10,7 +21,9 @@ export type Tree =
   | {
       readonly kind: 'slot';
       readonly slot: string;
-      readonly value?: string | number | boolean;
+      readonly value?: SlotValue;
+      /** Holds for the whole sentence, whatever is said. */
+      readonly fixed?: true;
       readonly item: Tree;
     };
 
@@ -42,7 +55,11 @@ export interface Scope {
 export interface ListValue {
   readonly spoken: Tree;
   /** What the slot becomes; the words as said when undefined. */
-  readonly value?: string | number | boolean;
+  readonly value?: SlotValue;
+  /** Or: what the words said mean. */
+  readonly read?: (words: readonly string[]) => SlotValue;
+  /** hassil's context of a value, which `requires_context` looks at. */
+  readonly context?: Readonly<Record<string, unknown>>;
 }
 
 export interface ParsedGrammar {

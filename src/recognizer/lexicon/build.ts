@@ -27,10 +27,11 @@ export function dictionaryEntries(
   return entries;
 }
 
-/** The bundle's lexicon file; see Lexicon for the format. */
+/** The bundle's lexicon file; see Lexicon for the format. Without `rules` it knows only the dictionary's words. */
 export function buildLexicon(
   dictionary: Readonly<Record<string, string>>,
   units: readonly string[],
+  { rules = true }: { readonly rules?: boolean } = {},
 ): Uint8Array {
   const entries = dictionaryEntries(dictionary, units);
   const line = ([word, phones]: [string, number[]]) =>
@@ -44,7 +45,7 @@ export function buildLexicon(
       .map(line)
       .join(''),
   );
-  const g2p = trainG2p(entries);
+  const g2p = rules ? trainG2p(entries) : new Uint8Array(0);
   const sizes = { units, words: words.length, g2p: g2p.length };
   const header = Buffer.from(`kikitori-lexicon 1\n${JSON.stringify(sizes)}\n`);
   return gzipSync(Buffer.concat([header, words, g2p]), { level: 9 });
