@@ -123,8 +123,8 @@ class YamlGrammar {
     const trees = yaml.items(data.get('sentences', true)).map((s) => yaml.template(s));
     if (trees.length === 0) yaml.fault(data, `intent ${name}: no sentences`);
     const scope = applyContext(yaml, this.scope(data, outer), trees, {
-      requires: (data.get('requires_context', true)) ?? undefined,
-      excludes: (data.get('excludes_context', true)) ?? undefined,
+      requires: data.get('requires_context', true) ?? undefined,
+      excludes: data.get('excludes_context', true) ?? undefined,
     });
     return trees.map((tree) => ({ tree: this.withFixedSlots(tree, fixed), scope }));
   }
