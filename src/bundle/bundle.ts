@@ -109,6 +109,8 @@ async function readTar(path: string): Promise<Map<string, Uint8Array>> {
   const reader = extract();
   reader.on('entry', (header, stream, next) => {
     const stop = (what: string) => reader.destroy(damaged(path, what));
+    // Destroying the reader reaches the entry too; unheard, that would end the whole process.
+    stream.on('error', () => undefined);
     if (header.type !== 'file')
       return stop(`${header.name}: ${String(header.type)} entries are not allowed`);
     if (!nameAllowed.test(header.name))

@@ -34,6 +34,10 @@ const commands: Record<string, { summary: string; load: () => Promise<CommandRun
     summary: 'inspect, pack, calibrate or self-test a model bundle',
     load: async () => (await import('./model.js')).run,
   },
+  fleet: {
+    summary: 'sign and publish bundles, roll them out, watch the devices',
+    load: async () => (await import('./fleet.js')).run,
+  },
 };
 
 function help(): string {

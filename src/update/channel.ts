@@ -30,6 +30,9 @@ export interface ChannelFile {
   readonly publishedAt: string;
 }
 
+/** `stable`, or `acme/stable` of the second publisher acme. */
+export const channelNamePattern = /^(?:[a-z0-9][a-z0-9-]{0,31}\/)?[a-z0-9][a-z0-9-]{0,31}$/;
+
 type Check = (value: unknown) => string | undefined;
 
 const matches =
@@ -58,7 +61,7 @@ const relativePath: Check = (v) =>
     : 'a path inside the repository';
 
 const fields: Readonly<Record<string, Check>> = {
-  channel: label,
+  channel: matches(channelNamePattern, 'the name of a channel'),
   deployment: label,
   'bundle.path': relativePath,
   'bundle.name': matches(/^[\w][\w .-]{0,63}$/, 'a name of at most 64 characters'),

@@ -1,5 +1,5 @@
 /** update: offers in, a checked and tried bundle as the current one out. */
-export { parseChannelFile } from './channel.js';
+export { channelNamePattern, parseChannelFile } from './channel.js';
 export type { ChannelFile } from './channel.js';
 export { cohortOf, eligibility } from './eligibility.js';
 export type { Device, Eligibility } from './eligibility.js';

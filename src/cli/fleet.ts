@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { Repository } from '../fleet/index.js';
+import { systemClock } from '../runtime/clock.js';
+import { usageError, type CommandRun, type Io } from './command.js';
+import { passphraseFrom } from './fleet-passphrase.js';
+
+const usage = `kikitori fleet init DIR [--root-keys N] [--root-threshold N] [--channels stable,beta]
+       kikitori fleet publish FILE.tar --channel NAME [--rollout PERCENT] [--groups a,b] [--downgrade]
+       kikitori fleet rollout NAME [--percent N] [--groups a,b] [--pause | --resume | --abort]
+       kikitori fleet revoke NAME@VERSION
+       kikitori fleet list
+       kikitori fleet refresh [--root]
+       kikitori fleet channel add NAME
+       kikitori fleet key list | add ROLE | remove ROLE ID | rotate ROLE [ID] | new --role NAME --out DIR
+       kikitori fleet delegate add NAME --public FILE... [--threshold N] | remove NAME
+
+       --fleet DIR              folder of the fleet (default: $KIKITORI_FLEET, else the current one)
+       --keys DIR               further folder with private keys, such as a USB stick; repeatable
+       --passphrase-file FILE   else $KIKITORI_FLEET_PASSPHRASE[_ROLE], else asked
+       --json                   one JSON object a line`;
+
+type Sub = { load: () => Promise<CommandRun> };
+
+const subs: Record<string, Sub> = {
+  init: { load: async () => (await import('./fleet-publish.js')).init },
+  publish: { load: async () => (await import('./fleet-publish.js')).publish },
+  rollout: { load: async () => (await import('./fleet-publish.js')).rollout },
+  revoke: { load: async () => (await import('./fleet-publish.js')).revoke },
+  list: { load: async () => (await import('./fleet-publish.js')).list },
+  refresh: { load: async () => (await import('./fleet-publish.js')).refresh },
+  channel: { load: async () => (await import('./fleet-publish.js')).channel },
+  key: { load: async () => (await import('./fleet-keys.js')).key },
+  delegate: { load: async () => (await import('./fleet-keys.js')).delegate },
+};
+
+export const run: CommandRun = async (argv, io) => {
+  const [name, ...rest] = argv;
+  if (name === '--help' || name === '-h') {
+    io.stdout.write(`usage: ${usage}\n`);
+    return 0;
+  }
+  const sub = name !== undefined && Object.hasOwn(subs, name) ? subs[name] : undefined;
+  if (sub === undefined)
+    throw usageError(
+      name === undefined ? 'what about the fleet?' : `unknown: fleet ${name}`,
+      usage,
+    );
+  return (await sub.load())(rest, io);
+};
+
+export const common = {
+  fleet: { type: 'string' },
+  keys: { type: 'string', multiple: true },
+  'passphrase-file': { type: 'string' },
+  json: { type: 'boolean', default: false },
+} as const;
+
+export interface CommonValues {
+  readonly fleet?: string;
+  readonly keys?: readonly string[];
+  readonly 'passphrase-file'?: string;
+  readonly json?: boolean;
+}
+
+export function fleetDir(values: CommonValues, io: Io): string {
+  return values.fleet ?? io.env['KIKITORI_FLEET'] ?? '.';
+}
+
+/** 0..1 from the system's generator: names must differ between two computers too. */
+export const secureRandom = () => randomBytes(4).readUInt32BE() / 2 ** 32;
+
+export async function openRepository(values: CommonValues, io: Io): Promise<Repository> {
+  return Repository.open({
+    dir: fleetDir(values, io),
+    keyFolders: values.keys ?? [],
+    passphrase: passphraseFrom(values['passphrase-file'], io),
+    clock: systemClock,
+    random: secureRandom,
+  });
+}
+
+/** Every command says it: a fleet whose signatures run out stops updating without a sound. */
+export function warn(repository: Repository, io: Io): void {
+  for (const { message } of repository.warnings()) io.stderr.write(`warning: ${message}\n`);
+}
+
+export const listOption = (value: string | undefined) =>
+  value === undefined ? undefined : value.split(',').filter((v) => v !== '');

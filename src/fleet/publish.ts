@@ -1,0 +1,211 @@
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { atLeast, Bundle, sha256, writeBundle } from '../bundle/index.js';
+import { KikitoriError } from '../runtime/errors.js';
+import { parseChannelFile, type ChannelFile } from '../update/index.js';
+import { bundleTarget, channelTarget, publisherOf } from '../update/trust/index.js';
+import type { TargetJson } from './metadata.js';
+import type { Edit, Repository } from './repository.js';
+
+export interface PublishOptions {
+  /** A .tar, or a bundle folder, which is packed. */
+  readonly bundle: string;
+  readonly channel: string;
+  readonly percent: number;
+  readonly groups: readonly string[];
+  /** Go back on purpose: the old network under a new version number. */
+  readonly downgrade: boolean;
+  /** The new version number of a downgrade; else the next patch of the highest published. */
+  readonly asVersion?: string;
+}
+
+type Offered = ChannelFile['bundle'];
+
+/** What a publication would change; the caller commits it. */
+export interface Publication {
+  readonly edit: Edit;
+  readonly channel: ChannelFile;
+  /** Role that signs: 'targets' or a second publisher. */
+  readonly role: string;
+}
+
+/** Everything about a publication that can be wrong is thrown here, before anything is written. */
+export async function planPublication(
+  repository: Repository,
+  o: PublishOptions,
+): Promise<Publication> {
+  checkChannel(repository, o.channel);
+  checkPercent(o.percent);
+  checkGroups(o.groups);
+  const publisher = publisherOf(o.channel);
+  const known = repository.targetsOf(publisher);
+  const before = await readChannel(repository, o.channel);
+  const { bundle, bytes } = await readOrRepack(o, known);
+  const { name, version, minAgent } = bundle.manifest;
+  const offered: Offered = {
+    path: bundleTarget(publisher, { name, version, sha256: sha256(bytes) }),
+    name,
+    version,
+    sha256: sha256(bytes),
+    bytes: bytes.length,
+    minAgent,
+  };
+  refuseRevoked(repository, offered, bundle.sha256);
+  refuseSameVersion(offered, known);
+  if (before !== undefined && before.bundle.name === name && !o.downgrade)
+    refuseOlder(before, offered, o.channel);
+  const now = new Date(repository.clock.now());
+  const channel: ChannelFile = {
+    format: 1,
+    channel: o.channel,
+    deployment: deploymentId(o.channel, now, repository.random),
+    bundle: offered,
+    rollout: { percent: o.percent, groups: o.groups, state: 'running' },
+    downgrade: o.downgrade,
+    publishedAt: now.toISOString(),
+  };
+  const channelBytes = encodeChannel(channel);
+  const role = publisher === '' ? 'targets' : publisher;
+  const targets: Record<string, TargetJson> = {
+    ...known,
+    [offered.path]: {
+      length: bytes.length,
+      hashes: { sha256: offered.sha256 },
+      custom: { name, version, manifestSha256: bundle.sha256, minAgent },
+    },
+    [channelTarget(o.channel)]: targetOf(channelBytes),
+  };
+  const files = new Map([
+    [offered.path, bytes],
+    [channelTarget(o.channel), channelBytes],
+  ]);
+  return { edit: { files, targets: new Map([[role, { targets }]]) }, channel, role };
+}
+
+export function encodeChannel(channel: ChannelFile): Buffer {
+  return Buffer.from(`${JSON.stringify(channel, null, 1)}\n`);
+}
+
+export function targetOf(bytes: Uint8Array): TargetJson {
+  return { length: bytes.length, hashes: { sha256: sha256(bytes) } };
+}
+
+/** What a channel says now; undefined when nothing was published to it. */
+export async function readChannel(
+  repository: Repository,
+  channel: string,
+): Promise<ChannelFile | undefined> {
+  const path = channelTarget(channel);
+  if (repository.targetsOf(publisherOf(channel))[path] === undefined) return undefined;
+  return parseChannelFile((await repository.targetBytes(path)).toString('utf8'), path);
+}
+
+export function checkChannel({ settings }: Repository, channel: string): void {
+  if (settings.channels.includes(channel)) return;
+  throw new KikitoriError(`there is no channel "${channel}"`, {
+    kind: 'usage',
+    expected: settings.channels.join(', '),
+    hint: `a new one is made by \`kikitori fleet channel add ${channel}\``,
+  });
+}
+
+export function checkPercent(percent: number): void {
+  if (percent >= 0 && percent <= 100) return;
+  throw new KikitoriError(`${percent} percent`, {
+    kind: 'usage',
+    expected: 'a number from 0 to 100',
+  });
+}
+
+export function checkGroups(groups: readonly string[]): void {
+  const wrong = groups.find((g) => !/^[\w.-]{1,64}$/.test(g));
+  if (wrong === undefined) return;
+  throw new KikitoriError(`the group ${JSON.stringify(wrong)}`, {
+    kind: 'usage',
+    expected: 'letters, digits, dots, dashes',
+  });
+}
+
+/** stable-20261124T215306-4f2a: sorts by time, and two commands in one second differ. */
+function deploymentId(channel: string, now: Date, random: () => number): string {
+  const stamp = isoCompact(now);
+  const tail = Math.floor(random() * 0x10000)
+    .toString(16)
+    .padStart(4, '0');
+  return `${channel.replace('/', '.')}-${stamp}-${tail}`;
+}
+
+const isoCompact = (date: Date) => date.toISOString().replace(/[-:]|\.\d+Z$/g, '');
+
+function refuseRevoked({ settings }: Repository, offered: Offered, manifestSha256: string): void {
+  if (!settings.revoked.includes(manifestSha256)) return;
+  throw new KikitoriError(`${offered.name} ${offered.version} was revoked`, {
+    kind: 'input',
+    hint: 'make a new version of it',
+  });
+}
+
+function refuseSameVersion(offered: Offered, known: Readonly<Record<string, TargetJson>>): void {
+  for (const [path, { custom, hashes }] of Object.entries(known)) {
+    if (custom?.['name'] !== offered.name || custom['version'] !== offered.version) continue;
+    if (hashes.sha256 === offered.sha256) continue;
+    throw new KikitoriError(
+      `another ${offered.name} ${offered.version} is published already (${path})`,
+      {
+        kind: 'input',
+        hint: 'two contents with one version cannot be told apart: raise the version',
+      },
+    );
+  }
+}
+
+function refuseOlder(before: ChannelFile, offered: Offered, channel: string): void {
+  if (atLeast(offered.version, before.bundle.version)) return;
+  throw new KikitoriError(
+    `${offered.name} ${offered.version} is older than ${before.bundle.version}, which ${channel} offers`,
+    {
+      kind: 'input',
+      hint: 'devices refuse lower versions; to go back on purpose use --downgrade, which publishes it under a new number',
+    },
+  );
+}
+
+/** Reads and checks the bundle; for a downgrade it gets a new number, and with it a new identity. */
+async function readOrRepack(
+  o: PublishOptions,
+  known: Readonly<Record<string, TargetJson>>,
+): Promise<{ bundle: Bundle; bytes: Uint8Array }> {
+  const given = await Bundle.open(o.bundle);
+  const isFolder = (await stat(o.bundle)).isDirectory();
+  if (!o.downgrade && o.asVersion !== undefined)
+    throw new KikitoriError('--as-version is for --downgrade only', { kind: 'usage' });
+  if (!o.downgrade && !isFolder) return { bundle: given, bytes: await readFile(o.bundle) };
+  const manifest = o.downgrade
+    ? Buffer.from(
+        `${JSON.stringify({ ...given.manifest, version: o.asVersion ?? nextVersion(given, known) }, null, 1)}\n`,
+      )
+    : given.file('manifest.json');
+  const files = new Map<string, Uint8Array>([['manifest.json', manifest]]);
+  for (const name of Object.keys(given.manifest.files)) files.set(name, given.file(name));
+  const folder = await mkdtemp(join(tmpdir(), 'kikitori-publish-'));
+  try {
+    const path = join(folder, 'bundle.tar');
+    await writeBundle(path, files);
+    return { bundle: await Bundle.open(path), bytes: await readFile(path) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** The patch after the highest version published under this name. */
+function nextVersion(bundle: Bundle, known: Readonly<Record<string, TargetJson>>): string {
+  let highest = bundle.manifest.version;
+  for (const { custom } of Object.values(known)) {
+    const version = custom?.['version'];
+    if (custom?.['name'] === bundle.manifest.name && typeof version === 'string')
+      if (atLeast(version, highest)) highest = version;
+  }
+  const [major = 0, minor = 0, patch = 0] = (highest.split('-')[0] ?? '').split('.').map(Number);
+  return `${major}.${minor}.${patch + 1}`;
+}

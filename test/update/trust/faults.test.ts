@@ -1,0 +1,338 @@
+/** What the device's own side can do to an update: power cuts, full disks, torn files, long absences. */
+import { execFile } from 'node:child_process';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import t, { type Test } from 'tap';
+import { Bundle } from '../../../src/bundle/index.js';
+import { changedRoot, generateKey, writeKey } from '../../../src/fleet/index.js';
+import { keyFileName } from '../../../src/fleet/keyring.js';
+import { realFiles, type Files, type TrustedSource } from '../../../src/update/trust/index.js';
+import { cheap, deviceOf, FleetSim, passphrase } from '../../sim/fleet-sim.js';
+import { PowerCut } from '../../sim/power-cut.js';
+import { RepositorySim } from '../../sim/repository-sim.js';
+
+const run = promisify(execFile);
+const tarFile = /bundles\/.*\.tar$/;
+const update = async (source: TrustedSource) => source.download(await source.check());
+
+async function world(t: Test) {
+  const fleet = await FleetSim.make(t);
+  const server = await RepositorySim.start(t, fleet.dir);
+  return { fleet, server, device: await deviceOf(fleet, server.url) };
+}
+
+async function rotateTimestampKey(fleet: FleetSim): Promise<void> {
+  const repository = await fleet.open();
+  const key = await generateKey('timestamp', passphrase, '2026-01-01T00:00:00Z', cheap);
+  await writeKey(realFiles, join(fleet.dir, 'keys', keyFileName(key)), key);
+  const { root } = repository.state;
+  const { keyids } = root.json.roles.timestamp;
+  await repository.commit({
+    root: changedRoot(root.json, { role: 'timestamp', add: [key], remove: keyids }),
+  });
+}
+
+void t.test('power cut after every operation on the disk', async (t) => {
+  const { fleet, server } = await world(t);
+  await fleet.publish('1.0.0');
+  const before = await deviceOf(fleet, server.url);
+  await update(await before.open());
+  await rotateTimestampKey(fleet);
+  await fleet.publish('1.1.0');
+  const count = new PowerCut(Infinity);
+  const first = await deviceOf(fleet, server.url);
+  await update(await first.open({ files: count }));
+  t.ok(count.operations > 15, `${count.operations} operations`);
+  for (let n = 0; n < count.operations; n++) {
+    for (const start of ['empty', 'updated']) {
+      const device = await deviceOf(fleet, server.url);
+      if (start === 'updated')
+        await run('cp', ['-a', `${before.stateDir}/.`, await made(device.stateDir)]);
+      const cut = new PowerCut(n);
+      await update(await device.open({ files: cut })).catch(() => undefined);
+      for (const path of await tarsIn(device.stateDir)) await Bundle.open(path);
+      const path = await update(await device.open()).catch((e: unknown) => String(e));
+      if (!path.endsWith('.tar')) t.fail(`${start}, cut after ${n}: ${path}`);
+      await rm(device.stateDir, { recursive: true });
+    }
+  }
+});
+
+async function made(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+async function tarsIn(stateDir: string): Promise<string[]> {
+  const folder = join(stateDir, 'staging');
+  const names = await readdir(folder).catch(() => []);
+  return names.filter((n) => n.endsWith('.tar')).map((n) => join(folder, n));
+}
+
+void t.test('any file of the state torn in any way', async (t) => {
+  const { fleet, server, device } = await world(t);
+  await fleet.publish('1.0.0');
+  await rotateTimestampKey(fleet);
+  await update(await device.open());
+  const all = (await readdir(device.stateDir, { recursive: true, withFileTypes: true }))
+    .filter((e) => e.isFile())
+    .map((e) => join(e.parentPath, e.name));
+  t.ok(all.some((p) => p.endsWith('metadata/root.json')));
+  for (const path of all) {
+    const whole = await readFile(path).catch(() => Buffer.alloc(0));
+    for (const [how, bytes] of [
+      ['empty', Buffer.alloc(0)],
+      ['half', whole.subarray(0, whole.length >> 1)],
+      ['zeros', Buffer.alloc(whole.length)],
+      ['other JSON', Buffer.from('{"signed":{},"signatures":[]}')],
+    ] as const) {
+      await writeFile(path, bytes);
+      const result = await update(await device.open()).catch((e: unknown) => String(e));
+      if (!result.endsWith('.tar')) t.fail(`${path} ${how}: ${result}`);
+    }
+  }
+  await rm(device.stateDir, { recursive: true });
+  t.ok(await update(await device.open()), 'all of it gone');
+  server.requests.length = 0;
+  await update(await device.open());
+  t.same(
+    server.requests.map((r) => r.replace(/^\w+\/(channels\/)?[0-9a-f]{64}\./, '$1')),
+    ['metadata/3.root.json', 'metadata/timestamp.json', 'channels/stable.json'],
+    'an update that is there already costs three small requests',
+  );
+});
+
+void t.test('cut off and taken up again', async (t) => {
+  const { fleet, server, device } = await world(t);
+  const { bundle } = await fleet.publish('1.0.0');
+  const cutAfter = Math.floor(bundle.bytes / 3);
+  let cuts = 2;
+  server.fault = ({ path, request, response, bytes }) => {
+    if (!tarFile.test(path) || bytes === undefined || cuts-- <= 0) return false;
+    const from = Number(/\d+/.exec(request.headers.range ?? '0')?.[0]);
+    response.writeHead(from === 0 ? 200 : 206, {
+      etag: server.etag(bytes),
+      'content-length': bytes.length - from,
+      'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}`,
+    });
+    response.write(bytes.subarray(from, from + cutAfter), () =>
+      setImmediate(() => response.destroy()),
+    );
+    return true;
+  };
+  const seen: number[] = [];
+  const source = await device.open();
+  await source.download(await source.check(), (done) => void seen.push(done));
+  const ranges = server.requests.filter((r) => tarFile.test(r.split(' ')[0] ?? ''));
+  t.equal(ranges.length, 3, ranges.map((r) => r.split(' ')[1] ?? 'whole').join(', '));
+  t.ok(
+    ranges.slice(1).every((r) => / bytes=[1-9]/.test(r)),
+    'two of them go on',
+  );
+  t.same(
+    seen,
+    [...seen].sort((a, b) => a - b),
+    'progress never goes back',
+  );
+  t.equal(seen.at(-1), bundle.bytes);
+
+  await t.test('what lay on the disk was torn', async (t) => {
+    await fleet.publish('1.1.0');
+    const [part = ''] = await startedPart(fleet, server, device);
+    await writeFile(part, Buffer.alloc((await readFile(part)).length));
+    t.ok(await update(await device.open()), 'it is fetched once more from the start');
+  });
+
+  await t.test('the file on the server has become another one', async (t) => {
+    await fleet.publish('1.2.0');
+    await startedPart(fleet, server, device);
+    server.etag = () => '"other"';
+    server.requests.length = 0;
+    t.ok(await update(await device.open()));
+    const again = server.requests.filter((r) => tarFile.test(r.split(' ')[0] ?? ''));
+    t.match(again[0], / bytes=/, 'asked to go on, got the whole file (If-Range)');
+  });
+
+  await t.test('a server that knows no ranges', async (t) => {
+    await fleet.publish('1.3.0');
+    await startedPart(fleet, server, device);
+    server.ranges = false;
+    t.ok(await update(await device.open()));
+  });
+});
+
+/** Leaves a third of the newest bundle in the device's staging folder. */
+async function startedPart(
+  fleet: FleetSim,
+  server: RepositorySim,
+  device: Awaited<ReturnType<typeof deviceOf>>,
+): Promise<string[]> {
+  const stop = new AbortController();
+  server.fault = ({ path, response, bytes }) => {
+    if (!tarFile.test(path) || bytes === undefined) return false;
+    response.writeHead(200, { 'content-length': bytes.length, etag: server.etag(bytes) });
+    response.write(bytes.subarray(0, Math.floor(bytes.length / 3)));
+    return true;
+  };
+  const source = await device.open();
+  const offer = await source.check();
+  await source
+    .download(
+      offer,
+      (done) => done >= Math.floor(offer.bundle.bytes / 3) && stop.abort(),
+      stop.signal,
+    )
+    .catch(() => undefined);
+  server.fault = () => false;
+  const folder = join(device.stateDir, 'staging');
+  return (await readdir(folder)).filter((n) => n.endsWith('.part')).map((n) => join(folder, n));
+}
+
+void t.test('disk full', async (t) => {
+  const { fleet, server, device } = await world(t);
+  await fleet.publish('1.0.0');
+  await t.rejects(
+    update(await device.open({ reserveBytes: 1e15 })),
+    { code: 'disk-full' },
+    'noticed before a byte is fetched',
+  );
+  t.notOk(server.requests.some((r) => tarFile.test(r)));
+  const full: Files = {
+    ...realFiles,
+    openPart: async (path, size) => {
+      const part = await realFiles.openPart(path, size);
+      let room = 100_000;
+      return {
+        ...part,
+        write: async (bytes) => {
+          room -= bytes.length;
+          if (room < 0) throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+          await part.write(bytes);
+        },
+      };
+    },
+  };
+  await t.rejects(update(await device.open({ files: full })), { code: 'disk-full' });
+  t.same(
+    await readdir(join(device.stateDir, 'staging')).then((n) =>
+      n.filter((x) => x.endsWith('.part')),
+    ),
+    [],
+    'the space is given back',
+  );
+  t.ok(await update(await device.open()), 'and later it works');
+
+  await t.test('a real full disk', async (t) => {
+    const small = join(fleet.folder, 'small');
+    await mkdir(small);
+    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=100k', 'tmpfs', small]).then(
+      () => true,
+      () => false,
+    );
+    if (!mounted) {
+      t.pass('this user may not mount: the simulated one above has to do');
+      return;
+    }
+    t.teardown(() => run('umount', [small]));
+    const stateDir = join(small, 'trust');
+    const files: Files = { ...realFiles, freeBytes: async () => 1e12 };
+    await t.rejects(update(await device.open({ stateDir, files })), { code: 'disk-full' });
+    await truncate(join(stateDir, 'metadata', 'root.json'), 0);
+    await t.rejects(update(await device.open({ stateDir })), { code: 'disk-full' });
+  });
+});
+
+void t.test('two at once', async (t) => {
+  const { fleet, server, device } = await world(t);
+  await fleet.publish('1.0.0');
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  let reached: () => void = () => undefined;
+  const inside = new Promise<void>((resolve) => (reached = resolve));
+  server.fault = async ({ path }) => {
+    if (!path.includes('timestamp')) return false;
+    reached();
+    await held;
+    return false;
+  };
+  const first = (await device.open()).check();
+  await inside;
+  await t.rejects((await device.open()).check(), { code: 'busy' });
+  release();
+  t.ok(await first);
+  t.ok(await (await device.open()).check());
+});
+
+void t.test('the repository away for a week', async (t) => {
+  const { fleet, server, device } = await world(t);
+  await fleet.publish('1.0.0');
+  const source = await device.open();
+  const offer = await source.check();
+  await server.down();
+  for (let day = 0; day < 7; day++) {
+    fleet.clock.addDays(1);
+    await t.rejects(source.check(), { code: 'unreachable' });
+    await t.rejects(source.download(offer), { code: 'unreachable' });
+  }
+  await server.up();
+  t.ok(await update(source), 'it goes on by itself, within the dates of the metadata');
+  fleet.clock.addDays(10);
+  await t.rejects(source.check(), { code: 'expired' });
+  await (await fleet.open()).commit({ renew: new Set(['snapshot', 'timestamp']) });
+  t.ok(await update(source), 'and after the publisher signed again');
+});
+
+void t.test('stopped on request', async (t) => {
+  const { fleet, server, device } = await world(t);
+  await fleet.publish('1.0.0');
+  const stop = new AbortController();
+  server.fault = ({ path }) => {
+    if (path.includes('timestamp')) stop.abort();
+    return path.includes('timestamp');
+  };
+  await t.rejects((await device.open()).check(stop.signal), { code: 'aborted' });
+  await t.rejects((await device.open()).check(stop.signal), { code: 'aborted' }, 'before it began');
+});
+
+void t.test('the wrong server behind the right name (TLS)', async (t) => {
+  const fleet = await FleetSim.make(t);
+  await fleet.publish('1.0.0');
+  const certificate = async (name: string, subject: string) => {
+    const [key, cert] = [join(fleet.folder, `${name}.key`), join(fleet.folder, `${name}.crt`)];
+    const options = `-x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=${name}`;
+    await run('openssl', [
+      'req',
+      ...options.split(' '),
+      '-addext',
+      `subjectAltName=${subject}`,
+      '-keyout',
+      key,
+      '-out',
+      cert,
+    ]);
+    return { key: await readFile(key, 'utf8'), cert: await readFile(cert, 'utf8') };
+  };
+  const right = await certificate('right', 'IP:127.0.0.1');
+  const other = await certificate('other', 'IP:127.0.0.1');
+  const elsewhere = await certificate('elsewhere', 'DNS:elsewhere.example');
+  fleet.clock.nowMs = Date.now();
+  await (await fleet.open()).commit({ renew: new Set(['snapshot', 'timestamp']) });
+  const server = await RepositorySim.start(t, fleet.dir, right);
+  const device = await deviceOf(fleet, server.url);
+  await t.rejects(update(await device.open()), { code: 'tls' }, 'an authority nobody knows');
+  await t.rejects(update(await device.open({ ca: other.cert })), { code: 'tls' }, 'another one');
+  t.ok(await update(await device.open({ ca: right.cert })), 'the right one');
+  const wrong = await RepositorySim.start(t, fleet.dir, elsewhere);
+  await t.rejects(
+    update(await device.open({ url: wrong.url, ca: elsewhere.cert })),
+    { code: 'tls' },
+    'a certificate for another name',
+  );
+  const plain = await RepositorySim.start(t, fleet.dir);
+  await t.rejects(
+    update(await device.open({ url: plain.url.replace('http:', 'https:') })),
+    { code: 'tls' },
+    'no TLS at all',
+  );
+});
