@@ -3,6 +3,7 @@ import { usageError, type CommandRun } from './command.js';
 const usage = `kikitori model inspect [--json] DIR|FILE
        kikitori model selftest [--json] DIR|FILE
        kikitori model pack --checkpoint FILE --out DIR|FILE.tar [--card FILE.json] [--selftest FILE.wav --text TEXT]
+       kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors
        kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json]`;
 
 export const run: CommandRun = async (argv, io) => {
@@ -14,6 +15,8 @@ export const run: CommandRun = async (argv, io) => {
       return (await import('./model-inspect.js')).selftest(rest, io);
     case 'pack':
       return (await import('./model-pack.js')).run(rest, io);
+    case 'quantize':
+      return (await import('./model-quantize.js')).run(rest, io);
     case 'calibrate':
       return (await import('./model-calibrate.js')).run(rest, io);
     case '--help':

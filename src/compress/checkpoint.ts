@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { FeatureOptions } from '../bundle/index.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { readQuantization, type CheckpointQuantization } from './quantize/scales.js';
 import { encodeSafetensors, parseSafetensors, wrong, type Tensor } from './safetensors.js';
 
 export { floatToHalf, halfToFloat } from './half.js';
@@ -29,6 +30,8 @@ export interface NetworkCheckpoint {
   readonly outputs: number;
   readonly tensors: ReadonlyMap<string, Tensor>;
   readonly training: Readonly<Record<string, unknown>>;
+  /** What the weights are to be stored as, and the scales of the activations: docs/quantization.md. */
+  readonly quantization?: CheckpointQuantization;
   /** Absent in networks that hear something else than this package's frontend gives. */
   readonly features?: FeatureOptions;
   readonly units?: readonly string[];
@@ -82,8 +85,14 @@ export function parseNetwork(bytes: Uint8Array, where: string): NetworkCheckpoin
       'a checkpoint of this trainer',
     );
   }
-  const checkpoint: NetworkCheckpoint = { ...shapeOf(meta, where), tensors };
-  const faults = shapeFaults(checkpoint);
+  const shape = shapeOf(meta, where);
+  const { quantization, faults: scaleFaults } = readQuantization(shape, meta['quantization']);
+  const checkpoint: NetworkCheckpoint = {
+    ...shape,
+    tensors,
+    ...(quantization === undefined ? {} : { quantization }),
+  };
+  const faults = [...shapeFaults(checkpoint), ...scaleFaults];
   if (faults.length > 0) throw wrong(where, faults.join('; '));
   return checkpoint;
 }
@@ -187,7 +196,18 @@ export function parameterCount(c: Pick<NetworkCheckpoint, 'tensors'>): number {
 export function encodeCheckpoint(c: NetworkCheckpoint, dtype: 'F32' | 'F16' = 'F32'): Uint8Array {
   const faults = shapeFaults(c);
   if (faults.length > 0) throw wrong('checkpoint', faults.join('; '));
-  const { kind, layers, ranks, inputRank, inputs, outputs, features, units, training } = c;
+  const {
+    kind,
+    layers,
+    ranks,
+    inputRank,
+    inputs,
+    outputs,
+    features,
+    units,
+    training,
+    quantization,
+  } = c;
   const network = {
     kind,
     layers,
@@ -195,7 +215,7 @@ export function encodeCheckpoint(c: NetworkCheckpoint, dtype: 'F32' | 'F16' = 'F
     ...(features === undefined ? { inputs } : {}),
     ...(units === undefined ? { outputs } : {}),
   };
-  const meta = { format: 1, features, units, network, training };
+  const meta = { format: 1, features, units, network, training, quantization };
   const order = [...tensorShapes(c).keys()];
   const tensors = new Map(order.map((name) => [name, tensorOf(c, name)]));
   return encodeSafetensors({ tensors, metadata: { kikitori: JSON.stringify(meta) } }, dtype);

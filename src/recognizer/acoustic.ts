@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bundle, Manifest } from '../bundle/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.js';
 
 /** Log-probabilities of consecutive steps, row-major [steps, units], natural logarithm. */
 export interface LogProbs {
@@ -23,33 +24,16 @@ export interface Acoustic {
   begin(): AcousticStream;
 }
 
-type Runtime = typeof import('onnxruntime-node');
-
-async function loadRuntime(): Promise<Runtime> {
-  try {
-    const loaded = (await import('onnxruntime-node')) as Runtime & { default?: Runtime };
-    return loaded.default ?? loaded;
-  } catch (error) {
-    throw new KikitoriError(`ONNX Runtime does not load: ${messageOf(error)}`, {
-      kind: 'device',
-      where: `${process.platform}/${process.arch}`,
-      expected: 'linux on arm64 or x64 with glibc 2.28 or newer',
-      hint: '32-bit ARM is not supported',
-      cause: error,
-    });
-  }
-}
-
 /** The network in ONNX Runtime. Shared and frozen; everything that changes lives in the streams. */
 export class AcousticModel implements Acoustic {
   private constructor(
-    private readonly runtime: Runtime,
+    private readonly runtime: OnnxRuntime,
     private readonly session: InferenceSession,
     private readonly manifest: Manifest,
   ) {}
 
   static async open(bundle: Bundle, { threads = 1 } = {}): Promise<AcousticModel> {
-    const runtime = await loadRuntime();
+    const runtime = await loadOnnxRuntime();
     let session: InferenceSession;
     try {
       session = await runtime.InferenceSession.create(bundle.file('model.onnx'), {

@@ -35,6 +35,28 @@ void t.test('what is written is read back, dense and factored', async (t) => {
   t.same([back.features, back.units, back.training], [features, units, { epochs: 3 }]);
 });
 
+void t.test('the scales of a quantised network travel with it', async (t) => {
+  const quantization = {
+    weights: 'uint8' as const,
+    activations: { input: 0.03, 'p.0': 0.02, h: 1 / 127 },
+    calibration: { rule: 'mse' },
+  };
+  const back = parseNetwork(encodeCheckpoint({ ...factored, quantization }), 'test');
+  t.same(back.quantization, quantization);
+  const refuse = (changes: Record<string, unknown>, message: RegExp) => {
+    const wrong = { ...factored, quantization: { ...quantization, ...changes } };
+    t.throws(() => parseNetwork(encodeCheckpoint(wrong as NetworkCheckpoint), 'test'), message);
+  };
+  refuse({ weights: 'int8' }, /quantization.weights is "int8", expected "uint8"/);
+  refuse({ activations: { 'p.2': 0.1 } }, /no activation is called "p.2"/);
+  refuse({ activations: { input: 0 } }, /the scale of input is 0/);
+  refuse(
+    { activations: { input: '1', 'p.1': -1 } },
+    /scale of input is "1"; the scale of p.1 is -1/,
+  );
+  refuse({ activations: [1] }, /no table of scales/);
+});
+
 void t.test('half precision keeps 11 bits', async (t) => {
   const back = parseNetwork(encodeCheckpoint(factored, 'F16'), 'test');
   for (const [name, { data }] of factored.tensors) {

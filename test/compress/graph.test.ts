@@ -3,13 +3,14 @@ import type { NetworkCheckpoint } from '../../src/compress/checkpoint.js';
 import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { floatArithmetic } from '../../src/compress/graph/arithmetic.js';
 import { networkGraph } from '../../src/compress/graph/network.js';
+import { GraphSession } from '../../src/compress/graph/session.js';
 import { byteArithmetic } from '../../src/compress/quantize/byte-arithmetic.js';
 import { activationNames, ActivationScales } from '../../src/compress/quantize/scales.js';
 import { referenceStep, zeroState } from '../../src/compress/reference/lstm.js';
 import { referenceProjectedStep, zeroProjectedState } from '../../src/compress/reference/lstmp.js';
 import { QuantizedReference } from '../../src/compress/reference/quantized.js';
 import { randomNetwork } from '../sim/random-network.js';
-import { largestDifference, RunningGraph } from '../sim/run-graph.js';
+import { largestDifference } from '../sim/differences.js';
 
 const steps = 23;
 const cuts: readonly (readonly number[])[] = [[1], [3], [4], [7], [steps], [2, 1, 5, 4]];
@@ -60,7 +61,7 @@ for (const [name, network] of Object.entries(networks)) {
   void t.test(`${name}: the float graph equals the plain loops, at any cut`, async (t) => {
     const expected = floatReference(network, rows);
     for (const precision of ['float32', 'float16'] as const) {
-      const graph = await RunningGraph.open(
+      const graph = await GraphSession.open(
         networkGraph(network, floatArithmetic(precision)),
         network.inputs,
       );
@@ -77,7 +78,7 @@ for (const [name, network] of Object.entries(networks)) {
 
   void t.test(`${name}: the 8-bit graph equals the integer reference`, async (t) => {
     const scales = someScales(network);
-    const graph = await RunningGraph.open(
+    const graph = await GraphSession.open(
       networkGraph(network, byteArithmetic(scales)),
       network.inputs,
     );

@@ -1,4 +1,4 @@
-import { tensorOf, type Checkpoint } from '../checkpoint.js';
+import { tensorOf, type NetworkCheckpoint } from '../checkpoint.js';
 import { GraphBuilder, type Precision } from './onnx.js';
 
 /** Rows of gates i, f, g, o (PyTorch) -> i, o, f, c (ONNX). */
@@ -15,11 +15,11 @@ function reorderGates(data: Float32Array, cells: number): Float32Array {
  * The dense network as one ONNX graph of any length: `features` [T, 1, dim] and the state h, c of
  * each layer in; `logits` [T, 1, units] and the state after the last step out.
  */
-export function denseGraph(checkpoint: Checkpoint, precision: Precision): Uint8Array {
+export function denseGraph(checkpoint: NetworkCheckpoint, precision: Precision): Uint8Array {
   const g = new GraphBuilder();
-  const { features, layers, units } = checkpoint;
+  const { layers, inputs, outputs } = checkpoint;
   if (checkpoint.kind !== 'lstm') throw new Error('a dense graph needs a dense network');
-  let x = g.input('features', ['T', 1, features.stack * features.melBins]);
+  let x = g.input('features', ['T', 1, inputs]);
   const sequenceAxis = g.int64s('axis', [1]);
   layers.forEach((cells, l) => {
     const weightIh = tensorOf(checkpoint, `lstm.${l}.weight_ih`);
@@ -52,15 +52,14 @@ export function denseGraph(checkpoint: Checkpoint, precision: Precision): Uint8A
   const last = layers.at(-1) ?? 0;
   const weight = tensorOf(checkpoint, 'output.weight');
   const transposed = new Float32Array(weight.data.length);
-  for (let u = 0; u < units.length; u++) {
-    for (let k = 0; k < last; k++)
-      transposed[k * units.length + u] = weight.data[u * last + k] ?? 0;
+  for (let u = 0; u < outputs; u++) {
+    for (let k = 0; k < last; k++) transposed[k * outputs + u] = weight.data[u * last + k] ?? 0;
   }
-  g.constant('output.w', [last, units.length], transposed, precision);
-  g.constant('output.b', [units.length], tensorOf(checkpoint, 'output.bias').data, 'float32');
+  g.constant('output.w', [last, outputs], transposed, precision);
+  g.constant('output.b', [outputs], tensorOf(checkpoint, 'output.bias').data, 'float32');
   g.node('MatMul', [x, 'output.w'], ['scores']);
   g.node('Add', ['scores', 'output.b'], ['logits']);
-  g.output('logits', ['T', 1, units.length]);
+  g.output('logits', ['T', 1, outputs]);
   layers.forEach((cells, l) => {
     g.output(`h${l}_out`, [1, 1, cells]);
     g.output(`c${l}_out`, [1, 1, cells]);

@@ -1,6 +1,8 @@
 import { KikitoriError } from '../../runtime/errors.js';
 import type { NetworkCheckpoint } from '../checkpoint.js';
 
+type NetworkShape = Pick<NetworkCheckpoint, 'kind' | 'layers' | 'inputRank'>;
+
 /** What a checkpoint says about its quantisation; docs/quantization.md is the contract. */
 export interface CheckpointQuantization {
   readonly weights: 'uint8';
@@ -10,13 +12,39 @@ export interface CheckpointQuantization {
   readonly calibration?: Readonly<Record<string, unknown>>;
 }
 
+/** The `quantization` of a checkpoint's metadata, with everything that is wrong about it. */
+export function readQuantization(
+  network: NetworkShape,
+  value: unknown,
+): { quantization?: CheckpointQuantization; faults: string[] } {
+  if (value === undefined || value === null) return { faults: [] };
+  const { weights, activations, calibration } = value as Partial<Record<string, unknown>>;
+  const faults: string[] = [];
+  if (weights !== 'uint8') {
+    faults.push(
+      `quantization.weights is ${JSON.stringify(weights) ?? 'missing'}, expected "uint8"`,
+    );
+  }
+  const named = isRecord(activations) ? activations : {};
+  if (!isRecord(activations)) faults.push('quantization.activations is no table of scales');
+  faults.push(...scaleFaults(network, named));
+  if (faults.length > 0) return { faults };
+  const quantization = {
+    weights: 'uint8' as const,
+    activations: named as Record<string, number>,
+    ...(isRecord(calibration) ? { calibration } : {}),
+  };
+  return { quantization, faults };
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Scale of h when nothing names one: |h| < 1. */
 export const hiddenScale = Math.fround(1 / 127);
 
 /** Every activation of a network that is quantised, in the order in which a step meets them. */
-export function activationNames(
-  network: Pick<NetworkCheckpoint, 'kind' | 'layers' | 'inputRank'>,
-): string[] {
+export function activationNames(network: NetworkShape): string[] {
   const projected = network.kind === 'lstmp';
   return [
     'input',
@@ -31,7 +59,7 @@ export class ActivationScales {
 
   /** @throws when one is missing, unknown, or no positive float32. */
   static from(
-    network: Pick<NetworkCheckpoint, 'kind' | 'layers' | 'inputRank'>,
+    network: NetworkShape,
     named: Readonly<Record<string, number>>,
     where: string,
   ): ActivationScales {
@@ -76,7 +104,7 @@ export function namedScale(
 
 /** What is wrong with scales that somebody wrote, in words; missing ones are no fault. */
 export function scaleFaults(
-  network: Pick<NetworkCheckpoint, 'kind' | 'layers' | 'inputRank'>,
+  network: NetworkShape,
   named: Readonly<Record<string, unknown>>,
 ): string[] {
   const known = new Set(['h', ...activationNames(network)]);
