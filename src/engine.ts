@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseWav } from './audio/index.js';
-import { Bundle } from './bundle/index.js';
+import { Bundle, sha256 } from './bundle/index.js';
 import { Frontend } from './frontend/index.js';
 import type { Heard } from './records.js';
 import {
@@ -97,6 +97,19 @@ export async function hearClip(
   return recognizer.recognizeWhole(engine.frontend().feed(samples));
 }
 
+/**
+ * Whether this processor computes the bundle's own clip bit for bit as the machine that packed it.
+ * 8-bit networks do on every processor with fused multiply-add (all 64-bit ARM, x86 since 2013).
+ */
+export async function ownLogits(engine: Engine): Promise<'same' | 'different' | 'not recorded'> {
+  const wanted = engine.bundle.manifest.selftest.logits;
+  if (wanted === undefined) return 'not recorded';
+  const wav = parseWav(engine.bundle.file('selftest.wav'), 'selftest.wav');
+  const rows = engine.frontend().feed(wav.channels[0] ?? new Float32Array(0)).data;
+  const logits = await engine.acoustic.logits(rows);
+  return sha256(new Uint8Array(logits.buffer)) === wanted.sha256 ? 'same' : 'different';
+}
+
 /** The clip that the bundle carries, heard with the sentences that belong to it. */
 export async function hearOwnClip(engine: Engine, monotonicMs: () => number) {
   const { selftest } = engine.bundle.manifest;
@@ -108,11 +121,15 @@ export async function hearOwnClip(engine: Engine, monotonicMs: () => number) {
   const samples = wav.channels[0] ?? new Float32Array(0);
   const begin = monotonicMs();
   const heard = await hearClip(engine, engine.recognizer(grammar), samples);
+  const realTimeFactor =
+    ((monotonicMs() - begin) * wav.rateHz) / (1000 * Math.max(1, samples.length));
+  const logits = await ownLogits(engine);
   return {
-    passed: heard.text === selftest.text,
+    passed: heard.text === selftest.text && logits !== 'different',
     wanted: selftest.text,
     heard: heard.text,
     confidence: heard.confidence,
-    realTimeFactor: ((monotonicMs() - begin) * wav.rateHz) / (1000 * Math.max(1, samples.length)),
+    logits,
+    realTimeFactor,
   };
 }

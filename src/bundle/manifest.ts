@@ -54,17 +54,30 @@ export interface Manifest {
   readonly licence: string;
   readonly trainingData: readonly Readonly<Record<string, unknown>>[];
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
-  readonly selftest: { readonly text: string; readonly grammar: unknown };
+  readonly selftest: {
+    readonly text: string;
+    readonly grammar: unknown;
+    /** SHA-256 of the float32 logits of the clip, little-endian; of networks that are exact everywhere. */
+    readonly logits?: { readonly sha256: string; readonly steps: number };
+  };
   readonly features: FeatureOptions;
   readonly units: readonly string[];
   readonly network: {
     readonly kind: string;
     readonly layers: readonly number[];
+    /** Of a factored network ("lstmp"): rank of each layer's projection, and of the input's. */
+    readonly ranks?: readonly number[];
+    readonly inputRank?: number;
     readonly parameters: number;
     readonly chunkSteps: number;
     readonly state: readonly { readonly name: string; readonly shape: readonly number[] }[];
   };
-  readonly quantization: { readonly weights: string };
+  readonly quantization: {
+    readonly weights: string;
+    readonly activations?: string;
+    /** How the scales of the activations were chosen. */
+    readonly calibration?: Readonly<Record<string, unknown>>;
+  };
   readonly decoding: Decoding;
   readonly confidence: Confidence;
   readonly endpoint: EndpointTimes;
@@ -234,7 +247,7 @@ function contradictions(m: Manifest): string[] {
   same('features.mean', m.features.mean.length, m.features.melBins, 'one a mel bin');
   same('features.std', m.features.std.length, m.features.melBins, 'one a mel bin');
   same('decoding.logPrior', m.decoding.logPrior.length, m.units.length, 'one a unit');
-  faults.push(...confidenceFaults(m.confidence));
+  faults.push(...confidenceFaults(m.confidence), ...networkFaults(m));
   if (m.features.std.some((s) => s <= 0)) faults.push('features.std: not positive');
   if (m.features.highHz * 2 > m.features.sampleRateHz) {
     faults.push('features.highHz: above half the sample rate');
@@ -249,6 +262,24 @@ function contradictions(m: Manifest): string[] {
       faults.push(`files["${name}"]: expected {sha256: 64 hex digits, bytes: whole number}`);
     }
   }
+  return faults;
+}
+
+/** Optional fields of network, quantization and self-test: absent is fine, wrong is not. */
+function networkFaults({ network, quantization, selftest }: Manifest): string[] {
+  const faults: string[] = [];
+  const { ranks, layers } = network;
+  if (ranks !== undefined && (numbers(ranks) !== undefined || ranks.length !== layers.length))
+    faults.push('network.ranks: expected one number a layer');
+  if (quantization.activations !== undefined && text(quantization.activations) !== undefined)
+    faults.push('quantization.activations: expected a text');
+  const logits: unknown = selftest.logits;
+  const { sha256, steps } = (logits ?? {}) as Partial<Record<string, unknown>>;
+  if (
+    logits !== undefined &&
+    !(typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) && Number.isInteger(steps))
+  )
+    faults.push('selftest.logits: expected {sha256: 64 hex digits, steps: whole number}');
   return faults;
 }
 

@@ -1,5 +1,5 @@
 import { parseWav } from '../audio/index.js';
-import { Bundle } from '../bundle/index.js';
+import { Bundle, type Manifest } from '../bundle/index.js';
 import { Engine, hearClip } from '../engine.js';
 import { compileGrammar } from '../recognizer/index.js';
 import { defaultModelPath } from '../runtime/paths.js';
@@ -29,7 +29,8 @@ export const inspect: CommandRun = async (argv, io) => {
     [
       `${m.name} ${m.version}  (${bundle.path})`,
       `  sha256      ${bundle.sha256}`,
-      `  network     ${m.network.kind} ${m.network.layers.join(' x ')}, ${m.network.parameters.toLocaleString('en')} parameters, weights ${m.quantization.weights}`,
+      `  network     ${networkText(m)}, ${m.network.parameters.toLocaleString('en')} parameters`,
+      `  arithmetic  weights ${m.quantization.weights}, activations ${m.quantization.activations ?? 'float32'}${m.selftest.logits === undefined ? '' : ', logits recorded bit for bit'}`,
       `  files       ${files.join(', ')}`,
       `  features    ${f.melBins} log-mel at ${f.sampleRateHz} Hz, ${f.windowMs} ms each ${f.hopMs} ms, ${f.stack} stacked every ${f.stride}`,
       `  units       ${m.units.length}`,
@@ -42,6 +43,12 @@ export const inspect: CommandRun = async (argv, io) => {
   );
   return 0;
 };
+
+function networkText({ network: { kind, layers, ranks, inputRank = 0 } }: Manifest): string {
+  const cells = `${kind} ${layers.join(' x ')}`;
+  if (ranks === undefined) return cells;
+  return `${cells}, ranks ${[...(inputRank > 0 ? [inputRank] : []), ...ranks].join(', ')}`;
+}
 
 /** Loads a bundle and recognises the clip that it carries: right phrase, or status 1. */
 export const selftest: CommandRun = async (argv, io) => {

@@ -2,13 +2,32 @@ import { readFile } from 'node:fs/promises';
 import { encodeWav, readAudioFile } from '../audio/index.js';
 import type { Confidence, Decoding, EndpointTimes } from '../bundle/index.js';
 import { readCheckpoint } from '../compress/checkpoint.js';
+import type { WeightFormat } from '../compress/graph/build.js';
 import { packBundle } from '../compress/pack.js';
 import { readText } from '../engine.js';
 import { buildLexicon } from '../recognizer/index.js';
 import { parse, usageError, type CommandRun } from './command.js';
 
 const usage =
-  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision float16|float32]';
+  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision uint8|float16|float32]';
+
+const help = `usage: ${usage}
+
+Makes a bundle, all that a device needs to hear, of a trained network: dense, factored, or quantised.
+
+  --checkpoint  what the trainer, "model compress" or "model quantize" wrote
+  --precision   how weights are stored: uint8 (8-bit arithmetic, the default of a quantised
+                checkpoint), float16 (the default of others; computes in float32) or float32
+  --card        JSON with name, version, licence, trainingData, selftest {text, grammar}, and, from
+                "model calibrate", decoding, confidence and endpoint
+  --selftest    a recording of that text, which every device must recognise before it trusts the bundle.
+                Of an 8-bit network the manifest also gets the SHA-256 of its logits: they are the same,
+                bit for bit, on every board
+  --out         a folder, or a .tar
+`;
+
+const precisions: readonly string[] = ['uint8', 'float16', 'float32'] satisfies WeightFormat[];
+const isPrecision = (v: string): v is WeightFormat => precisions.includes(v);
 
 /** What the card adds to a checkpoint: everything in a manifest that no computation gives. */
 interface Card {
@@ -40,11 +59,16 @@ export const run: CommandRun = async (argv, io) => {
       checkpoint: { type: 'string' },
       card: { type: 'string' },
       selftest: { type: 'string' },
-      precision: { type: 'string', default: 'float16' },
+      precision: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
       out: { type: 'string' },
     },
     usage,
   );
+  if (values.help === true) {
+    io.stdout.write(help);
+    return 0;
+  }
   const { checkpoint: path, card: cardPath, selftest, out, precision } = values;
   if (
     typeof path !== 'string' ||
@@ -54,8 +78,8 @@ export const run: CommandRun = async (argv, io) => {
   ) {
     throw usageError('something is missing', usage);
   }
-  if (precision !== 'float16' && precision !== 'float32')
-    throw usageError(`--precision is "${String(precision)}"`, usage);
+  if (precision !== undefined && !isPrecision(precision))
+    throw usageError(`--precision is "${precision}"`, usage);
   const card = JSON.parse(await readText(cardPath, 'a card in JSON')) as Card;
   const checkpoint = await readCheckpoint(path);
   const { default: dictionary } = await loadDictionary();

@@ -8,14 +8,17 @@ import {
   type EndpointTimes,
   type Manifest,
 } from '../bundle/index.js';
+import { parseWav } from '../audio/index.js';
+import { Frontend } from '../frontend/index.js';
 import { agentVersion } from '../runtime/version.js';
-import type { Checkpoint } from './checkpoint.js';
-import { denseGraph } from './graph/dense.js';
-import type { Precision } from './graph/onnx.js';
+import { parameterCount, type Checkpoint } from './checkpoint.js';
+import { buildGraph, type WeightFormat } from './graph/build.js';
+import { GraphSession } from './graph/session.js';
 
 export interface PackOptions {
   readonly checkpoint: Checkpoint;
-  readonly precision: Precision;
+  /** Absent: 8 bits when the checkpoint is quantised, else half precision. */
+  readonly precision?: WeightFormat;
   readonly lexicon: Uint8Array;
   readonly selftest: { readonly wav: Uint8Array; readonly text: string; readonly grammar: unknown };
   readonly name: string;
@@ -30,16 +33,19 @@ export interface PackOptions {
   readonly out: string;
 }
 
+/** Steps in one call when live: 120 ms. */
+const chunkSteps = 4;
+
 /** Checkpoint and everything that belongs to it -> bundle. The same input gives the same bytes. */
 export async function packBundle(o: PackOptions): Promise<void> {
+  const { checkpoint } = o;
+  const graph = buildGraph(checkpoint, o.precision);
   const files = new Map<string, Uint8Array>([
-    ['model.onnx', denseGraph(o.checkpoint, o.precision)],
+    ['model.onnx', graph.onnx],
     ['lexicon', o.lexicon],
     ['selftest.wav', o.selftest.wav],
   ]);
-  const { checkpoint } = o;
-  let parameters = 0;
-  for (const tensor of checkpoint.tensors.values()) parameters += tensor.data.length;
+  const exact = graph.weights === 'uint8';
   const manifest = {
     format: 1,
     name: o.name,
@@ -50,20 +56,28 @@ export async function packBundle(o: PackOptions): Promise<void> {
     files: Object.fromEntries(
       [...files].map(([name, bytes]) => [name, { sha256: sha256(bytes), bytes: bytes.length }]),
     ),
-    selftest: { text: o.selftest.text, grammar: o.selftest.grammar },
+    selftest: {
+      text: o.selftest.text,
+      grammar: o.selftest.grammar,
+      ...(exact ? { logits: await goldenLogits(checkpoint, graph.onnx, o.selftest.wav) } : {}),
+    },
     features: checkpoint.features,
     units: checkpoint.units,
     network: {
-      kind: 'lstm',
+      kind: checkpoint.kind,
       layers: checkpoint.layers,
-      parameters,
-      chunkSteps: 4,
-      state: checkpoint.layers.flatMap((cells, l) => [
-        { name: `h${l}`, shape: [1, 1, cells] },
-        { name: `c${l}`, shape: [1, 1, cells] },
-      ]),
+      ...(checkpoint.kind === 'lstmp'
+        ? { ranks: checkpoint.ranks, inputRank: checkpoint.inputRank }
+        : {}),
+      parameters: parameterCount(checkpoint),
+      chunkSteps,
+      state: graph.state,
     },
-    quantization: { weights: o.precision },
+    quantization: {
+      weights: graph.weights,
+      activations: graph.activations,
+      ...(exact ? { calibration: checkpoint.quantization?.calibration ?? {} } : {}),
+    },
     decoding: o.decoding,
     confidence: o.confidence,
     endpoint: o.endpoint,
@@ -71,6 +85,19 @@ export async function packBundle(o: PackOptions): Promise<void> {
   };
   const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
   await writeBundle(o.out, new Map([['manifest.json', bytes], ...files]));
+}
+
+/** What every board must compute for the self-test's clip, bit for bit. */
+async function goldenLogits(checkpoint: Checkpoint, onnx: Uint8Array, wav: Uint8Array) {
+  const { channels } = parseWav(Buffer.from(wav), 'selftest.wav');
+  const rows = new Frontend(checkpoint.features).feed(channels[0] ?? new Float32Array(0)).data;
+  const session = await GraphSession.open(onnx, checkpoint.inputs);
+  const logits = (await session.run(rows, [chunkSteps])).get('logits') ?? new Float32Array(0);
+  await session.release();
+  return {
+    sha256: sha256(new Uint8Array(logits.buffer)),
+    steps: logits.length / checkpoint.outputs,
+  };
 }
 
 /**

@@ -77,11 +77,25 @@ export class AcousticModel implements Acoustic {
     );
   }
 
-  /** Runs `steps` rows; returns log-probabilities and the state after them. */
+  /** Raw outputs of rows from zero state, in the calls of a live stream; for comparing bit for bit. */
+  async logits(rows: Float32Array): Promise<Float32Array> {
+    const out = new Float32Array((rows.length / this.dim) * this.units);
+    const size = this.manifest.network.chunkSteps * this.dim;
+    let state = this.zeroState();
+    for (let at = 0, to = 0; at < rows.length; at += size) {
+      const call = await this.run(rows.slice(at, at + size), state);
+      out.set(call.logits, to);
+      to += call.logits.length;
+      state = call.state;
+    }
+    return out;
+  }
+
+  /** Runs `steps` rows; returns the raw outputs and the state after them. */
   async run(
     rows: Float32Array,
     state: Record<string, Tensor>,
-  ): Promise<{ logProbs: Float32Array; state: Record<string, Tensor> }> {
+  ): Promise<{ logits: Float32Array; state: Record<string, Tensor> }> {
     const steps = rows.length / this.dim;
     const features = new this.runtime.Tensor('float32', rows, [steps, 1, this.dim]);
     const out = await this.session.run({ features, ...state });
@@ -93,7 +107,7 @@ export class AcousticModel implements Acoustic {
     }
     const logits = out['logits'];
     if (logits === undefined) throw new Error('the network gave no logits');
-    return { logProbs: logSoftmax(logits.data as Float32Array, this.units), state: next };
+    return { logits: logits.data as Float32Array, state: next };
   }
 
   /** One run on zeros shows whether names, shapes and units agree with the manifest. */
@@ -108,9 +122,9 @@ export class AcousticModel implements Acoustic {
       });
     }
     try {
-      const { logProbs } = await this.run(new Float32Array(this.dim), this.zeroState());
-      if (logProbs.length === this.units) return;
-      throw new Error(`it gives ${logProbs.length} values for ${this.units} units`);
+      const { logits } = await this.run(new Float32Array(this.dim), this.zeroState());
+      if (logits.length === this.units) return;
+      throw new Error(`it gives ${logits.length} values for ${this.units} units`);
     } catch (error) {
       throw new KikitoriError(`model.onnx does not fit its manifest: ${messageOf(error)}`, {
         kind: 'bundle',
@@ -151,10 +165,10 @@ class Stream implements AcousticStream {
 
   private async runPending(): Promise<Float32Array> {
     const rows = this.pending.slice(0, this.pendingRows * this.model.dim);
-    const { logProbs, state } = await this.model.run(rows, this.state);
+    const { logits, state } = await this.model.run(rows, this.state);
     this.state = state;
     this.pendingRows = 0;
-    return logProbs;
+    return logSoftmax(logits, this.model.units);
   }
 }
 

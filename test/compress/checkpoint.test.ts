@@ -45,7 +45,7 @@ void t.test('the scales of a quantised network travel with it', async (t) => {
   t.same(back.quantization, quantization);
   const refuse = (changes: Record<string, unknown>, message: RegExp) => {
     const wrong = { ...factored, quantization: { ...quantization, ...changes } };
-    t.throws(() => parseNetwork(encodeCheckpoint(wrong as NetworkCheckpoint), 'test'), message);
+    t.throws(() => parseNetwork(encodeCheckpoint(wrong), 'test'), message);
   };
   refuse({ weights: 'int8' }, /quantization.weights is "int8", expected "uint8"/);
   refuse({ activations: { 'p.2': 0.1 } }, /no activation is called "p.2"/);

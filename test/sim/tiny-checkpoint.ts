@@ -110,13 +110,15 @@ export const tinyCheckpoint = (layers?: readonly number[], seed?: number): Check
   parseCheckpoint(tinyCheckpointBytes(layers, seed), 'tiny');
 
 /** A bundle whose network knows nothing, in a folder of its own. */
-export async function tinyBundle(name = 'bundle'): Promise<{ path: string; folder: string }> {
+export async function tinyBundle(
+  name = 'bundle',
+  checkpoint: Checkpoint = tinyCheckpoint(),
+): Promise<{ path: string; folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
   const path = join(folder, name);
-  const checkpoint = tinyCheckpoint();
   await packBundle({
     checkpoint,
-    precision: 'float32',
+    ...(checkpoint.quantization === undefined ? { precision: 'float32' as const } : {}),
     lexicon: tinyLexiconBytes(),
     selftest: {
       wav: encodeWav(new Float32Array(16000), 16000),
