@@ -39,8 +39,14 @@ export interface Confidence {
 }
 
 export interface EndpointTimes {
+  /** Silence that ends a sentence that cannot go on. */
   readonly finalMs: number;
+  /** Silence that ends a sentence that could go on. Absent: between finalMs and prefixMs. */
+  readonly openMs?: number;
+  /** Silence that ends an unfinished sentence. */
   readonly prefixMs: number;
+  /** A finished sentence ends this long after its last word, whatever is heard. Absent: prefixMs + finalMs. */
+  readonly holdMs?: number;
   readonly nothingMs: number;
   readonly maxUtteranceMs: number;
   readonly preRollMs: number;
@@ -111,6 +117,10 @@ const oneOf =
   (...words: string[]): Check =>
   (v) =>
     typeof v === 'string' && words.includes(v) ? undefined : `one of ${words.join(', ')}`;
+const optional =
+  (check: Check): Check =>
+  (v) =>
+    v === undefined ? undefined : check(v);
 const numberRecord: Check = (v) =>
   record(v) ??
   (Object.values(v as object).every((n) => typeof n === 'number')
@@ -157,6 +167,8 @@ export const manifestFields: Readonly<Record<string, Check>> = {
   'confidence.threshold': number(0, 1),
   'endpoint.finalMs': number(60, 5000),
   'endpoint.prefixMs': number(60, 10000),
+  'endpoint.openMs': optional(number(60, 10000)),
+  'endpoint.holdMs': optional(number(60, 20000)),
   'endpoint.nothingMs': number(60, 20000),
   'endpoint.maxUtteranceMs': number(1000, 60000),
   'endpoint.preRollMs': number(0, 3000),

@@ -1,5 +1,6 @@
 import type { Steps } from '../records.js';
 import type { AcousticStream } from './acoustic.js';
+import { levelOf, NoiseFloor } from './level.js';
 import type { Recognizer, RecognizerEvent } from './recognizer.js';
 import type { Utterance } from './utterance.js';
 
@@ -17,8 +18,9 @@ export type ListenMode = 'always' | 'push-to-talk';
  * Cuts a stream into utterances. The network runs all the time; when it hears phones, an utterance
  * begins with fresh state and the pre-roll fed again, so that the answer is the same as for a clip
  * cut by hand. The end depends on the grammar: soon after a sentence that cannot go on, later after
- * one that can, latest in the middle of one. The network's own blank decides, not loudness, so a
- * machine that never goes quiet does not hold an utterance open.
+ * one that can, latest in the middle of one. Quiet means no phone in anything louder than the noise, so
+ * a machine that never goes quiet does not hold an utterance open; and a finished sentence ends after
+ * holdMs even if something that is taken for phones goes on.
  */
 export class Listener {
   /** Steps that went through the network since the start: the watchdog's progress. */
@@ -32,7 +34,9 @@ export class Listener {
   private utterance: Utterance | null = null;
   private pushed = false;
   private muted = false;
+  private readonly noise = new NoiseFloor();
   private lastPartial = '';
+  private stepsLooked = 0;
   /** Index of the next step fed. */
   private position = 0;
 
@@ -104,6 +108,7 @@ export class Listener {
   }
 
   private keep(row: Float32Array): void {
+    this.noise.feed(levelOf(row));
     this.kept.push(row);
     if (this.kept.length > this.preRollSteps) this.kept.shift();
   }
@@ -136,8 +141,9 @@ export class Listener {
   private async begin(): Promise<RecognizerEvent[]> {
     const first = this.position - this.kept.length;
     const sample = this.originSample + first * this.recognizer.samplesPerStep;
-    this.utterance = this.recognizer.beginUtterance(sample);
+    this.utterance = this.recognizer.beginUtterance(sample, undefined, () => this.noise.lively);
     this.lastPartial = '';
+    this.stepsLooked = 0;
     const rows = new Float32Array(this.kept.length * this.recognizer.dim);
     this.kept.forEach((row, i) => rows.set(row, i * this.recognizer.dim));
     await this.utterance.feed(rows);
@@ -148,19 +154,24 @@ export class Listener {
     const { utterance } = this;
     if (utterance === null) return [];
     await utterance.feed(row);
-    const quietMs = utterance.quietSteps * this.recognizer.stepMs;
-    const { finalMs, prefixMs, nothingMs } = this.recognizer.endpoint;
     if (utterance.full) return this.end();
-    if (!utterance.spoken) return quietMs >= nothingMs && !this.pushed ? this.end() : [];
     // Network calls cover several steps: only a new answer is worth a look at the search.
-    if (utterance.quietSteps === 0 || quietMs < finalMs) return this.partialOf(utterance);
-    const { final, open } = utterance.partial();
-    const waitMs = final ? (open ? (finalMs + prefixMs) / 2 : finalMs) : prefixMs;
-    return quietMs >= waitMs ? this.end() : [];
+    if (utterance.stepsDone === this.stepsLooked) return [];
+    this.stepsLooked = utterance.stepsDone;
+    const quietMs = utterance.quietSteps * this.recognizer.stepMs;
+    if (!utterance.spoken)
+      return quietMs >= this.recognizer.endpoint.nothingMs && !this.pushed ? this.end() : [];
+    return this.over(utterance, quietMs) ? this.end() : this.partialOf(utterance);
+  }
+
+  private over(utterance: Utterance, quietMs: number): boolean {
+    const { finalMs, openMs, prefixMs, holdMs } = this.recognizer.endpoint;
+    const { final, open, trailing } = utterance.partial();
+    if (final && trailing * this.recognizer.stepMs >= holdMs) return true;
+    return quietMs >= (final ? (open ? openMs : finalMs) : prefixMs);
   }
 
   private partialOf(utterance: Utterance): RecognizerEvent[] {
-    if (utterance.quietSteps !== 1) return [];
     const { text } = utterance.partial();
     if (text === this.lastPartial || text === '') return [];
     this.lastPartial = text;

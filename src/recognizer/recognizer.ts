@@ -20,7 +20,7 @@ export type RecognizerEvent =
 
 /** What is shared is frozen: a recogniser makes listeners, and whole clips are one utterance each. */
 export class Recognizer {
-  readonly endpoint: EndpointTimes;
+  readonly endpoint: Required<EndpointTimes>;
 
   constructor(
     private readonly manifest: Manifest,
@@ -29,9 +29,14 @@ export class Recognizer {
     private readonly options: RecognizerOptions = {},
   ) {
     const given = Object.entries(options.endpoint ?? {}).filter(([, ms]) => ms !== undefined);
-    this.endpoint = {
+    const times: EndpointTimes = {
       ...manifest.endpoint,
       ...(Object.fromEntries(given) as { [K in keyof EndpointTimes]?: number }),
+    };
+    this.endpoint = {
+      ...times,
+      openMs: times.openMs ?? (times.finalMs + times.prefixMs) / 2,
+      holdMs: times.holdMs ?? times.prefixMs + times.finalMs,
     };
   }
 
@@ -51,7 +56,11 @@ export class Recognizer {
     return this.acoustic.begin();
   }
 
-  beginUtterance(startSample: number, maxUtteranceMs = this.endpoint.maxUtteranceMs): Utterance {
+  beginUtterance(
+    startSample: number,
+    maxUtteranceMs = this.endpoint.maxUtteranceMs,
+    lively?: () => boolean,
+  ): Utterance {
     const { features, confidence, decoding } = this.manifest;
     const context: UtteranceContext = {
       acoustic: this.acoustic,
@@ -64,7 +73,7 @@ export class Recognizer {
       lookaheadMs: features.windowMs + (features.stack - 1) * features.hopMs - this.stepMs,
       maxSteps: Math.ceil(maxUtteranceMs / this.stepMs),
     };
-    return new Utterance(context, startSample);
+    return new Utterance(context, startSample, lively);
   }
 
   /** A whole clip as one utterance of at most `maxSeconds`. */

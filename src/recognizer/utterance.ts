@@ -18,10 +18,14 @@ import { TokenSearch, type Candidate } from './search/token-search.js';
 const runnersUp = 4;
 /** Larger graphs are searched once only, without runners-up: the second pass would be heard as latency. */
 const secondPassArcsMax = 60_000;
+/** The second pass drops what is further behind than this: twice the largest margin that counts. */
+const secondPassBeam = 40;
 /** Fewer frames with a phone than this are no speech. */
 const speechFramesMin = 3;
 /** A sentence this far from what was said, per phone, is no command at all. */
 const notACommandRatio = -3;
+
+const logHalf = Math.log(0.5);
 
 /** What an utterance needs to know, shared by all and frozen. */
 export interface UtteranceContext {
@@ -50,7 +54,7 @@ export class Utterance {
   private levels = new Float32Array(64);
   private rows = 0;
   private steps = 0;
-  /** Steps since the network last preferred a phone to blank. */
+  /** Steps since a phone was heard in something louder than the noise. */
   quietSteps = 0;
   /** Whether any phone was heard. */
   spoken = false;
@@ -58,6 +62,8 @@ export class Utterance {
   constructor(
     private readonly context: UtteranceContext,
     readonly startSample: number,
+    /** Whether the last moments stood out of the noise; without it every phone counts. */
+    private readonly lively: () => boolean = () => true,
   ) {
     this.stream = context.acoustic.begin();
     this.search = new TokenSearch(context.grammar.graph);
@@ -65,6 +71,11 @@ export class Utterance {
 
   get full(): boolean {
     return this.steps >= this.context.maxSteps;
+  }
+
+  /** Steps that went through the network. */
+  get stepsDone(): number {
+    return this.steps;
   }
 
   get durationMs(): number {
@@ -84,9 +95,11 @@ export class Utterance {
     }
   }
 
-  partial(): ReturnType<TokenSearch['partial']> & { text: string } {
+  /** The best token so far; `trailing` counts the steps since its last word ended. */
+  partial(): ReturnType<TokenSearch['partial']> & { text: string; trailing: number } {
     const best = this.search.partial();
-    return { ...best, text: this.textOf(best.words.map((w) => w.word)) };
+    const trailing = this.steps - 1 - (best.words.at(-1)?.endFrame ?? -1);
+    return { ...best, text: this.textOf(best.words.map((w) => w.word)), trailing };
   }
 
   /** Runs what is left and decides. */
@@ -113,18 +126,19 @@ export class Utterance {
     }
     this.logProbs.set(data.subarray(0, room * units), this.steps * units);
     const { priorWeight, logPrior, blankBias } = this.context.decoding;
+    const lively = this.lively();
     for (let t = 0; t < room; t++) {
       const row = this.steps * units;
-      let best = 0;
       for (let u = 0; u < units; u++) {
         const prior = priorWeight * (logPrior[u] ?? 0);
         const score = (data[t * units + u] ?? 0) - prior + (u === 0 ? blankBias : 0);
         this.scores[row + u] = score;
-        if (score > (this.scores[row + best] ?? 0)) best = u;
       }
       this.search.feed(this.scores, row);
       this.steps++;
-      if (best === 0) this.quietSteps++;
+      // As the network gave it: priors make phones likelier than blank in silence.
+      const phone = (data[t * units] ?? 0) < logHalf;
+      if (!phone || !lively) this.quietSteps++;
       else {
         this.quietSteps = 0;
         this.spoken = true;
@@ -135,10 +149,14 @@ export class Utterance {
   private candidates(scores: Float32Array): Candidate[] {
     const { graph } = this.context.grammar;
     if (graph.arcUnit.length > secondPassArcsMax) return this.search.best();
-    const search = new TokenSearch(graph, runnersUp);
+    const search = new TokenSearch(graph, runnersUp, secondPassBeam);
     for (let row = 0; row < scores.length; row += this.context.acoustic.units)
       search.feed(scores, row);
-    return search.best();
+    const [exact] = this.search.best();
+    const found = search.best();
+    // Of an unfinished sentence the beam may keep only tokens that cannot end.
+    const lost = exact !== undefined && (found[0]?.score ?? -Infinity) < exact.score - 1e-3;
+    return lost ? [exact, ...found] : found;
   }
 
   private different(

@@ -5,6 +5,8 @@ import { bootstrapRatio, editDistance, quantile, wilson, type Interval } from '.
 export interface Outcome {
   readonly file: string;
   readonly heard: Heard;
+  /** Everything that was taken for an utterance, where the clip was played as a stream. */
+  readonly utterances?: readonly Heard[];
   /** null: nothing may be accepted. undefined: no meaning known, only text. */
   readonly wanted:
     | { readonly intent: string; readonly slots: Readonly<Record<string, SlotValue>> }
@@ -53,7 +55,9 @@ export function summarise(outcomes: readonly Outcome[]): Summary {
   const right = commands.filter((o) => o.wanted != null && sameMeaning(o.heard, o.wanted));
   const rightAccepted = right.filter((o) => o.heard.accepted).length;
   const accepted = commands.filter((o) => o.heard.accepted).length;
-  const falseAccepts = others.filter((o) => o.heard.accepted).length;
+  const falseAccepts = others
+    .flatMap((o) => o.utterances ?? [o.heard])
+    .filter((h) => h.accepted).length;
   const hours = others.reduce((sum, o) => sum + o.audioSeconds, 0) / 3600;
   const texts = outcomes.filter((o) => o.wantedText !== undefined);
   const words = (text: string) => text.split(' ').filter((w) => w !== '');

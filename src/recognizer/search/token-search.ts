@@ -49,6 +49,8 @@ export class TokenSearch {
   constructor(
     private readonly graph: DecodingGraph,
     private readonly k = 1,
+    /** Tokens further behind the best one are dropped after each frame. Infinity: exact. */
+    private readonly beam = Infinity,
   ) {
     this.arcs = graph.arcUnit.length;
     this.source = new Int32Array(this.arcs);
@@ -132,6 +134,16 @@ export class TokenSearch {
       this.store(s * k, blank, this.blankScore, this.blankHistory, this.blankWordStart, -1);
     }
     this.frame++;
+    if (this.beam < Infinity) this.prune();
+  }
+
+  private prune(): void {
+    let best = -Infinity;
+    for (const score of this.arcScore) if (score > best) best = score;
+    for (const score of this.blankScore) if (score > best) best = score;
+    for (const scores of [this.arcScore, this.blankScore])
+      for (let i = 0; i < scores.length; i++)
+        if ((scores[i] ?? 0) < best - this.beam) scores[i] = -Infinity;
   }
 
   /** The best complete sentences, best first, all different. */

@@ -1,0 +1,85 @@
+import type { Engine } from '../../engine.js';
+import type { CompiledGrammar, Recognizer } from '../../recognizer/index.js';
+import { quantile } from './statistics.js';
+import { hearStream } from './stream.js';
+
+/** One clip played to the listener: how long after its last word the answer came. */
+export interface EndpointOutcome {
+  readonly file: string;
+  /** From the end of the last word to the decision: audio time and the time to compute. null: no answer. */
+  readonly latencyMs: number | null;
+  /** The sentence was ended before the speaker was done with it. */
+  readonly cutOff: boolean;
+}
+
+/**
+ * Plays a clip, paced by its own samples. The end of the last word is where the whole clip, heard at
+ * once, has it. Cut off means: an answer was decided between the first word and that end.
+ */
+export async function measureEndpoint(
+  engine: Engine,
+  recognizer: Recognizer,
+  file: string,
+  samples: Float32Array,
+  /** What goes on after the clip, so that an end can be found. */
+  tail: Float32Array,
+): Promise<EndpointOutcome | null> {
+  const perMs = engine.bundle.manifest.features.sampleRateHz / 1000;
+  const whole = await recognizer.recognizeWhole(engine.frontend().feed(samples));
+  const [firstWord, lastWord] = [whole.words[0], whole.words.at(-1)];
+  if (firstWord === undefined || lastWord === undefined) return null;
+  const all = new Float32Array(samples.length + tail.length);
+  all.set(samples);
+  all.set(tail, samples.length);
+  const events = await hearStream(engine, recognizer, all);
+  // The answer that holds the last word.
+  const answer = events.find((e) => e.decidedSample / perMs >= lastWord.endMs - slackMs);
+  const early = events.some(({ decidedSample }) => {
+    const decidedMs = decidedSample / perMs;
+    return decidedMs > firstWord.endMs && decidedMs < lastWord.endMs - slackMs;
+  });
+  return {
+    file,
+    latencyMs:
+      answer === undefined
+        ? null
+        : answer.decidedSample / perMs - lastWord.endMs + answer.computeMs,
+    cutOff: early,
+  };
+}
+
+/** Two alignments of the same word differ by this much at most. */
+const slackMs = 90;
+
+export interface EndpointSummary {
+  readonly clips: number;
+  readonly unanswered: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly maxMs: number;
+  readonly cutOffs: number;
+}
+
+export function summariseEndpoints(outcomes: readonly EndpointOutcome[]): EndpointSummary {
+  const times = outcomes.flatMap((o) => (o.latencyMs === null || o.cutOff ? [] : [o.latencyMs]));
+  return {
+    clips: outcomes.length,
+    unanswered: outcomes.filter((o) => o.latencyMs === null).length,
+    p50Ms: Math.round(quantile(times, 0.5)),
+    p95Ms: Math.round(quantile(times, 0.95)),
+    maxMs: Math.round(Math.max(0, ...times)),
+    cutOffs: outcomes.filter((o) => o.cutOff).length,
+  };
+}
+
+/** How many of a grammar's finished sentences may still go on: what the times have to serve. */
+export function openShare({ graph }: CompiledGrammar): number {
+  let final = 0;
+  let open = 0;
+  for (let s = 0; s < graph.states; s++) {
+    if (graph.final[s] !== 1) continue;
+    final++;
+    if ((graph.arcStart[s + 1] ?? 0) > (graph.arcStart[s] ?? 0)) open++;
+  }
+  return final === 0 ? 0 : open / final;
+}
