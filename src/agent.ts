@@ -9,7 +9,12 @@ import { Engine, hearOwnClip } from './engine.js';
 import type { Frontend } from './frontend/index.js';
 import { Publisher, type RequestHandler } from './publish/index.js';
 import type { Chunk, Heard, MicState } from './records.js';
-import { Listener, type GrammarDetails, type RecognizerEvent } from './recognizer/index.js';
+import {
+  Listener,
+  type GrammarDetails,
+  type RecognizerEvent,
+  type RecognizerOptions,
+} from './recognizer/index.js';
 import type { Clock } from './runtime/clock.js';
 import { KikitoriError } from './runtime/errors.js';
 import type { Log } from './runtime/log.js';
@@ -111,7 +116,7 @@ export class Agent {
       onConnected: () => ref.agent?.publishHealth(),
     });
     const listener = new Listener(
-      engine.recognizer(grammar, recognizerOptions(config)),
+      engine.recognizer(grammar, recognizerOptions(config, engine)),
       config.recognizer.mode,
     );
     const agent = new Agent(
@@ -160,7 +165,9 @@ export class Agent {
   async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
     const grammar = await this.engine.compile(path ?? this.config.grammar.path);
     this.grammar = grammar;
-    this.listener.setRecognizer(this.engine.recognizer(grammar, recognizerOptions(this.config)));
+    this.listener.setRecognizer(
+      this.engine.recognizer(grammar, recognizerOptions(this.config, this.engine)),
+    );
     this.publishInfo();
     this.options.log.info(
       { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
@@ -192,7 +199,7 @@ export class Agent {
     }
     this.config = { ...this.config, recognizer: { ...this.config.recognizer, minConfidence } };
     this.listener.setRecognizer(
-      this.engine.recognizer(this.grammar, recognizerOptions(this.config)),
+      this.engine.recognizer(this.grammar, recognizerOptions(this.config, this.engine)),
     );
     return { minConfidence };
   }
@@ -276,7 +283,10 @@ export class Agent {
       this.lastChunk = chunk;
       if (chunk.gapBefore) {
         this.frontend.reset();
-        const recognizer = this.engine.recognizer(this.grammar, recognizerOptions(this.config));
+        const recognizer = this.engine.recognizer(
+          this.grammar,
+          recognizerOptions(this.config, this.engine),
+        );
         this.listener = new Listener(recognizer, this.config.recognizer.mode, chunk.firstSample);
       }
       for (const event of await this.listener.feed(this.frontend.feed(chunk.samples)))
@@ -293,6 +303,13 @@ export class Agent {
   private async handle(event: RecognizerEvent): Promise<void> {
     if (event.type === 'partial' && this.config.publish.partials)
       this.publisher.partial(event.partial);
+    if (event.type === 'wake') {
+      this.options.log.info(
+        { event: 'heard.wake', score: Number(event.score.toFixed(2)) },
+        'the wake phrase',
+      );
+      await this.publisher.event('wake', { score: Number(event.score.toFixed(2)) });
+    }
     if (event.type !== 'heard') return;
     const { heard } = event;
     const endedAtMs = this.wallOf(heard.endSample);
@@ -392,12 +409,17 @@ export class Agent {
   }
 }
 
-function recognizerOptions({ recognizer: r }: Config) {
+function recognizerOptions({ recognizer: r }: Config, engine: Engine): RecognizerOptions {
   const set = (value: number | null) => value ?? undefined;
   return {
     minConfidence: set(r.minConfidence),
+    ...(r.mode === 'wake'
+      ? { wake: engine.wakePhrase({ ...r.wake, threshold: set(r.wake.threshold) }) }
+      : {}),
     endpoint: {
       finalMs: set(r.finalMs),
+      openMs: set(r.openMs),
+      holdMs: set(r.holdMs),
       prefixMs: set(r.prefixMs),
       maxUtteranceMs: set(r.maxUtteranceMs),
       preRollMs: set(r.preRollMs),

@@ -9,8 +9,12 @@ import {
   Lexicon,
   parseUserWords,
   Recognizer,
+  wakePhrase,
+  type CompiledGrammar,
   type GrammarDetails,
   type RecognizerOptions,
+  type WakePhrase,
+  type WakeSettings,
 } from './recognizer/index.js';
 import { codeOf, KikitoriError, messageOf } from './runtime/errors.js';
 
@@ -72,7 +76,12 @@ export class Engine {
     return compileGrammar(source, { file: path, lexicon: this.lexicon });
   }
 
-  recognizer(grammar: GrammarDetails, overrides: RecognizerOptions = {}): Recognizer {
+  /** The wake phrase with its pronunciations. Throws a configuration error for one that cannot be. */
+  wakePhrase(settings: WakeSettings): WakePhrase {
+    return wakePhrase(settings, this.lexicon);
+  }
+
+  recognizer(grammar: CompiledGrammar, overrides: RecognizerOptions = {}): Recognizer {
     return new Recognizer(this.bundle.manifest, this.acoustic, grammar, {
       ...this.options.recognizer,
       ...overrides,

@@ -116,8 +116,8 @@ export const schema = {
   },
   recognizer: {
     mode: {
-      doc: 'always: hears all the time. push-to-talk: only after a listen request.',
-      format: ['always', 'push-to-talk'],
+      doc: 'always: hears all the time. push-to-talk: only after a listen request. wake: after the wake phrase, and after a listen request.',
+      format: ['always', 'push-to-talk', 'wake'],
       default: 'always',
     },
     threads: {
@@ -135,6 +135,16 @@ export const schema = {
       format: numberOrNull(60, 5000),
       default: null,
     },
+    openMs: {
+      doc: "Silence after a sentence that could go on. null: the model's own.",
+      format: numberOrNull(60, 10_000),
+      default: null,
+    },
+    holdMs: {
+      doc: "A finished sentence ends this long after its last word, whatever else is heard. null: the model's own.",
+      format: numberOrNull(60, 20_000),
+      default: null,
+    },
     prefixMs: {
       doc: "Silence after an unfinished sentence. null: the model's own.",
       format: numberOrNull(60, 10_000),
@@ -149,6 +159,28 @@ export const schema = {
       doc: "Audio kept from before the first sound. null: the model's own.",
       format: numberOrNull(0, 3000),
       default: null,
+    },
+    wake: {
+      phrase: {
+        doc: 'What is said before a command in mode wake, like "hey machine": any words, no training.',
+        format: text,
+        default: '',
+      },
+      threshold: {
+        doc: 'Lowest score of the phrase, 0 at best; nearer to 0 misses more and mistakes less. null: as measured.',
+        format: numberOrNull(-20, 0),
+        default: null,
+      },
+      refractoryMs: {
+        doc: 'After the phrase it is not heard again for this long.',
+        format: duration(0, 60 * second),
+        default: 2000,
+      },
+      listenMs: {
+        doc: 'How long a command is waited for after the phrase.',
+        format: duration(500, 60 * second),
+        default: 5000,
+      },
     },
   },
   publish: {

@@ -34,6 +34,8 @@ export interface Interpretation {
 
 export interface CompiledGrammar {
   readonly graph: DecodingGraph;
+  /** A word of the graph that is heard but not told: the wake phrase before each sentence. */
+  readonly hidden?: number;
   /** Number of different sentences; capped counts are reported as Infinity. */
   readonly sentences: number;
   /** Hex SHA-256 of the grammar source. */

@@ -23,3 +23,8 @@ export { Listener } from './listener.js';
 export type { ListenMode } from './listener.js';
 export { Recognizer } from './recognizer.js';
 export type { RecognizerEvent, RecognizerOptions } from './recognizer.js';
+export { afterWake, defaultWakeThreshold, wakePhrase } from './wake/phrase.js';
+export type { WakePhrase, WakeSettings } from './wake/phrase.js';
+export { WakeSpotter } from './wake/spotter.js';
+export type { Spotted } from './wake/spotter.js';
+export { scoresOf } from './scores.js';

@@ -3,16 +3,19 @@ import type { AcousticStream } from './acoustic.js';
 import { levelOf, NoiseFloor } from './level.js';
 import type { Recognizer, RecognizerEvent } from './recognizer.js';
 import type { Utterance } from './utterance.js';
+import type { WakeSpotter } from './wake/spotter.js';
 
 /** A phone in at least this many of the last steps begins an utterance. */
 const onsetPhones = 2;
 const onsetWindowSteps = 10;
 /** While nobody speaks the network starts afresh this often, so that no old state builds up. */
 const idleRefreshMs = 15_000;
+/** The utterance begins this much before the wake phrase. */
+const wakeLeadSteps = 6;
 /** A phone counts when its probability, blank excluded, is above this. */
 const phoneProbability = 0.5;
 
-export type ListenMode = 'always' | 'push-to-talk';
+export type ListenMode = 'always' | 'push-to-talk' | 'wake';
 
 /**
  * Cuts a stream into utterances. The network runs all the time; when it hears phones, an utterance
@@ -35,6 +38,10 @@ export class Listener {
   private pushed = false;
   private muted = false;
   private readonly noise = new NoiseFloor();
+  private spotter: WakeSpotter | null = null;
+  /** Outputs of the idle network that repeat audio already looked at. */
+  private idleRepeats = 0;
+  private woken = false;
   private lastPartial = '';
   private stepsLooked = 0;
   /** Index of the next step fed. */
@@ -47,6 +54,7 @@ export class Listener {
   ) {
     this.recognizer = recognizer;
     this.idle = recognizer.beginNetwork();
+    if (mode === 'wake') this.spotter = recognizer.beginSpotter();
   }
 
   /** Takes effect between two utterances. */
@@ -56,7 +64,7 @@ export class Listener {
   }
 
   get listening(): boolean {
-    return !this.muted && (this.mode === 'always' || this.pushed);
+    return !this.muted && (this.mode === 'always' || this.pushed || this.woken);
   }
 
   mute(on: boolean): void {
@@ -83,9 +91,16 @@ export class Listener {
     this.pushed = false;
     this.kept = [];
     this.recentPhones = [];
+    this.woken = false;
+    this.beginIdle();
+    this.applyNext();
+  }
+
+  private beginIdle(): void {
     this.idle = this.recognizer.beginNetwork();
     this.idleSteps = 0;
-    this.applyNext();
+    this.idleRepeats = 0;
+    this.spotter = this.mode === 'wake' ? this.recognizer.beginSpotter() : null;
   }
 
   async feed(steps: Steps): Promise<RecognizerEvent[]> {
@@ -101,52 +116,96 @@ export class Listener {
     return events;
   }
 
+  private get keptSteps(): number {
+    // A network call covers several steps, so a phrase may have ended some steps ago.
+    return this.preRollSteps + (this.spotter?.reachFrames ?? 0);
+  }
+
   private get preRollSteps(): number {
-    return (
-      Math.ceil(this.recognizer.endpoint.preRollMs / this.recognizer.stepMs) + onsetWindowSteps
-    );
+    const before = Math.ceil(this.recognizer.endpoint.preRollMs / this.recognizer.stepMs);
+    return before + onsetWindowSteps;
   }
 
   private keep(row: Float32Array): void {
     this.noise.feed(levelOf(row));
     this.kept.push(row);
-    if (this.kept.length > this.preRollSteps) this.kept.shift();
+    if (this.kept.length > this.keptSteps) this.kept.shift();
   }
 
   private applyNext(): void {
     if (this.next === null || this.utterance !== null) return;
     this.recognizer = this.next;
     this.next = null;
-    this.idle = this.recognizer.beginNetwork();
-    this.idleSteps = 0;
+    this.beginIdle();
   }
 
   private async wait(row: Float32Array): Promise<RecognizerEvent[]> {
     const { data, steps } = await this.idle.feed(row);
-    const units = steps === 0 ? 0 : data.length / steps;
-    for (let t = 0; t < steps; t++) {
-      this.recentPhones.push(1 - Math.exp(data[t * units] ?? 0) > phoneProbability);
+    this.idleSteps++;
+    const fresh = Math.min(steps, this.idleRepeats);
+    this.idleRepeats -= fresh;
+    const { units } = this.recognizer;
+    const rows = data.subarray(fresh * units);
+    if (this.mode === 'wake') return this.spot(rows);
+    for (let at = 0; at < rows.length; at += units) {
+      this.recentPhones.push(1 - Math.exp(rows[at] ?? 0) > phoneProbability);
       if (this.recentPhones.length > onsetWindowSteps) this.recentPhones.shift();
     }
-    this.idleSteps++;
     const phones = this.recentPhones.filter(Boolean).length;
     if (this.mode === 'always' && phones >= onsetPhones) return this.begin();
-    if (phones === 0 && this.idleSteps * this.recognizer.stepMs > idleRefreshMs) {
-      this.idle = this.recognizer.beginNetwork();
-      this.idleSteps = 0;
-    }
+    if (phones === 0 && this.idleSteps * this.recognizer.stepMs > idleRefreshMs) this.beginIdle();
     return [];
   }
 
-  private async begin(): Promise<RecognizerEvent[]> {
-    const first = this.position - this.kept.length;
-    const sample = this.originSample + first * this.recognizer.samplesPerStep;
-    this.utterance = this.recognizer.beginUtterance(sample, undefined, () => this.noise.lively);
-    this.lastPartial = '';
-    this.stepsLooked = 0;
+  private async spot(rows: Float32Array): Promise<RecognizerEvent[]> {
+    const { spotter, recognizer } = this;
+    if (spotter === null || rows.length === 0) return [];
+    const scores = recognizer.scoresOf(rows);
+    for (let at = 0; at < scores.length; at += recognizer.units) {
+      const spotted = spotter.feed(scores, at, recognizer.units);
+      if (spotted === null) continue;
+      // Audio of the phrase and what follows it; the rest of these rows is among it.
+      const done = scores.length / recognizer.units - at / recognizer.units;
+      const reach = spotter.frames + done - 1 - spotted.startFrame + wakeLeadSteps;
+      this.kept = this.kept.slice(-reach);
+      const sample = this.sampleOf(this.position - this.kept.length);
+      this.woken = true;
+      return [{ type: 'wake', sample, score: spotted.score }, ...(await this.begin())];
+    }
+    if (this.idleSteps * recognizer.stepMs > idleRefreshMs) await this.refreshIdle();
+    return [];
+  }
+
+  /** Fresh state in the midst of talk: what is kept is heard again, so that no phrase is missed. */
+  private async refreshIdle(): Promise<void> {
+    this.idle = this.recognizer.beginNetwork();
+    this.idleSteps = 0;
+    const { steps } = await this.idle.feed(this.keptRows());
+    this.idleRepeats = this.kept.length - steps;
+  }
+
+  private sampleOf(step: number): number {
+    return this.originSample + step * this.recognizer.samplesPerStep;
+  }
+
+  private keptRows(): Float32Array {
     const rows = new Float32Array(this.kept.length * this.recognizer.dim);
     this.kept.forEach((row, i) => rows.set(row, i * this.recognizer.dim));
-    await this.utterance.feed(rows);
+    return rows;
+  }
+
+  private async begin(): Promise<RecognizerEvent[]> {
+    if (!this.woken) this.kept = this.kept.slice(-this.preRollSteps);
+    const sample = this.sampleOf(this.position - this.kept.length);
+    this.utterance = this.recognizer.beginUtterance(
+      sample,
+      undefined,
+      () => this.noise.lively,
+      this.woken,
+    );
+    this.lastPartial = '';
+    this.stepsLooked = 0;
+    await this.utterance.feed(this.keptRows());
     return [{ type: 'speech-start', sample }];
   }
 
@@ -166,7 +225,9 @@ export class Listener {
 
   private over(utterance: Utterance, quietMs: number): boolean {
     const { finalMs, openMs, prefixMs, holdMs } = this.recognizer.endpoint;
-    const { final, open, trailing } = utterance.partial();
+    const { final, open, trailing, text } = utterance.partial();
+    // After the wake phrase a speaker may think before the command.
+    if (this.woken && text === '') return quietMs >= (this.recognizer.wake?.listenMs ?? prefixMs);
     if (final && trailing * this.recognizer.stepMs >= holdMs) return true;
     return quietMs >= (final ? (open ? openMs : finalMs) : prefixMs);
   }
@@ -182,8 +243,10 @@ export class Listener {
     const { utterance } = this;
     if (utterance === null) return [];
     const wasPushed = this.pushed;
+    const nothingSaid = this.woken && utterance.partial().text === '';
     const heard = await utterance.finish();
     this.drop();
+    if (nothingSaid) return [{ type: 'dismissed', sample: heard.startSample }];
     if (heard.reason === 'noise' && !wasPushed)
       return [{ type: 'dismissed', sample: heard.startSample }];
     return [{ type: 'heard', heard }];

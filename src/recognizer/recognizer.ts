@@ -2,17 +2,24 @@ import type { EndpointTimes, Manifest } from '../bundle/index.js';
 import type { Heard, Partial, Steps } from '../records.js';
 import type { Acoustic, AcousticStream } from './acoustic.js';
 import type { CompiledGrammar } from './graph.js';
+import { scoresOf } from './scores.js';
 import { Utterance, type UtteranceContext } from './utterance.js';
+import { afterWake, type WakePhrase } from './wake/phrase.js';
+import { WakeSpotter } from './wake/spotter.js';
 
 export interface RecognizerOptions {
   /** Overrides of the bundle's times. */
   readonly endpoint?: { readonly [K in keyof EndpointTimes]?: number };
   /** Overrides the bundle's threshold. */
   readonly minConfidence?: number;
+  /** A phrase that must come before a command, in the mode that waits for one. */
+  readonly wake?: WakePhrase;
 }
 
 export type RecognizerEvent =
   | { readonly type: 'speech-start'; readonly sample: number }
+  /** The wake phrase was heard; what follows is a command. */
+  | { readonly type: 'wake'; readonly sample: number; readonly score: number }
   | { readonly type: 'partial'; readonly partial: Partial }
   | { readonly type: 'heard'; readonly heard: Heard }
   /** Speech began by mistake: nothing that anyone need know. */
@@ -21,6 +28,7 @@ export type RecognizerEvent =
 /** What is shared is frozen: a recogniser makes listeners, and whole clips are one utterance each. */
 export class Recognizer {
   readonly endpoint: Required<EndpointTimes>;
+  private readonly wokenGrammar: CompiledGrammar;
 
   constructor(
     private readonly manifest: Manifest,
@@ -38,6 +46,32 @@ export class Recognizer {
       openMs: times.openMs ?? (times.finalMs + times.prefixMs) / 2,
       holdMs: times.holdMs ?? times.prefixMs + times.finalMs,
     };
+    this.wokenGrammar = options.wake === undefined ? grammar : afterWake(grammar, options.wake);
+  }
+
+  get wake(): WakePhrase | undefined {
+    return this.options.wake;
+  }
+
+  get units(): number {
+    return this.acoustic.units;
+  }
+
+  /** Finds the wake phrase in the scores of a stream. */
+  beginSpotter(): WakeSpotter | null {
+    const { wake } = this.options;
+    if (wake === undefined) return null;
+    const { variants, threshold, refractoryMs } = wake;
+    return new WakeSpotter({
+      variants,
+      threshold,
+      refractoryFrames: Math.ceil(refractoryMs / this.stepMs),
+    });
+  }
+
+  /** The scores that the search uses, of log-probabilities. */
+  scoresOf(logProbs: Float32Array): Float32Array {
+    return scoresOf(logProbs, this.manifest.decoding);
   }
 
   get stepMs(): number {
@@ -60,11 +94,12 @@ export class Recognizer {
     startSample: number,
     maxUtteranceMs = this.endpoint.maxUtteranceMs,
     lively?: () => boolean,
+    woken = false,
   ): Utterance {
     const { features, confidence, decoding } = this.manifest;
     const context: UtteranceContext = {
       acoustic: this.acoustic,
-      grammar: this.grammar,
+      grammar: woken ? this.wokenGrammar : this.grammar,
       decoding,
       confidence,
       minConfidence: this.options.minConfidence ?? confidence.threshold,

@@ -11,8 +11,9 @@ import {
 } from './confidence.js';
 import type { CompiledGrammar, Interpretation } from './graph.js';
 import { levelOf } from './level.js';
+import { scoresOf } from './scores.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
-import { TokenSearch, type Candidate } from './search/token-search.js';
+import { TokenSearch, type Candidate, type SentenceWord } from './search/token-search.js';
 
 /** Runners-up looked for: enough that one of them usually means something else. */
 const runnersUp = 4;
@@ -125,15 +126,13 @@ export class Utterance {
       this.logProbs = larger(this.logProbs, size);
     }
     this.logProbs.set(data.subarray(0, room * units), this.steps * units);
-    const { priorWeight, logPrior, blankBias } = this.context.decoding;
+    this.scores.set(
+      scoresOf(data.subarray(0, room * units), this.context.decoding),
+      this.steps * units,
+    );
     const lively = this.lively();
     for (let t = 0; t < room; t++) {
       const row = this.steps * units;
-      for (let u = 0; u < units; u++) {
-        const prior = priorWeight * (logPrior[u] ?? 0);
-        const score = (data[t * units + u] ?? 0) - prior + (u === 0 ? blankBias : 0);
-        this.scores[row + u] = score;
-      }
       this.search.feed(this.scores, row);
       this.steps++;
       // As the network gave it: priors make phones likelier than blank in silence.
@@ -178,35 +177,34 @@ export class Utterance {
     second: { candidate: Candidate } | undefined,
   ): Heard {
     const { units } = this.context.acoustic;
-    const words = best.words.map((w) => w.word);
-    const phones = this.aligned(words, scores);
-    const ratios = phoneRatios(phones, scores, units);
+    const told = this.told(best);
+    const begin = this.beginOf(best);
+    const rest = scores.subarray(begin * units);
+    const phones = this.aligned(told, rest);
+    const ratios = phoneRatios(phones, rest, units);
     const evidence = gatherEvidence({
       phones,
       ratios,
-      scores,
+      scores: rest,
       units,
-      logProbs: this.logProbs.subarray(0, this.steps * units),
-      levels: this.levels.subarray(0, this.steps),
+      logProbs: this.logProbs.subarray(begin * units, this.steps * units),
+      levels: this.levels.subarray(begin, this.steps),
       margin,
       secondPhones:
         second === undefined
           ? null
-          : this.aligned(
-              second.candidate.words.map((w) => w.word),
-              scores,
-            ).map((p) => p.unit),
+          : this.aligned(this.told(second.candidate), rest).map((p) => p.unit),
       sentences: this.context.grammar.sentences,
       stepMs: this.context.stepMs,
     });
     const confidence = probability(evidence, this.context.confidence);
     const reason = this.reasonAgainst(confidence, meaning, evidence);
-    const heardWords = this.heardWords(best, phones, ratios);
+    const heardWords = this.heardWords(told, phones, ratios);
     const endMs = heardWords.at(-1)?.endMs ?? this.durationMs;
     return {
       accepted: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
-      text: this.textOf(words),
+      text: this.textOf(told.map((w) => w.word)),
       intent: meaning.intent,
       slots: meaning.slots,
       confidence,
@@ -227,9 +225,21 @@ export class Utterance {
     };
   }
 
-  private aligned(words: readonly number[], scores: Float32Array): readonly AlignedPhone[] {
+  /** The words without a wake phrase. */
+  private told({ words }: Candidate): SentenceWord[] {
+    return words.filter((w) => w.word !== this.context.grammar.hidden);
+  }
+
+  /** Where the sentence may begin: after a wake phrase. */
+  private beginOf({ words: [first] }: Candidate): number {
+    return first !== undefined && first.word === this.context.grammar.hidden
+      ? first.endFrame + 1
+      : 0;
+  }
+
+  private aligned(words: readonly SentenceWord[], scores: Float32Array): readonly AlignedPhone[] {
     return alignSentence(
-      words.map((w) => this.context.grammar.phonesOf(w)),
+      words.map(({ word }) => this.context.grammar.phonesOf(word)),
       scores,
       this.context.acoustic.units,
     ).phones;
@@ -246,12 +256,12 @@ export class Utterance {
   }
 
   private heardWords(
-    best: Candidate,
+    words: readonly SentenceWord[],
     phones: readonly AlignedPhone[],
     ratios: readonly number[],
   ): HeardWord[] {
     const { stepMs, lookaheadMs, grammar } = this.context;
-    return best.words.map(({ word, startFrame, endFrame }, position) => {
+    return words.map(({ word, startFrame, endFrame }, position) => {
       const own = phones.flatMap((p, i) => (p.word === position ? [ratios[i] ?? 0] : []));
       const ratio = own.reduce((a, b) => a + b, 0) / Math.max(own.length, 1);
       return {
@@ -281,7 +291,8 @@ export class Utterance {
   }
 
   private textOf(words: readonly number[]): string {
-    return words.map((w) => this.context.grammar.graph.words[w] ?? '').join(' ');
+    const { graph, hidden } = this.context.grammar;
+    return words.flatMap((w) => (w === hidden ? [] : [graph.words[w] ?? ''])).join(' ');
   }
 }
 

@@ -1,54 +1,19 @@
 import t from 'tap';
-import type { Manifest } from '../../src/bundle/index.js';
 import {
   compileGrammar,
   Listener,
   Recognizer,
-  type Acoustic,
   type RecognizerEvent,
 } from '../../src/recognizer/index.js';
-import { features, tinyLexicon, units } from '../sim/tiny-checkpoint.js';
-
-/** A network that reads its answer from its input: value 0 of a step is the unit that is spoken in it. */
-const acoustic: Acoustic = {
-  units: units.length,
-  dim: 2,
-  begin: () => {
-    let pending: number[] = [];
-    const answer = (said: number[]) => ({
-      steps: said.length,
-      data: Float32Array.from(
-        said.flatMap((u) =>
-          units.map((_, k) => Math.log(k === u ? 0.97 : 0.03 / (units.length - 1))),
-        ),
-      ),
-    });
-    return {
-      feed: async (rows) => {
-        for (let i = 0; i < rows.length; i += 2) pending.push(rows[i] ?? 0);
-        const whole = pending.length - (pending.length % 4);
-        const now = pending.slice(0, whole);
-        pending = pending.slice(whole);
-        return answer(now);
-      },
-      finish: async () => answer(pending.splice(0)),
-    };
-  },
-};
+import { listenerManifest, spokenNetwork } from '../sim/spoken-network.js';
+import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 
 const lexicon = tinyLexicon();
 const grammar = compileGrammar(
   'intents: {Stop: {data: [{sentences: ["stop conveyor [{n}]"]}]}, Go: {data: [{sentences: ["go left"]}]}}\nlists: {n: {values: [one, two]}}',
   { file: 'test', lexicon },
 );
-const manifest = {
-  units,
-  features,
-  decoding: { priorWeight: 0, logPrior: units.map(() => 0), blankBias: 0 },
-  confidence: { bias: 3, weights: { llrMean: 1, llrWorstWord: 0.5, outside: -6 }, threshold: 0.5 },
-  endpoint: { finalMs: 300, prefixMs: 900, nothingMs: 1500, maxUtteranceMs: 6000, preRollMs: 500 },
-} as unknown as Manifest;
-const recognizer = () => new Recognizer(manifest, acoustic, grammar);
+const recognizer = () => new Recognizer(listenerManifest, spokenNetwork, grammar);
 
 /** Units of a text, each for two steps with a blank between. */
 const say = (text: string) =>
@@ -171,7 +136,7 @@ void t.test(
       file: 'other',
       lexicon,
     });
-    listener.setRecognizer(new Recognizer(manifest, acoustic, other));
+    listener.setRecognizer(new Recognizer(listenerManifest, spokenNetwork, other));
     t.match(heardIn(await play(listener, [...say('left'), ...quiet(1500)])), [{ text: 'go left' }]);
     t.match(heardIn(await play(listener, [...say('red light'), ...quiet(1500)])), [
       { text: 'red light' },

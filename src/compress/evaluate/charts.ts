@@ -87,12 +87,16 @@ export function acceptanceChart(
   lines: readonly Line[],
   mark: { refused: number; falseAcceptsPerHour: number } | undefined,
   title: string,
+  /** Points beyond this are cut off. */
+  perHourMax = Infinity,
 ): string {
   const all = lines.flatMap((l) => l.points.map((p) => p.falseAcceptsPerHour));
-  const yMax = Math.max(1, ...all.filter(Number.isFinite));
+  const yMax = Math.min(perHourMax, Math.max(1, ...all.filter(Number.isFinite)));
   const shown = lines.slice(0, colours.length);
   const paths = shown.map((line, i) => {
-    const points = line.points.map((p) => at(p.refused, p.falseAcceptsPerHour, 1, yMax)).join(' L');
+    const points = line.points
+      .map((p) => at(p.refused, Math.min(p.falseAcceptsPerHour, yMax), 1, yMax))
+      .join(' L');
     const key = `<text x="${width - margin - 6}" y="${margin + 16 + 16 * i}" text-anchor="end" fill="${colours[i] ?? '#222'}">${escape(line.name)}</text>`;
     return `<path d="M${points}" fill="none" stroke="${colours[i] ?? '#222'}" stroke-width="1.5"/>${key}`;
   });

@@ -72,7 +72,6 @@ export function noiseAlone(path: string, rateHz: number): OtherAudio {
 export function machines(seconds: number, rateHz: number, seed = 90_001): OtherAudio {
   return {
     name: `machines, ${Math.round(seconds)} s synthesised`,
-    // eslint-disable-next-line @typescript-eslint/require-await
     async *sounds() {
       yield* machineScenes(seconds, rateHz, randomFrom(seed));
     },
