@@ -1,6 +1,8 @@
 /** What the agent asks of the configuration and the board: how to reach the broker, whether the clock is right. */
 import { readFileSync } from 'node:fs';
 import { readSecret, type Config, type Environment } from './config/index.js';
+import type { Engine } from './engine.js';
+import type { RecognizerOptions } from './recognizer/index.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
 export function linkOptions(config: Config, env: Environment) {
@@ -34,4 +36,23 @@ export function clockSynced(): boolean {
   } catch {
     return false;
   }
+}
+
+/** What the configuration says about recognition; null leaves it to the bundle. */
+export function recognizerOptions({ recognizer: r }: Config, engine: Engine): RecognizerOptions {
+  const set = (value: number | null) => value ?? undefined;
+  return {
+    minConfidence: set(r.minConfidence),
+    ...(r.mode === 'wake'
+      ? { wake: engine.wakePhrase({ ...r.wake, threshold: set(r.wake.threshold) }) }
+      : {}),
+    endpoint: {
+      finalMs: set(r.finalMs),
+      openMs: set(r.openMs),
+      holdMs: set(r.holdMs),
+      prefixMs: set(r.prefixMs),
+      maxUtteranceMs: set(r.maxUtteranceMs),
+      preRollMs: set(r.preRollMs),
+    },
+  };
 }

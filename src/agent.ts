@@ -3,18 +3,13 @@ import { mkdir } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Capture } from './capture/index.js';
-import { clockSynced, linkOptions } from './agent-board.js';
+import { clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
 import type { Config, Environment } from './config/index.js';
 import { Engine, hearOwnClip } from './engine.js';
 import type { Frontend } from './frontend/index.js';
 import { Publisher, type RequestHandler } from './publish/index.js';
 import type { Chunk, Heard, MicState } from './records.js';
-import {
-  Listener,
-  type GrammarDetails,
-  type RecognizerEvent,
-  type RecognizerOptions,
-} from './recognizer/index.js';
+import { Listener, type GrammarDetails, type RecognizerEvent } from './recognizer/index.js';
 import type { Clock } from './runtime/clock.js';
 import { KikitoriError } from './runtime/errors.js';
 import type { Log } from './runtime/log.js';
@@ -83,6 +78,7 @@ export class Agent {
       grammarPath: config.grammar.path,
       ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
       threads: config.recognizer.threads,
+      warp: config.recognizer.warp,
     });
     const grammar = await engine.compile();
     for (const w of grammar.warnings)
@@ -407,24 +403,6 @@ export class Agent {
         'no audio went through the network',
       );
   }
-}
-
-function recognizerOptions({ recognizer: r }: Config, engine: Engine): RecognizerOptions {
-  const set = (value: number | null) => value ?? undefined;
-  return {
-    minConfidence: set(r.minConfidence),
-    ...(r.mode === 'wake'
-      ? { wake: engine.wakePhrase({ ...r.wake, threshold: set(r.wake.threshold) }) }
-      : {}),
-    endpoint: {
-      finalMs: set(r.finalMs),
-      openMs: set(r.openMs),
-      holdMs: set(r.holdMs),
-      prefixMs: set(r.prefixMs),
-      maxUtteranceMs: set(r.maxUtteranceMs),
-      preRollMs: set(r.preRollMs),
-    },
-  };
 }
 
 function handlers(agent: () => Agent): Record<string, RequestHandler> {

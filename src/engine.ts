@@ -24,6 +24,8 @@ export interface EngineOptions {
   /** A site's own words. */
   readonly wordsPath?: string;
   readonly threads?: number;
+  /** Vocal-tract warp of the frontend; 1 is as trained. */
+  readonly warp?: number;
   readonly recognizer?: RecognizerOptions;
 }
 
@@ -65,8 +67,8 @@ export class Engine {
     return new Engine(bundle, acoustic, lexicon, options);
   }
 
-  frontend(): Frontend {
-    return new Frontend(this.bundle.manifest.features);
+  frontend(warp = this.options.warp ?? 1): Frontend {
+    return new Frontend(this.bundle.manifest.features, { warp });
   }
 
   /** Reads the grammar file again and compiles it. */

@@ -49,6 +49,8 @@ export interface Heard {
   readonly text: string;
   readonly intent: string | null;
   readonly slots: Readonly<Record<string, SlotValue>>;
+  /** The grammar asks that whoever acts on it makes sure first. */
+  readonly confirm?: true;
   /** Probability of being right, 0 to 1. */
   readonly confidence: number;
   readonly words: readonly HeardWord[];

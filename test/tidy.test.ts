@@ -36,7 +36,7 @@ const mayImport: Record<string, readonly string[]> = {
   publish: ['runtime', 'records.ts'],
   update: ['runtime', 'records.ts', 'bundle'],
   'engine.ts': ['runtime', 'records.ts', 'audio', 'bundle', 'frontend', 'recognizer'],
-  'agent-board.ts': ['runtime', 'config'],
+  'agent-board.ts': ['runtime', 'config', 'engine.ts', 'recognizer'],
   'agent.ts': [
     'agent-board.ts',
     'runtime',

@@ -30,6 +30,10 @@ const commands: Record<string, { summary: string; load: () => Promise<CommandRun
       return (argv, io) => configCommand([...argv], io);
     },
   },
+  tune: {
+    summary: 'fit the device to its place from a few recordings',
+    load: async () => (await import('./tune.js')).run,
+  },
   model: {
     summary: 'inspect, pack, calibrate or self-test a model bundle',
     load: async () => (await import('./model.js')).run,

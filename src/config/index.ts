@@ -3,3 +3,5 @@ export { loadConfig, readSecret } from './load.js';
 export type { Environment } from './load.js';
 export { environmentName, expectation, keysOf, schema } from './schema.js';
 export type { Config, Key } from './schema.js';
+export { changed, editConfig } from './edit.js';
+export type { Changes } from './edit.js';

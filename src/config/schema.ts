@@ -125,6 +125,11 @@ export const schema = {
       format: numberBetween(1, 16),
       default: 1,
     },
+    warp: {
+      doc: 'Vocal-tract warp of the features, chosen by `kikitori tune`; 1 is as trained.',
+      format: numberBetween(0.8, 1.25),
+      default: 1,
+    },
     minConfidence: {
       doc: "Commands below this probability are refused. null: the model's own threshold.",
       format: numberOrNull(0, 1),

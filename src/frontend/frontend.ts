@@ -27,11 +27,15 @@ export class Frontend {
   private frames: Float32Array[] = [];
   private nextStep = 0;
 
-  constructor(private readonly options: FeatureOptions) {
+  constructor(
+    private readonly options: FeatureOptions,
+    /** A vocal tract shorter than usual has its formants higher: a warp above 1 brings them down again. */
+    { warp = 1 }: { readonly warp?: number } = {},
+  ) {
     this.windowSize = Math.round((options.sampleRateHz * options.windowMs) / 1000);
     this.hop = Math.round((options.sampleRateHz * options.hopMs) / 1000);
     this.window = windowOf(options.window, this.windowSize);
-    this.bank = triangles(options);
+    this.bank = triangles(options, warp);
     this.fft = new FFT(options.fftSize);
     this.spectrum = this.fft.createComplexArray();
     this.padded = new Float64Array(options.fftSize);

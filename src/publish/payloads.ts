@@ -55,7 +55,8 @@ export function transcriptPayload(heard: Heard, c: Context): Record<string, unkn
 }
 
 export function intentPayload(heard: Heard, c: Context): Record<string, unknown> {
-  return { ...transcriptPayload(heard, c), intent: heard.intent, slots: heard.slots };
+  const confirm = heard.confirm === true ? { confirm: true } : {};
+  return { ...transcriptPayload(heard, c), intent: heard.intent, slots: heard.slots, ...confirm };
 }
 
 export function rejectedPayload(heard: Heard, c: Context): Record<string, unknown> {

@@ -207,6 +207,7 @@ export class Utterance {
       text: this.textOf(told.map((w) => w.word)),
       intent: meaning.intent,
       slots: meaning.slots,
+      ...(meaning.confirm === true ? { confirm: true } : {}),
       confidence,
       words: heardWords,
       startSample: this.startSample,

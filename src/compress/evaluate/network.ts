@@ -19,8 +19,12 @@ export interface NetworkClip {
 }
 
 /** The costly part, once a clip and condition; thresholds and grammars are tried on the result. */
-export async function throughNetwork(engine: Engine, samples: Float32Array): Promise<NetworkClip> {
-  const rows = engine.frontend().feed(samples);
+export async function throughNetwork(
+  engine: Engine,
+  samples: Float32Array,
+  warp?: number,
+): Promise<NetworkClip> {
+  const rows = engine.frontend(warp).feed(samples);
   const stream = engine.acoustic.begin();
   const head = await stream.feed(rows.data);
   const tail = await stream.finish();

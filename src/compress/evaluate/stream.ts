@@ -19,9 +19,9 @@ export async function hearStream(
   engine: Engine,
   recognizer: Recognizer,
   samples: Float32Array,
-  mode: ListenMode = 'always',
+  { mode = 'always', warp }: { readonly mode?: ListenMode; readonly warp?: number } = {},
 ): Promise<StreamEvent[]> {
-  const frontend = engine.frontend();
+  const frontend = engine.frontend(warp);
   const listener = new Listener(recognizer, mode);
   const chunk = Math.round((chunkMs * engine.bundle.manifest.features.sampleRateHz) / 1000);
   const events: StreamEvent[] = [];

@@ -1,0 +1,98 @@
+import { Engine, readText } from '../engine.js';
+import { parseLabels } from '../compress/evaluate/labels.js';
+import { readSite } from '../compress/tune/clips.js';
+import { tune, type Settings, type Tuned } from '../compress/tune/tune.js';
+import { editConfig, loadConfig } from '../config/index.js';
+import { jsonLine, parse, usageError, type CommandRun } from './command.js';
+
+const usage = `kikitori tune [--config FILE] [--labels FILE.json|tsv] [--dry-run] [--json] DIR
+
+Fits the device to its place from a few recorded commands and a minute of noise, without training:
+gain, vocal-tract warp, threshold and the times that end an utterance. DIR holds recordings named by
+what is said in them (turn_on_the_light.wav, turn_on_the_light-2.wav; or --labels), and noise*.wav.
+Reports before and after, and writes the choice into the configuration; its comments stay.`;
+
+export const run: CommandRun = async (argv, io) => {
+  const { values, positionals } = parse(
+    argv,
+    {
+      config: { type: 'string' },
+      labels: { type: 'string' },
+      'dry-run': { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    usage.split('\n')[0] ?? '',
+  );
+  if (values.help === true) {
+    io.stdout.write(`usage: ${usage}\n`);
+    return 0;
+  }
+  const [folder] = positionals;
+  const path = values.config ?? io.env['KIKITORI_CONFIG'];
+  if (folder === undefined || positionals.length > 1)
+    throw usageError('expected one folder of recordings', usage.split('\n')[0] ?? '');
+  if (path === undefined && values['dry-run'] !== true)
+    throw usageError(
+      'which configuration? give --config, or --dry-run',
+      usage.split('\n')[0] ?? '',
+    );
+  const config = loadConfig(path, io.env);
+  const engine = await Engine.open({
+    modelPath: config.model.path,
+    grammarPath: config.grammar.path,
+    ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
+  });
+  const grammar = await engine.compile();
+  const { features, confidence } = engine.bundle.manifest;
+  const labels =
+    values.labels === undefined
+      ? undefined
+      : parseLabels(await readText(values.labels, 'labels in JSON or TSV'), values.labels);
+  const site = await readSite(folder, grammar, features.sampleRateHz, labels);
+  const { endpoint } = engine.recognizer(grammar);
+  const r = config.recognizer;
+  const from: Settings = {
+    warp: r.warp,
+    gainDb: config.capture.gainDb,
+    minConfidence: r.minConfidence ?? confidence.threshold,
+    openMs: r.openMs ?? endpoint.openMs,
+    prefixMs: r.prefixMs ?? endpoint.prefixMs,
+  };
+  const tuned = await tune(engine, grammar, site, from, (line) => io.stderr.write(`${line}\n`));
+  if (values.json === true) jsonLine(io, tuned);
+  else io.stdout.write(report(tuned));
+  if (values['dry-run'] === true || path === undefined) return 0;
+  const { settings } = tuned.after;
+  await editConfig(
+    path,
+    {
+      'capture.gainDb': settings.gainDb,
+      'recognizer.warp': settings.warp,
+      'recognizer.minConfidence': settings.minConfidence,
+      'recognizer.openMs': settings.openMs,
+      'recognizer.prefixMs': settings.prefixMs,
+    },
+    io.env,
+  );
+  io.stderr.write(`${path}: written; SIGHUP or a restart makes it so\n`);
+  return 0;
+};
+
+function report({ before, after, longestPauseMs }: Tuned): string {
+  const row = (name: string, a: string | number, b: string | number) =>
+    `${name.padEnd(28)} ${String(a).padStart(8)} ${String(b).padStart(8)}\n`;
+  return (
+    row('', 'before', 'after') +
+    row('commands right', `${before.right}/${before.clips}`, `${after.right}/${after.clips}`) +
+    row('right and accepted', before.accepted, after.accepted) +
+    row('mean confidence', before.meanConfidence.toFixed(3), after.meanConfidence.toFixed(3)) +
+    row('accepted from noise', before.falseAccepts, after.falseAccepts) +
+    row('gain, dB', before.settings.gainDb, after.settings.gainDb) +
+    row('warp', before.settings.warp, after.settings.warp) +
+    row('threshold', before.settings.minConfidence, after.settings.minConfidence) +
+    row('wait after open end, ms', before.settings.openMs, after.settings.openMs) +
+    row('wait inside sentence, ms', before.settings.prefixMs, after.settings.prefixMs) +
+    `longest pause inside a sentence: ${longestPauseMs} ms\n`
+  );
+}

@@ -1,0 +1,88 @@
+import type { Manifest } from '../../bundle/index.js';
+import type { Heard } from '../../records.js';
+import { quantile } from '../evaluate/statistics.js';
+
+/** How well a setting serves a site's own recordings. */
+export interface Score {
+  readonly clips: number;
+  readonly right: number;
+  readonly accepted: number;
+  readonly meanConfidence: number;
+  /** Utterances that noise alone made. */
+  readonly falseAccepts: number;
+}
+
+export interface HeardClip {
+  readonly said: string;
+  readonly heard: Heard;
+}
+
+export function scoreClips(clips: readonly HeardClip[], noise: readonly Heard[]): Score {
+  const right = clips.filter((c) => c.heard.text === c.said);
+  return {
+    clips: clips.length,
+    right: right.length,
+    accepted: right.filter((c) => c.heard.accepted).length,
+    meanConfidence: right.reduce((s, c) => s + c.heard.confidence, 0) / Math.max(clips.length, 1),
+    falseAccepts: noise.filter((h) => h.accepted).length,
+  };
+}
+
+/** More right ones first; between equals, more confidence. A change must earn more than it could by chance. */
+export const changeWorth = 0.01;
+export function better(a: Score, b: Score): boolean {
+  return a.right !== b.right
+    ? a.right > b.right
+    : a.meanConfidence > b.meanConfidence + changeWorth;
+}
+
+const thresholdDown = 0.15;
+const overNoise = 0.05;
+const thresholdMax = 0.97;
+
+/**
+ * Threshold: above everything that the site's noise was taken for; lowered from the model's own only
+ * as far as the site's rightly heard commands need it, and never by much, since a few recordings say
+ * little about what else may be said.
+ */
+export function chooseThreshold(
+  clips: readonly HeardClip[],
+  noise: readonly Heard[],
+  modelThreshold: number,
+): number {
+  const rights = clips.filter((c) => c.heard.text === c.said).map((c) => c.heard.confidence);
+  const wrongs = clips.filter((c) => c.heard.text !== c.said).map((c) => c.heard.confidence);
+  const needed = rights.length === 0 ? modelThreshold : quantile(rights, 0.1) - 0.02;
+  const floor = Math.max(
+    0,
+    ...[...noise.filter((h) => h.intent !== null).map((h) => h.confidence), ...wrongs].map(
+      (c) => c + overNoise,
+    ),
+  );
+  const lowered = Math.max(modelThreshold - thresholdDown, Math.min(modelThreshold, needed));
+  return Number(Math.min(thresholdMax, Math.max(lowered, floor)).toFixed(2));
+}
+
+const pauseReserveMs = 150;
+const openMaxMs = 900;
+const prefixMaxMs = 1500;
+
+/** Times that the site's longest pause between two words of a sentence does not cut, never shorter than the model's. */
+export function chooseTimes(
+  clips: readonly HeardClip[],
+  times: Manifest['endpoint'],
+): { openMs: number; prefixMs: number; longestPauseMs: number } {
+  const pauses = clips
+    .filter((c) => c.heard.text === c.said)
+    .flatMap(({ heard: { words } }) =>
+      words.slice(1).map((w, i) => w.startMs - (words[i]?.endMs ?? w.startMs)),
+    );
+  const longestPauseMs = Math.max(0, ...pauses);
+  const open = times.openMs ?? (times.finalMs + times.prefixMs) / 2;
+  const needed = longestPauseMs + pauseReserveMs;
+  return {
+    longestPauseMs,
+    openMs: Math.round(Math.min(openMaxMs, Math.max(open, needed))),
+    prefixMs: Math.round(Math.min(prefixMaxMs, Math.max(times.prefixMs, needed))),
+  };
+}

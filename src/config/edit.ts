@@ -1,0 +1,50 @@
+import { readFile, rm } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { parseDocument } from 'yaml';
+import { atomicWrite } from '../runtime/atomic-write.js';
+import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { loadConfig, type Environment } from './load.js';
+
+/** Dotted path -> value. */
+export type Changes = Readonly<Record<string, string | number | boolean | null>>;
+
+/**
+ * A YAML configuration with some values changed; comments and order stay. A file that is not there
+ * yet begins empty.
+ */
+export function changed(source: string, changes: Changes, where: string): string {
+  const document = parseDocument(source);
+  if (document.errors.length > 0)
+    throw new KikitoriError(document.errors.map((e) => e.message).join('\n'), {
+      kind: 'config',
+      where,
+    });
+  for (const [path, value] of Object.entries(changes)) document.setIn(path.split('.'), value);
+  return document.toString({ lineWidth: 0 });
+}
+
+/** Changes a configuration file atomically. The result is checked before it takes the file's place. */
+export async function editConfig(path: string, changes: Changes, env: Environment): Promise<void> {
+  if (!['.yaml', '.yml'].includes(extname(path).toLowerCase()))
+    throw new KikitoriError('only a YAML configuration can be changed with its comments kept', {
+      kind: 'config',
+      where: path,
+      expected: 'a .yaml file',
+    });
+  let before = '';
+  try {
+    before = await readFile(path, 'utf8');
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT')
+      throw new KikitoriError(messageOf(error), { kind: 'config', where: path });
+  }
+  const text = changed(before, changes, path);
+  const trial = path.replace(/\.ya?ml$/i, `.trial-${process.pid}.yaml`);
+  try {
+    await atomicWrite(trial, text, 0o600);
+    loadConfig(trial, env);
+  } finally {
+    await rm(trial, { force: true });
+  }
+  await atomicWrite(path, text, 0o644);
+}
