@@ -7,9 +7,14 @@ import { jsonLine, parse, type CommandRun } from './command.js';
 
 const options = { json: { type: 'boolean', default: false } } as const;
 
-/** What a bundle is, from its checked manifest. */
+/** What a bundle is, from its checked manifest, or a checkpoint, from its tensors. */
 export const inspect: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(argv, options, 'kikitori model inspect [--json] DIR|FILE');
+  if (positionals[0]?.endsWith('.safetensors') === true) {
+    const { inspectCheckpoint } = await import('./inspect-checkpoint.js');
+    await inspectCheckpoint(positionals[0], values.json === true, io);
+    return 0;
+  }
   const bundle = await Bundle.open(positionals[0] ?? defaultModelPath);
   const { manifest: m } = bundle;
   if (values.json === true) {

@@ -1,6 +1,7 @@
 import { usageError, type CommandRun } from './command.js';
 
 const usage = `kikitori model inspect [--json] DIR|FILE
+       kikitori model compress FILE --out FILE ...
        kikitori model selftest [--json] DIR|FILE
        kikitori model pack --checkpoint FILE --out DIR|FILE.tar [--card FILE.json] [--selftest FILE.wav --text TEXT]
        kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors
@@ -13,6 +14,8 @@ export const run: CommandRun = async (argv, io) => {
       return (await import('./model-inspect.js')).inspect(rest, io);
     case 'selftest':
       return (await import('./model-inspect.js')).selftest(rest, io);
+    case 'compress':
+      return (await import('./model-compress.js')).run(rest, io);
     case 'pack':
       return (await import('./model-pack.js')).run(rest, io);
     case 'quantize':

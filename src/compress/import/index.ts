@@ -1,0 +1,6 @@
+export { readChain, type Chain, type ForeignLayer, type Head } from './chain.js';
+export { ForeignModel, refused } from './model.js';
+export { rewrite } from './rewrite.js';
+export { Runner, type Feed, type Value } from './runtime.js';
+export { largestDifference, openForeign } from './foreign.js';
+export { madeSeries, readSeries, seriesFeeds } from './series.js';

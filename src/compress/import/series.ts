@@ -1,0 +1,207 @@
+import { readFile } from 'node:fs/promises';
+import { codeOf, messageOf } from '../../runtime/errors.js';
+import type { Chain } from './chain.js';
+import { attribute, refused } from './model.js';
+import type { Feed, Value } from './runtime.js';
+
+/** Steps of a call, where the network leaves it open. */
+const windowSteps = 200;
+
+/** A file of numbers: `.npy` (floats of 4 or 8 bytes, C order), else CSV with a row a step. */
+export async function readSeries(path: string): Promise<Value> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw refused(path, codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error));
+  }
+  const value = path.endsWith('.npy')
+    ? parseNpy(bytes, path)
+    : parseCsv(bytes.toString('utf8'), path);
+  const bad = value.data.findIndex((v) => !Number.isFinite(v));
+  if (bad >= 0) throw refused(path, `value ${bad} is ${value.data[bad] ?? NaN}`, 'finite numbers');
+  if (value.data.length === 0) throw refused(path, 'it holds no numbers');
+  return value;
+}
+
+/** NumPy's format 1 and 2: magic, version, header length, a Python dict, raw values. */
+export function parseNpy(bytes: Uint8Array, where: string): Value {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 12 || Buffer.from(bytes.subarray(1, 6)).toString('latin1') !== 'NUMPY') {
+    throw refused(where, 'not a .npy file');
+  }
+  const [start, length] =
+    bytes[6] === 1 ? [10, view.getUint16(8, true)] : [12, view.getUint32(8, true)];
+  const header = Buffer.from(bytes.subarray(start, start + length)).toString('latin1');
+  const type = /'descr':\s*'<f([48])'/.exec(header)?.[1];
+  const shape = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
+  if (type === undefined || shape === undefined || !header.includes("'fortran_order': False")) {
+    throw refused(where, `the header is ${header.trim()}`, 'little-endian floats in C order');
+  }
+  const dims = shape
+    .split(',')
+    .filter((s) => s.trim() !== '')
+    .map(Number);
+  const count = dims.reduce((a, b) => a * b, 1);
+  const size = Number(type);
+  const from = start + length;
+  if (bytes.length < from + count * size) {
+    throw refused(where, `${bytes.length - from} bytes for ${count} values`, 'a whole file');
+  }
+  const data = Float32Array.from({ length: count }, (_, i) =>
+    size === 4 ? view.getFloat32(from + 4 * i, true) : view.getFloat64(from + 8 * i, true),
+  );
+  return { dims, data };
+}
+
+/** Rows of numbers split by commas, semicolons, tabs or blanks; a first line of names is passed over. */
+export function parseCsv(text: string, where: string): Value {
+  const lines = text.split(/\r?\n/).map((line, i) => ({ line: line.trim(), number: i + 1 }));
+  const rows = lines.filter(({ line }) => line !== '' && !line.startsWith('#'));
+  const cells = (line: string) => line.split(/[,;\t ]+/).map(Number);
+  if (rows[0] !== undefined && cells(rows[0].line).some(Number.isNaN)) rows.shift();
+  const width = cells(rows[0]?.line ?? '').length;
+  const data: number[] = [];
+  for (const { line, number } of rows) {
+    const values = cells(line);
+    if (values.length !== width || values.some(Number.isNaN)) {
+      throw refused(`${where}:${number}`, `"${line.slice(0, 60)}"`, `${width} numbers`);
+    }
+    data.push(...values);
+  }
+  return { dims: [rows.length, width], data: Float32Array.from(data) };
+}
+
+/** The input that the LSTM layers read, its dimensions (text: open), and which of them is what. */
+interface MainInput {
+  readonly name: string;
+  readonly dims: readonly (number | string)[];
+  readonly timeAxis: number;
+  readonly batchAxis: number;
+}
+
+function mainInput({ model, layers }: Chain): MainInput {
+  const first = layers[0]?.node.input?.[0] ?? '';
+  const given = new Map(model.inputs.map((i) => [i.name ?? '', i]));
+  const reached = new Set<string>();
+  const seen = new Set<string>();
+  const visit = (name: string): void => {
+    if (seen.has(name)) return;
+    seen.add(name);
+    if (given.has(name)) reached.add(name);
+    (model.producers.get(name)?.input ?? []).forEach(visit);
+  };
+  visit(first);
+  const [name = '', ...others] = reached;
+  const dims = (given.get(name)?.type?.tensorType?.shape?.dim ?? []).map((d) =>
+    d.dimParam || d.dimValue === undefined || d.dimValue === null
+      ? (d.dimParam ?? '')
+      : Number(d.dimValue),
+  );
+  if (name === '' || others.length > 0 || dims.length !== 3) {
+    throw refused(
+      model.where,
+      name === ''
+        ? 'no input reaches its LSTM'
+        : `its inputs are ${[...reached].join(', ')} [${dims.join()}]`,
+      'one input of three axes: time, batch and values',
+    );
+  }
+  // Which axis is time: follow the transpositions from the LSTM [time, batch, values] back.
+  let axes = [0, 1, 2];
+  for (let at = first; at !== name;) {
+    const node = model.producers.get(at);
+    if (node?.opType === 'Transpose') {
+      const perm = attribute(node, 'perm') as number[];
+      axes = axes.map((a) => perm[a] ?? a);
+    } else if (!['Identity', 'Cast', 'Dropout'].includes(node?.opType ?? '')) break;
+    at = node?.input?.[0] ?? name;
+  }
+  return { name, dims, timeAxis: axes[0] ?? 0, batchAxis: axes[1] ?? 1 };
+}
+
+/**
+ * Calls of the network on a series [steps, values], cut into windows, or on series [batch, steps,
+ * values] one by one. Every other input (initial states) is zero.
+ */
+export function seriesFeeds(chain: Chain, series: Value, where: string): Feed[] {
+  const input = mainInput(chain);
+  const width = Number(input.dims[2]);
+  const values = Number.isNaN(width) ? (series.dims.at(-1) ?? 0) : width;
+  const [count, steps] =
+    series.dims.length === 3
+      ? [series.dims[0] ?? 0, series.dims[1] ?? 0]
+      : [1, series.dims[0] ?? 0];
+  if (![2, 3].includes(series.dims.length) || series.dims.at(-1) !== values) {
+    throw refused(
+      where,
+      `the series is [${series.dims.join()}]`,
+      `[steps, ${values}] or [series, steps, ${values}]`,
+    );
+  }
+  const open = (axis: number, otherwise: number) => {
+    const dim = input.dims[axis];
+    return typeof dim === 'number' && dim > 0 ? dim : otherwise;
+  };
+  const window = open(input.timeAxis, Math.min(windowSteps, steps));
+  const batch = open(input.batchAxis, 1);
+  const windows: Float32Array[] = [];
+  for (let s = 0; s < count; s++) {
+    for (let from = 0; from + window <= steps; from += window) {
+      const at = (s * steps + from) * values;
+      windows.push(series.data.subarray(at, at + window * values));
+    }
+  }
+  const feeds: Feed[] = [];
+  for (let at = 0; at + batch <= windows.length; at += batch) {
+    feeds.push(callOf(chain, input, windows.slice(at, at + batch), window, values));
+  }
+  if (feeds.length === 0) {
+    throw refused(where, `${steps} steps are too short`, `${batch} windows of ${window} steps`);
+  }
+  return feeds;
+}
+
+function callOf(
+  chain: Chain,
+  input: MainInput,
+  windows: readonly Float32Array[],
+  steps: number,
+  values: number,
+): Feed {
+  const batch = windows.length;
+  const timeFirst = input.timeAxis < input.batchAxis;
+  const data = new Float32Array(steps * batch * values);
+  windows.forEach((series, b) => {
+    for (let t = 0; t < steps; t++) {
+      const row = timeFirst ? t * batch + b : b * steps + t;
+      data.set(series.subarray(t * values, (t + 1) * values), row * values);
+    }
+  });
+  const dims = timeFirst ? [steps, batch, values] : [batch, steps, values];
+  return { ...zeroInputs(chain, input.name, batch), [input.name]: { dims, data } };
+}
+
+function zeroInputs(chain: Chain, main: string, batch: number): Record<string, Value> {
+  const others = chain.model.inputs.filter((i) => i.name !== main);
+  return Object.fromEntries(
+    others.map((i) => {
+      const dims = (i.type?.tensorType?.shape?.dim ?? []).map((d) =>
+        d.dimParam || d.dimValue === undefined || d.dimValue === null ? batch : Number(d.dimValue),
+      );
+      return [i.name ?? '', { dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) }];
+    }),
+  );
+}
+
+/** A made-up series, for comparing two graphs when no data is at hand. */
+export function madeSeries(chain: Chain, random: () => number): Value {
+  const input = mainInput(chain);
+  const values = Number(input.dims[2]) || chain.network.inputs;
+  const fixed = input.dims[input.timeAxis];
+  const batch = input.dims[input.batchAxis];
+  const count = typeof batch === 'number' && batch > 0 ? batch : 1;
+  const steps = typeof fixed === 'number' && fixed > 0 ? fixed : 12;
+  const data = Float32Array.from({ length: count * steps * values }, () => 2 * random() - 1);
+  return { dims: [count, steps, values], data };
+}

@@ -1,0 +1,160 @@
+import onnxProto from 'onnx-proto';
+import type { onnx as Onnx } from 'onnx-proto';
+import t from 'tap';
+import { denseGraph } from '../../../src/compress/graph/dense.js';
+import { parseCheckpoint, encodeCheckpoint, tensorOf } from '../../../src/compress/checkpoint.js';
+import { analysePaper, factorize } from '../../../src/compress/factorize/index.js';
+import {
+  ForeignModel,
+  largestDifference,
+  madeSeries,
+  openForeign,
+  readChain,
+  rewrite,
+  seriesFeeds,
+} from '../../../src/compress/import/index.js';
+import { parseCsv, parseNpy } from '../../../src/compress/import/series.js';
+import { randomFrom } from '../../../src/compress/evaluate/statistics.js';
+import { tinyCheckpoint } from '../../sim/tiny-checkpoint.js';
+
+const { onnx } = onnxProto;
+const types = onnx.AttributeProto.AttributeType;
+const bytes = denseGraph(tinyCheckpoint(), 'float32');
+
+/** The tiny network with something about its first LSTM node changed. */
+function changed(change: (node: Onnx.INodeProto, graph: Onnx.IGraphProto) => void): Uint8Array {
+  const model = onnx.ModelProto.decode(bytes);
+  const graph = model.graph;
+  const node = graph?.node?.find((n) => n.opType === 'LSTM');
+  if (graph === null || graph === undefined || node === undefined) throw new Error('no LSTM');
+  change(node, graph);
+  return onnx.ModelProto.encode(model).finish();
+}
+
+const text = (name: string, s: string) => ({ name, type: types.STRING, s: Buffer.from(s) });
+const number = (name: string, i: number) => ({ name, type: types.INT, i });
+
+void t.test('what would change the meaning is refused by name, never ignored', async (t) => {
+  const cases: readonly (readonly [string, Parameters<typeof changed>[0], RegExp])[] = [
+    ['reverse', (n) => n.attribute?.push(text('direction', 'reverse')), /"LSTM.0" runs reverse/],
+    ['layout', (n) => n.attribute?.push(number('layout', 1)), /has layout 1/],
+    [
+      'clip',
+      (n) => n.attribute?.push({ name: 'clip', type: types.FLOAT, f: 3 }),
+      /clips its cells/,
+    ],
+    [
+      'input_forget',
+      (n) => n.attribute?.push(number('input_forget', 1)),
+      /couples input and forget/,
+    ],
+    [
+      'activations',
+      (n) =>
+        n.attribute?.push({
+          name: 'activations',
+          type: types.STRINGS,
+          strings: ['HardSigmoid', 'Tanh', 'Tanh'].map((s) => Buffer.from(s)),
+        }),
+      /has activations HardSigmoid, Tanh, Tanh/,
+    ],
+    ['lengths', (n) => n.input?.splice(4, 1, 'lengths'), /has sequence lengths/],
+    ['peepholes', (n) => n.input?.push('peepholes'), /has peepholes/],
+    [
+      'weights from outside',
+      (n) => n.input?.splice(1, 1, 'features'),
+      /W of "LSTM.0" is no constant/,
+    ],
+    [
+      'cells',
+      (n) => (n.attribute ?? []).forEach((a) => (a.i = 5)),
+      /says hidden_size 5 and has 12 cells/,
+    ],
+    [
+      'NaN',
+      (_, g) => {
+        const w = g.initializer?.find((i) => i.name === 'w0');
+        if (w?.rawData) w.rawData = w.rawData.map((v, i) => (i < 4 ? 255 : v));
+      },
+      /W of "LSTM.0" holds values that are no numbers/,
+    ],
+    [
+      'another order',
+      (_, g) => {
+        const r = g.initializer?.find((i) => i.name === 'r0');
+        if (r) r.dims = [1, 12, 48];
+      },
+      /R \[1,12,48\]/,
+    ],
+  ];
+  for (const [name, change, why] of cases) {
+    await t.rejects(openForeign(changed(change), 'net.onnx'), why, name);
+  }
+  await t.rejects(openForeign(Buffer.from('not ONNX'), 'net.onnx'), { name: 'KikitoriError' });
+});
+
+void t.test('a file cut at every 1 % is refused in words', async (t) => {
+  for (let part = 0; part < 100; part++) {
+    const cut = bytes.subarray(0, Math.floor((bytes.length * part) / 100));
+    await t.rejects(
+      openForeign(cut, 'net.onnx'),
+      { name: 'KikitoriError', kind: 'input' },
+      `${part} %`,
+    );
+  }
+});
+
+void t.test(
+  'named activations, weights as Constant nodes and half precision are taken',
+  async (t) => {
+    const named = changed((n) =>
+      n.attribute?.push({
+        name: 'activations',
+        type: types.STRINGS,
+        strings: ['sigmoid', 'tanh', 'Tanh'].map((s) => Buffer.from(s)),
+      }),
+    );
+    const constants = changed((_, graph) => {
+      const nodes = (graph.initializer ?? []).map((tensor) => ({
+        opType: 'Constant',
+        output: [tensor.name ?? ''],
+        attribute: [{ name: 'value', type: types.TENSOR, t: tensor }],
+      }));
+      graph.node = [...nodes, ...(graph.node ?? [])];
+      graph.initializer = [];
+    });
+    for (const file of [bytes, named, constants, denseGraph(tinyCheckpoint(), 'float16')]) {
+      const chain = await openForeign(file, 'net.onnx');
+      t.same([chain.network.layers, chain.network.outputs, chain.heads.length], [[12, 10], 40, 1]);
+      const full = factorize(analysePaper(chain.network), { layers: [12, 10], input: 0 });
+      const feeds = seriesFeeds(chain, madeSeries(chain, randomFrom(5)), 'made');
+      t.ok((await largestDifference(chain, rewrite(chain, full), feeds)) < 1e-4);
+    }
+  },
+);
+
+void t.test('gates come back in the order of this package', async (t) => {
+  const checkpoint = parseCheckpoint(encodeCheckpoint(tinyCheckpoint()), 'tiny');
+  const { network } = await readChain(ForeignModel.parse(bytes, 'net.onnx'));
+  for (const name of ['lstm.0.weight_ih', 'lstm.1.weight_hh', 'lstm.0.bias', 'output.weight']) {
+    t.same(tensorOf(network, name), tensorOf(checkpoint, name), name);
+  }
+});
+
+void t.test('series from files', async (t) => {
+  t.same(parseCsv('time;a\n1;2\n3;4\n', 'x.csv'), {
+    dims: [2, 2],
+    data: new Float32Array([1, 2, 3, 4]),
+  });
+  t.throws(() => parseCsv('1,2\n3\n', 'x.csv'), /x.csv:2: "3"; expected 2 numbers/);
+  const header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 1), }\n";
+  const npy = Buffer.concat([
+    Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
+    Buffer.from(Uint16Array.of(header.length).buffer),
+    Buffer.from(header),
+    Buffer.from(Float64Array.of(1.5, -2).buffer),
+  ]);
+  t.same(parseNpy(npy, 'x.npy'), { dims: [2, 1], data: new Float32Array([1.5, -2]) });
+  t.throws(() => parseNpy(npy.subarray(0, npy.length - 1), 'x.npy'), /15 bytes for 2 values/);
+  t.throws(() => parseNpy(Buffer.from('hello, world'), 'x.npy'), /not a .npy file/);
+});
