@@ -13,14 +13,16 @@ import type { CompiledGrammar, Interpretation } from './graph.js';
 import { levelOf } from './level.js';
 import { scoresOf } from './scores.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
-import { TokenSearch, type Candidate, type SentenceWord } from './search/token-search.js';
+import { runnersUp, type RunnersUp } from './search/runners-up.js';
+import { TokenSearch, type Candidate } from './search/token-search.js';
+import type { SentenceWord } from './search/word-history.js';
 
-/** Runners-up looked for: enough that one of them usually means something else. */
-const runnersUp = 4;
-/** Larger graphs are searched once only, without runners-up: the second pass would be heard as latency. */
-const secondPassArcsMax = 60_000;
-/** The second pass drops what is further behind than this: twice the largest margin that counts. */
-const secondPassBeam = 40;
+/** Sentences kept at each place of the second search: enough that one of them usually means something else. */
+const runnersUpKept = 16;
+/** A sentence this far below the best one, as a logarithm of likelihoods, is no rival. */
+const runnersUpWindow = 30;
+/** Larger graphs are searched once only: the second pass would be heard as latency. Their margin counts as none. */
+const secondPassArcsMax = 250_000;
 /** Fewer frames with a phone than this are no speech. */
 const speechFramesMin = 3;
 /** A sentence this far from what was said, per phone, is no command at all. */
@@ -108,12 +110,14 @@ export class Utterance {
     this.take(await this.stream.finish());
     const scores = this.scores.subarray(0, this.steps * this.context.acoustic.units);
     const speech = speechFrames(scores, this.context.acoustic.units);
-    const [best, ...others] = this.candidates(scores);
+    const { candidates, crowded } = this.candidates(scores);
+    const [best, ...others] = candidates;
     if (best === undefined || speech.length < speechFramesMin) return this.nothing();
     const meaning = this.context.grammar.interpret(best.words.map((w) => w.word));
     const second = this.different(meaning, others);
-    // With no other meaning in sight the margin is at least the one to the last runner-up.
-    const margin = best.score - (second?.candidate.score ?? others.at(-1)?.score ?? -Infinity);
+    // With no other meaning in sight there is none within the window, or within the last runner-up.
+    const last = crowded ? (others.at(-1) ?? best).score : -Infinity;
+    const margin = best.score - (second?.candidate.score ?? last);
     return this.judge(best, meaning, scores, margin, second);
   }
 
@@ -145,17 +149,17 @@ export class Utterance {
     }
   }
 
-  private candidates(scores: Float32Array): Candidate[] {
+  private candidates(scores: Float32Array): RunnersUp {
     const { graph } = this.context.grammar;
-    if (graph.arcUnit.length > secondPassArcsMax) return this.search.best();
-    const search = new TokenSearch(graph, runnersUp, secondPassBeam);
-    for (let row = 0; row < scores.length; row += this.context.acoustic.units)
-      search.feed(scores, row);
-    const [exact] = this.search.best();
-    const found = search.best();
-    // Of an unfinished sentence the beam may keep only tokens that cannot end.
-    const lost = exact !== undefined && (found[0]?.score ?? -Infinity) < exact.score - 1e-3;
-    return lost ? [exact, ...found] : found;
+    const found = this.search.best();
+    const [best] = found;
+    if (best === undefined || graph.arcUnit.length > secondPassArcsMax)
+      return { candidates: found, crowded: true };
+    return runnersUp(graph, scores, this.context.acoustic.units, {
+      best: best.score,
+      window: runnersUpWindow,
+      k: runnersUpKept,
+    });
   }
 
   private different(

@@ -3,10 +3,14 @@ import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { enumerateSentences, type GrammarDetails } from '../../src/recognizer/grammar/index.js';
 import { compileGrammar } from '../../src/recognizer/index.js';
 import { alignPhones, alignSentence } from '../../src/recognizer/search/align.js';
+import { RestBound } from '../../src/recognizer/search/rest-bound.js';
+import { runnersUp } from '../../src/recognizer/search/runners-up.js';
 import { TokenSearch } from '../../src/recognizer/search/token-search.js';
+import { WordHistory } from '../../src/recognizer/search/word-history.js';
 import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
 
 const lexicon = tinyLexicon();
+// Homophones (two, to), words that are beginnings of others' sounds, and variants (a, the).
 const vocabulary = ['a', 'on', 'off', 'go', 'two', 'to', 'red', 'b', 'three', 'the', 'left'];
 
 /** A random small grammar, at most 200 sentences. */
@@ -51,46 +55,153 @@ function reference(g: GrammarDetails, scores: Float32Array): { text: string; sco
     .sort((a, b) => b.score - a.score);
 }
 
-void t.test('exact on two thousand random cases', async (t) => {
-  const random = randomFrom(11);
-  let wrongBest = 0;
-  let wrongSecond = 0;
-  let cases = 0;
-  let compared = 0;
+interface Problem {
+  readonly g: GrammarDetails;
+  readonly scores: Float32Array;
+  readonly frames: number;
+}
+
+/** Random grammars with random scores; some frames are sure of blank or of a phone, as a network is. */
+function* problems(count: number, seed: number): Generator<Problem> {
+  const random = randomFrom(seed);
   let g = randomGrammar(random);
-  while (cases < 2000) {
-    if (cases % 10 === 0) g = randomGrammar(random);
+  for (let i = 0; i < count; i++) {
+    if (i % 10 === 0) g = randomGrammar(random);
     const frames = 3 + Math.floor(random() * 14);
     const scores = Float32Array.from({ length: frames * units.length }, () =>
       Math.log(random() ** 3 + 1e-4),
     );
-    const [first, second] = reference(g, scores);
-    for (const k of [1, 4]) {
-      const search = new TokenSearch(g.graph, k);
-      for (let f = 0; f < frames; f++) search.feed(scores, f * units.length);
-      const found = search.best();
-      if (first === undefined) {
-        if (found.length > 0) wrongBest++;
-        continue;
-      }
-      if (Math.abs((found[0]?.score ?? NaN) - first.score) > 1e-4) wrongBest++;
-      if (k === 4 && second !== undefined) {
-        compared++;
-        if (Math.abs((found[1]?.score ?? NaN) - second.score) > 1e-4) wrongSecond++;
-      }
-      const words = found[0]?.words ?? [];
-      const ordered = words.every(
-        (w, i) =>
-          w.startFrame <= w.endFrame &&
-          w.startFrame > (words[i - 1]?.endFrame ?? -1) &&
-          w.endFrame < frames,
-      );
-      if (!ordered) wrongBest++;
+    for (let f = 0; f < frames; f++) {
+      const r = random();
+      if (r < 0.3) scores[f * units.length + (r < 0.2 ? 0 : Math.floor(random() * 40))] = 1;
     }
-    cases++;
+    yield { g, scores, frames };
   }
-  t.equal(wrongBest, 0, 'the best sentence, with and without runners-up');
-  t.equal(wrongSecond, 0, `the second sentence, ${compared} times`);
+}
+
+function searched({ g, scores, frames }: Problem): TokenSearch {
+  const search = new TokenSearch(g.graph);
+  for (let f = 0; f < frames; f++) search.feed(scores, f * units.length);
+  return search;
+}
+
+void t.test('the best sentence is exact on three thousand random cases', async (t) => {
+  let wrong = 0;
+  let none = 0;
+  for (const problem of problems(3000, 11)) {
+    const [expected] = reference(problem.g, problem.scores);
+    const [found] = searched(problem).best();
+    if (expected === undefined || found === undefined) {
+      none++;
+      if (expected !== found) wrong++;
+    } else if (Math.abs(found.score - expected.score) > 1e-4) wrong++;
+  }
+  t.equal(wrong, 0);
+  t.ok(none > 10 && none < 1500, `${none} times too short for any sentence`);
+});
+
+void t.test('word times are those of the best alignment', async (t) => {
+  let wrong = 0;
+  for (const problem of problems(500, 3)) {
+    const [found] = searched(problem).best();
+    if (found === undefined) continue;
+    const { phones } = alignSentenceExactly(problem, found.words);
+    found.words.forEach((w, i) => {
+      const own = phones.filter((p) => p.word === i);
+      const next = phones.find((p) => p.word === i + 1);
+      const lastStart = own.at(-1)?.startFrame ?? NaN;
+      if (w.startFrame !== own[0]?.startFrame) wrong++;
+      if (!(w.endFrame >= lastStart && w.endFrame < (next?.startFrame ?? problem.frames))) wrong++;
+    });
+  }
+  t.equal(wrong, 0);
+});
+
+/** The best of all choices of pronunciations. */
+function alignSentenceExactly({ g, scores }: Problem, words: readonly { word: number }[]) {
+  const ways = words.reduce<{ unit: number; word: number }[][]>(
+    (heads, { word }, w) =>
+      heads.flatMap((h) =>
+        g.phonesOf(word).map((p) => [...h, ...p.map((unit) => ({ unit, word: w }))]),
+      ),
+    [[]],
+  );
+  const aligned = ways.map((phones) => alignPhones(phones, scores, units.length));
+  return aligned.reduce((best, a) => (a.score > best.score ? a : best));
+}
+
+void t.test(
+  'runners-up: all within the window, unless it says that places were crowded',
+  async (t) => {
+    let wrong = 0;
+    let crowdedOnes = 0;
+    let compared = 0;
+    for (const problem of problems(2000, 7)) {
+      const [best] = searched(problem).best();
+      if (best === undefined) continue;
+      const window = 6;
+      const expected = reference(problem.g, problem.scores).filter(
+        (c) => c.score >= best.score - window,
+      );
+      for (const k of [2, 8]) {
+        const { candidates, crowded } = runnersUp(problem.g.graph, problem.scores, units.length, {
+          best: best.score,
+          window,
+          k,
+        });
+        if (crowded) {
+          crowdedOnes++;
+          // What is missing is worse than all that is there at one place: the best must be right.
+          if (Math.abs((candidates[0]?.score ?? NaN) - best.score) > 1e-4) wrong++;
+          continue;
+        }
+        compared += candidates.length;
+        const texts = new Set(candidates.map((c) => c.words.map((w) => w.word).join()));
+        if (texts.size !== candidates.length || candidates.length !== expected.length) wrong++;
+        candidates.forEach((c, i) => {
+          if (Math.abs(c.score - (expected[i]?.score ?? NaN)) > 1e-4) wrong++;
+        });
+      }
+    }
+    t.equal(wrong, 0, `${compared} sentences compared`);
+    t.ok(compared > 3000 && crowdedOnes > 100, `crowded ${crowdedOnes} times`);
+  },
+);
+
+const bytesOf = (row: Float32Array) => Buffer.from(row.buffer, row.byteOffset, row.byteLength);
+
+void t.test('the bound on what is to come: exact at the start, the same in pieces', async (t) => {
+  const random = randomFrom(8);
+  let wrong = 0;
+  for (const { g } of problems(60, 5)) {
+    const frames = 20 + Math.floor(random() * 40);
+    const scores = Float32Array.from({ length: frames * units.length }, () => Math.log(random()));
+    const whole = new RestBound(g.graph, scores, units.length);
+    const pieces = new RestBound(g.graph, scores, units.length, 1);
+    for (let f = 0; f < frames; f++)
+      if (Buffer.compare(bytesOf(pieces.after(f)), bytesOf(whole.after(f))) !== 0) wrong++;
+    // From state 0 before the first frame: blank, or one of its arcs.
+    const row = whole.after(0);
+    const first = [(row[whole.firstState] ?? 0) + (scores[0] ?? 0)];
+    for (let a = 0; a < (g.graph.arcStart[1] ?? 0); a++)
+      first.push((row[a] ?? 0) + (scores[g.graph.arcUnit[a] ?? 0] ?? 0));
+    const [best] = searched({ g, scores, frames }).best();
+    if (!(Math.abs(Math.max(...first) - (best?.score ?? NaN)) < 1e-3)) wrong++;
+  }
+  t.equal(wrong, 0);
+});
+
+void t.test('a long utterance: old words are forgotten, the best sentence is not', async (t) => {
+  const history = new WordHistory();
+  const roots = Int32Array.from([-1, history.add(1, -1, 0, 2)]);
+  for (let i = 0; i < 40_000; i++) history.add(2, roots[1] ?? -1, i, i + 1);
+  roots[0] = history.add(3, roots[1] ?? -1, 5, 6);
+  t.ok(history.crowded);
+  const [before, hash] = [history.words(roots[0] ?? -1), history.hash(roots[0] ?? -1)];
+  history.compact([roots]);
+  t.equal(history.size, 2);
+  t.same(history.words(roots[0] ?? -1), before);
+  t.equal(history.hash(roots[0] ?? -1), hash);
 });
 
 void t.test('alignment: times in order, the same score as the search', async (t) => {

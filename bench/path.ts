@@ -1,0 +1,107 @@
+/**
+ * Cost of the whole path, from samples to a phrase on MQTT.
+ *   hot     everything in one process as fast as it goes: CPU time relative to the audio's length
+ *   paced   the daemon itself, a stand-in recorder at the pace of real time, a broker, a subscriber
+ * usage: node dist/bench/path.js [--repeat N] [--utterances N] [--hot] [--json]
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { readAudioFile } from '../src/audio/index.js';
+import { Engine } from '../src/engine.js';
+import { Listener, TokenSearch } from '../src/recognizer/index.js';
+import { cpuMsOf, numberArgument, report, type Row } from './report.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const rateHz = 16_000;
+const chunkSamples = 1600;
+
+/** The demo's sentences with pauses and faint noise between: speech for about half of the time. */
+async function stream(): Promise<Float32Array> {
+  const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
+  const files = table
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line) => line.split('\t')[0] ?? '');
+  const parts: Float32Array[] = [];
+  let seed = 1;
+  const noise = () => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+    return (((seed >> 8) % 13) - 6) / 32768;
+  };
+  for (const file of files) {
+    const { samples } = await readAudioFile(join(root, 'demo/audio', file), { rateHz });
+    parts.push(
+      samples.map((v) => v + noise()),
+      Float32Array.from({ length: 1.5 * rateHz }, noise),
+    );
+  }
+  const whole = new Float32Array(parts.reduce((sum, p) => sum + p.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+async function hot(repeat: number): Promise<Row[]> {
+  const audio = await stream();
+  const seconds = audio.length / rateHz;
+  const engine = await Engine.open({
+    modelPath: join(root, 'models/kikitori-en'),
+    grammarPath: join(root, 'config/sentences.yaml'),
+  });
+  const grammar = await engine.compile();
+  const share: Record<string, number[]> = { whole: [], frontend: [], network: [], search: [] };
+  const put = (name: string, cpuMs: number) => share[name]?.push(cpuMs / 1000 / seconds);
+  let phrases = 0;
+  for (let round = 0; round <= repeat; round++) {
+    const listener = new Listener(engine.recognizer(grammar));
+    const frontend = engine.frontend();
+    phrases = 0;
+    const whole = await cpuMsOf(async () => {
+      for (let at = 0; at < audio.length; at += chunkSamples) {
+        const steps = frontend.feed(audio.subarray(at, at + chunkSamples));
+        for (const e of await listener.feed(steps)) if (e.type === 'heard') phrases++;
+      }
+    });
+    const alone = engine.frontend();
+    const rows: Float32Array[] = [];
+    const front = await cpuMsOf(async () => {
+      for (let at = 0; at < audio.length; at += chunkSamples)
+        rows.push(alone.feed(audio.subarray(at, at + chunkSamples)).data);
+    });
+    const scores: Float32Array[] = [];
+    const network = await cpuMsOf(async () => {
+      const stream = engine.acoustic.begin();
+      for (const part of rows) scores.push((await stream.feed(part)).data);
+    });
+    const search = await cpuMsOf(async () => {
+      const tokens = new TokenSearch(grammar.graph);
+      for (const part of scores)
+        for (let at = 0; at < part.length; at += engine.acoustic.units) tokens.feed(part, at);
+    });
+    if (round === 0) continue; // warms up
+    put('whole', whole);
+    put('frontend', front);
+    put('network', network);
+    put('search', search);
+  }
+  const row = (key: string, name: string, aim?: string): Row => ({
+    name,
+    unit: 'of real time',
+    values: share[key] ?? [],
+    ...(aim === undefined ? {} : { aim }),
+  });
+  process.stderr.write(`${phrases} phrases in ${seconds.toFixed(1)} s of audio\n`);
+  return [
+    row('whole', 'hot, samples to phrase', '0.02'),
+    row('frontend', '  frontend alone'),
+    row('network', '  network alone, never paused'),
+    row('search', '  search alone, over all audio'),
+  ];
+}
+
+report('path', await hot(numberArgument('repeat', 5)));
