@@ -23,8 +23,8 @@ export interface AgentOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly notifier: ServiceNotifier;
-  /** Called when a file or standard input is over. */
-  readonly onEnd: () => void;
+  /** Called when a file or standard input is over, or could not be read. */
+  readonly onEnd: (error?: unknown) => void;
   /** Ends the process to be started again; absent when nobody would start it. */
   readonly onRestart?: () => void;
 }
@@ -44,6 +44,8 @@ export class Agent {
   private busy = false;
   private mic: MicState = 'lost';
   private muted = false;
+  /** Whether it was reported: at the start it is not up yet, and that is no news. */
+  private wasLost = false;
   private lastProgressMs: number;
   private lastChunk: Chunk | null = null;
   private droppedChunks = 0;
@@ -59,7 +61,7 @@ export class Agent {
     private readonly engine: Engine,
     grammar: GrammarDetails,
     private readonly frontend: Frontend,
-    private listener: Listener,
+    private readonly listener: Listener,
     private readonly capture: Capture,
     private readonly publisher: Publisher,
   ) {
@@ -94,7 +96,7 @@ export class Agent {
       {
         onChunk: (chunk) => agentOf().take(chunk),
         onState: (state, why) => agentOf().micChanged(state, why),
-        onEnd: () => void agentOf().audioEnded(),
+        onEnd: (error) => void agentOf().audioEnded(error),
       },
       clock,
       random,
@@ -239,7 +241,8 @@ export class Agent {
     this.timers.add(cancel);
   }
 
-  private take(chunk: Chunk): void {
+  /** Resolves when the chunk went through; a microphone does not wait for it. */
+  private take(chunk: Chunk): Promise<void> {
     this.queue.push(chunk);
     if (this.queue.length > queuedChunksMax) {
       this.queue.shift();
@@ -251,6 +254,7 @@ export class Agent {
       }
     }
     if (!this.busy) void this.serially(async () => []);
+    return this.working;
   }
 
   /** Audio and requests go through the listener one after the other. */
@@ -279,11 +283,7 @@ export class Agent {
       this.lastChunk = chunk;
       if (chunk.gapBefore) {
         this.frontend.reset();
-        const recognizer = this.engine.recognizer(
-          this.grammar,
-          recognizerOptions(this.config, this.engine),
-        );
-        this.listener = new Listener(recognizer, this.config.recognizer.mode, chunk.firstSample);
+        this.listener.rejoin(chunk.firstSample);
       }
       for (const event of await this.listener.feed(this.frontend.feed(chunk.samples)))
         await this.handle(event);
@@ -357,13 +357,13 @@ export class Agent {
     this.options.notifier.status(`microphone ${state}`);
     this.publishHealth();
     if (state === 'lost') void this.publisher.event('mic-lost', { why });
-    else if (before === 'lost' && this.lastChunk !== null)
-      void this.publisher.event('mic-restored');
+    else if (before === 'lost' && this.wasLost) void this.publisher.event('mic-restored');
+    this.wasLost ||= state === 'lost';
   }
 
-  private async audioEnded(): Promise<void> {
+  private async audioEnded(error?: unknown): Promise<void> {
     await this.serially(() => this.listener.stop());
-    this.options.onEnd();
+    this.options.onEnd(error);
   }
 
   private publishInfo(): void {

@@ -2,7 +2,7 @@ import { readAudioFile } from '../audio/index.js';
 import type { Chunk, MicState } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
-import { PcmReader } from './pcm.js';
+import { amplified, PcmReader } from './pcm.js';
 import { Recorder, type RecorderOptions } from './recorder.js';
 
 export interface CaptureOptions extends RecorderOptions {
@@ -18,15 +18,21 @@ export interface CaptureOptions extends RecorderOptions {
 }
 
 export interface CaptureEvents {
-  readonly onChunk: (chunk: Chunk) => void;
+  /** A file or standard input waits for the promise; a microphone cannot wait. */
+  readonly onChunk: (chunk: Chunk) => void | Promise<void>;
   readonly onState: (state: MicState, why: string) => void;
-  /** A file or standard input is over; a microphone never is. */
-  readonly onEnd: () => void;
+  /** A file or standard input is over, or could not be read; a microphone never is. */
+  readonly onEnd: (error?: unknown) => void;
 }
 
-/** Audio beyond this share of real time, over a few seconds, is no microphone. */
+/** Audio faster or slower than these shares of real time, over a few seconds, is no working microphone. */
 const tooFast = 2;
+const tooSlow = 0.5;
 const paceWindowMs = 5000;
+/** What may come at once after this process was held up: a full pipe, and some. */
+const burstMs = 3000;
+/** A recorder that has given this much audio works: the next pause is a short one again. */
+const worksAfterMs = 5000;
 /** Samples handed on at once: 100 ms at 16 kHz. */
 const chunkSamples = 1600;
 /** -90 dBFS. */
@@ -39,6 +45,7 @@ const silentPeak = 10 ** (-90 / 20);
  */
 export class Capture {
   private recorder: Recorder | null = null;
+  private closing: Promise<void> = Promise.resolve();
   private stopped = false;
   private attempts = 0;
   private samples = 0;
@@ -48,8 +55,10 @@ export class Capture {
   private cancelWatch: () => void = () => undefined;
   private cancelRetry: () => void = () => undefined;
   private lastBytesMs = 0;
-  private windowStartMs = 0;
+  /** Begins with the first audio of a recorder: opening a device takes its time. */
+  private windowStartMs: number | null = null;
   private windowSamples = 0;
+  private samplesSinceOpened = 0;
 
   constructor(
     private readonly options: CaptureOptions,
@@ -69,7 +78,8 @@ export class Capture {
     this.stopped = true;
     this.cancelWatch();
     this.cancelRetry();
-    await this.recorder?.stop();
+    if (this.options.source === 'stdin') process.stdin.destroy();
+    await Promise.all([this.recorder?.stop(), this.closing]);
     this.recorder = null;
   }
 
@@ -81,18 +91,15 @@ export class Capture {
   private openRecorder(): void {
     if (this.stopped) return;
     const reader = this.reader();
-    const now = this.clock.monotonic();
-    this.lastBytesMs = now;
-    this.windowStartMs = now;
+    this.lastBytesMs = this.clock.monotonic();
+    this.windowStartMs = null;
     this.windowSamples = 0;
+    this.samplesSinceOpened = 0;
     try {
       this.recorder = new Recorder(
         this.options,
         this.clock,
-        (bytes) => {
-          this.lastBytesMs = this.clock.monotonic();
-          this.emit(reader.feed(bytes));
-        },
+        (bytes) => this.takeBytes(reader.feed(bytes)),
         (why) => this.lost(why),
       );
     } catch (error) {
@@ -102,18 +109,33 @@ export class Capture {
     this.watch();
   }
 
+  private takeBytes(samples: Float32Array): void {
+    const now = this.clock.monotonic();
+    this.lastBytesMs = now;
+    this.windowStartMs ??= now;
+    this.windowSamples += samples.length;
+    this.samplesSinceOpened += samples.length;
+    const audioMs = (1000 * this.windowSamples) / this.rateHz;
+    if (audioMs > tooFast * (now - this.windowStartMs) + burstMs) {
+      this.lost(`audio comes faster than real time: this is no microphone`);
+      return;
+    }
+    if ((1000 * this.samplesSinceOpened) / this.rateHz >= worksAfterMs) this.attempts = 0;
+    void this.emit(samples);
+  }
+
   private watch(): void {
     this.cancelWatch = this.clock.after(Math.max(100, this.options.stallAfterMs / 4), () => {
       const now = this.clock.monotonic();
-      const elapsedMs = now - this.windowStartMs;
-      const audioMs = (1000 * this.windowSamples) / this.rateHz;
       if (now - this.lastBytesMs > this.options.stallAfterMs) {
         this.lost(`no audio for ${Math.round(now - this.lastBytesMs)} ms`);
         return;
       }
+      const elapsedMs = now - (this.windowStartMs ?? now);
       if (elapsedMs > paceWindowMs) {
-        if (audioMs > tooFast * elapsedMs + 2000) {
-          this.lost(`${(audioMs / elapsedMs).toFixed(1)} times real time: this is no microphone`);
+        const pace = (1000 * this.windowSamples) / this.rateHz / elapsedMs;
+        if (pace < tooSlow) {
+          this.lost(`only ${pace.toFixed(2)} s of audio a second`);
           return;
         }
         this.windowStartMs = now;
@@ -134,9 +156,9 @@ export class Capture {
     const { backoffMinMs, backoffMaxMs } = this.options;
     const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts++, 12));
     const waitMs = ceiling * (0.75 + 0.5 * this.random());
-    const closed = recorder === null ? Promise.resolve() : recorder.stop();
-    void closed.then(() => {
-      this.cancelRetry = this.clock.after(waitMs, () => this.openRecorder());
+    this.closing = recorder === null ? Promise.resolve() : recorder.stop();
+    void this.closing.then(() => {
+      if (!this.stopped) this.cancelRetry = this.clock.after(waitMs, () => this.openRecorder());
     });
   }
 
@@ -146,8 +168,7 @@ export class Capture {
     this.events.onState(state, why);
   }
 
-  private emit(samples: Float32Array): void {
-    this.windowSamples += samples.length;
+  private async emit(samples: Float32Array): Promise<void> {
     for (let at = 0; at < samples.length && !this.stopped; at += chunkSamples) {
       const part = samples.slice(at, at + chunkSamples);
       const chunk = {
@@ -159,17 +180,18 @@ export class Capture {
       this.samples += part.length;
       this.gap = false;
       this.notice(part);
-      this.events.onChunk(chunk);
+      const taken = this.events.onChunk(chunk);
+      // A microphone's chunks follow each other at once: nothing may come between them.
+      if (this.options.source !== 'recorder') await taken;
     }
   }
 
-  /** up or silent; audio that keeps coming also ends the growth of the pauses. */
+  /** up or silent. */
   private notice(samples: Float32Array): void {
     const silent = samples.every((v) => Math.abs(v) < silentPeak);
     const audioMs = (1000 * this.samples) / this.rateHz;
     if (!silent) {
       this.silentSinceMs = null;
-      this.attempts = 0;
       this.become('up', '');
       return;
     }
@@ -183,31 +205,45 @@ export class Capture {
   }
 
   private async playFile(): Promise<void> {
-    const { path, pace, channel } = this.options;
+    const { path, pace, channel, gainDb } = this.options;
+    let failure: unknown;
     try {
       const clip = await readAudioFile(path, {
         rateHz: this.rateHz,
         channel: channel < 0 ? 'mix' : channel,
       });
+      const samples = amplified(clip.samples, gainDb);
       const begin = this.clock.monotonic();
-      for (let at = 0; at < clip.samples.length && !this.stopped; at += chunkSamples) {
+      for (let at = 0; at < samples.length && !this.stopped; at += chunkSamples) {
         const dueMs = begin + (1000 * (at + chunkSamples)) / this.rateHz;
         const waitMs = pace === 'fast' ? 0 : Math.max(0, dueMs - this.clock.monotonic());
         await new Promise<void>((resolve) => void this.clock.after(waitMs, resolve));
-        this.emit(clip.samples.slice(at, at + chunkSamples));
+        await this.emit(samples.subarray(at, at + chunkSamples));
       }
     } catch (error) {
+      failure = error;
       this.become('lost', messageOf(error));
     }
-    if (!this.stopped) this.events.onEnd();
+    if (!this.stopped) this.events.onEnd(failure);
   }
 
   private readStdin(): void {
     const reader = this.reader();
-    process.stdin.on('data', (bytes: Buffer) => this.emit(reader.feed(bytes)));
-    process.stdin.on('end', () => {
-      if (!this.stopped) this.events.onEnd();
-    });
-    process.stdin.on('error', (error) => this.become('lost', error.message));
+    const end = (error?: unknown) => {
+      if (this.stopped) return;
+      if (error !== undefined) this.become('lost', messageOf(error));
+      this.events.onEnd(error);
+    };
+    const read = async () => {
+      // One piece after the other: what comes faster than it is heard waits in the pipe.
+      for await (const bytes of process.stdin) {
+        if (this.stopped) return;
+        await this.emit(reader.feed(bytes as Buffer));
+      }
+    };
+    read().then(
+      () => end(),
+      (error: unknown) => end(error),
+    );
   }
 }

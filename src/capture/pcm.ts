@@ -1,5 +1,12 @@
 import { Resampler } from '../audio/index.js';
 
+/** Louder or quieter by `gainDb`, held within full scale. */
+export function amplified(samples: Float32Array, gainDb: number): Float32Array {
+  if (gainDb === 0) return samples;
+  const gain = 10 ** (gainDb / 20);
+  return samples.map((v) => Math.max(-1, Math.min(1, v * gain)));
+}
+
 /** Raw S16LE of some rate and channels -> mono at the wanted rate. Odd bytes wait for their other half. */
 export class PcmReader {
   private left = Buffer.alloc(0);

@@ -9,12 +9,15 @@ export interface RecorderOptions {
 }
 
 const killAfterMs = 2000;
+/** A process that even SIGKILL does not end (stuck in a driver), or whose child holds the pipe, is let go after this. */
+const letGoAfterMs = 1000;
 const keptErrorBytes = 4096;
 
 /**
  * One run of one recorder process, from node-record-lpcm16. Everything that package leaves open is
  * closed here: raw audio (its WAV ends after 2 GiB), a missing program, errors that are texts and come
- * on the wrong stream, an end with status 0, and a stop that the process ignores. Used once, never paused.
+ * on the wrong stream, an end with status 0, a process that ends while a child of it holds the pipe, and
+ * a stop that the process ignores. Used once, never paused.
  */
 export class Recorder {
   private readonly recording: ReturnType<typeof lpcm16.record>;
@@ -43,13 +46,21 @@ export class Recorder {
       this.ended = true;
       if (!this.stopping) onEnd(why);
     };
+    const endedWith = (status: number | null, signal: NodeJS.Signals | null) => {
+      const said = this.errors.trim().split('\n').at(-1) ?? '';
+      const how = status === null ? `by ${String(signal)}` : `with status ${status}`;
+      end(`${options.recorder} ended ${how}${said === '' ? '' : `: ${said}`}`);
+    };
+    let cancelLastWords: () => void = () => undefined;
     this.closed = new Promise((resolve) => {
-      child.once('close', (status) => {
-        const said = this.errors.trim().split('\n').at(-1) ?? '';
-        end(
-          `${options.recorder} ended with status ${String(status)}${said === '' ? '' : `: ${said}`}`,
-        );
+      child.once('close', (status, signal) => {
+        cancelLastWords();
+        endedWith(status, signal);
         resolve();
+      });
+      child.once('exit', (status, signal) => {
+        // 'close' brings the last words of stderr; it never comes while something else holds the pipe.
+        cancelLastWords = clock.after(letGoAfterMs, () => endedWith(status, signal));
       });
       child.once('error', (error: NodeJS.ErrnoException) => {
         end(
@@ -70,16 +81,34 @@ export class Recorder {
     });
   }
 
-  /** Ends the process for certain: it may be stopped (SIGCONT) or deaf (SIGKILL). */
+  /** Ends the process for certain: it may be stopped (SIGCONT) or deaf (SIGKILL). Resolves in any case. */
   async stop(): Promise<void> {
     this.stopping = true;
     const { process: child } = this.recording;
-    if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+    if (child.pid === undefined) return;
+    if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGCONT');
       child.kill('SIGTERM');
-      const cancel = this.clock.after(killAfterMs, () => child.kill('SIGKILL'));
-      await this.closed;
-      cancel();
     }
+    const killed = this.within(killAfterMs, () => child.kill('SIGKILL'));
+    if (await killed) return;
+    if (await this.within(letGoAfterMs, () => undefined)) return;
+    this.recording.stream().destroy();
+    child.stderr?.destroy();
+    child.unref();
+  }
+
+  /** Whether the process has closed within `ms`; otherwise `tooLate` is called. */
+  private async within(ms: number, tooLate: () => void): Promise<boolean> {
+    let cancel: () => void = () => undefined;
+    const late = new Promise<boolean>((resolve) => {
+      cancel = this.clock.after(ms, () => {
+        tooLate();
+        resolve(false);
+      });
+    });
+    const closed = await Promise.race([this.closed.then(() => true), late]);
+    cancel();
+    return closed;
   }
 }

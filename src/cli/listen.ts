@@ -2,7 +2,9 @@ import { Capture } from '../capture/index.js';
 import { loadConfig } from '../config/index.js';
 import { Engine } from '../engine.js';
 import { Listener } from '../recognizer/index.js';
+import type { Heard } from '../records.js';
 import { systemClock } from '../runtime/clock.js';
+import { messageOf } from '../runtime/errors.js';
 import { jsonLine, parse, type CommandRun } from './command.js';
 import { transcriptLine } from './transcribe.js';
 
@@ -39,12 +41,20 @@ export const run: CommandRun = async (argv, io) => {
     ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
   });
   const grammar = await engine.compile();
-  let listener = new Listener(engine.recognizer(grammar));
+  const listener = new Listener(engine.recognizer(grammar));
   const frontend = engine.frontend();
   let working: Promise<void> = Promise.resolve();
   io.stderr.write(
     `${grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`,
   );
+  let failure: unknown;
+  const say = (heard: Heard) => {
+    if (values.json === true) jsonLine(io, transcriptLine('microphone', heard));
+    else
+      io.stdout.write(
+        `\r${' '.repeat(meterWidth + 14)}\r${heard.accepted ? 'heard' : `refused (${heard.reason ?? ''})`}: "${heard.text}" ${heard.intent ?? ''} ${JSON.stringify(heard.slots)} [${heard.confidence.toFixed(2)}]\n`,
+      );
+  };
   await new Promise<void>((resolve) => {
     const capture = new Capture(
       config.capture,
@@ -55,22 +65,23 @@ export const run: CommandRun = async (argv, io) => {
           working = working.then(async () => {
             if (chunk.gapBefore) {
               frontend.reset();
-              listener = new Listener(engine.recognizer(grammar), 'always', chunk.firstSample);
+              listener.rejoin(chunk.firstSample);
             }
             for (const event of await listener.feed(frontend.feed(chunk.samples))) {
-              if (event.type !== 'heard') continue;
-              const { heard } = event;
-              if (values.json === true) jsonLine(io, transcriptLine('microphone', heard));
-              else
-                io.stdout.write(
-                  `\r${' '.repeat(meterWidth + 14)}\r${heard.accepted ? 'heard' : `refused (${heard.reason ?? ''})`}: "${heard.text}" ${heard.intent ?? ''} ${JSON.stringify(heard.slots)} [${heard.confidence.toFixed(2)}]\n`,
-                );
+              if (event.type === 'heard') say(event.heard);
             }
           });
+          return working;
         },
         onState: (state, why) =>
           io.stderr.write(`\nmicrophone ${state}${why === '' ? '' : `: ${why}`}\n`),
-        onEnd: () => void working.then(finish),
+        onEnd: (error) => {
+          failure = error;
+          void working.then(async () => {
+            for (const event of await listener.stop()) if (event.type === 'heard') say(event.heard);
+            finish();
+          });
+        },
       },
       systemClock,
       Math.random,
@@ -80,5 +91,7 @@ export const run: CommandRun = async (argv, io) => {
     process.once('SIGTERM', finish);
     capture.start();
   });
-  return 0;
+  if (failure === undefined) return 0;
+  io.stderr.write(`kikitori listen: ${messageOf(failure)}\n`);
+  return 1;
 };

@@ -36,7 +36,11 @@ export const run: CommandRun = async (argv, io) => {
     random: Math.random,
     log,
     notifier: new ServiceNotifier(io.env),
-    onEnd: () => finish(0),
+    onEnd: (error) => {
+      if (error !== undefined)
+        log.error({ event: 'audio.unreadable', why: messageOf(error) }, 'the audio cannot be read');
+      finish(error === undefined ? 0 : 1);
+    },
     ...(io.env['NOTIFY_SOCKET'] === undefined ? {} : { onRestart: () => finish(0) }),
   });
   process.once('SIGTERM', () => finish(0));

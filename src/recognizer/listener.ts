@@ -50,7 +50,7 @@ export class Listener {
   constructor(
     recognizer: Recognizer,
     private readonly mode: ListenMode = 'always',
-    private readonly originSample = 0,
+    private originSample = 0,
   ) {
     this.recognizer = recognizer;
     this.idle = recognizer.beginNetwork();
@@ -101,6 +101,13 @@ export class Listener {
     this.idleSteps = 0;
     this.idleRepeats = 0;
     this.spotter = this.mode === 'wake' ? this.recognizer.beginSpotter() : null;
+  }
+
+  /** After a gap: what was being said is dropped, and the next step begins at this sample. */
+  rejoin(atSample: number): void {
+    this.drop();
+    this.originSample = atSample;
+    this.position = 0;
   }
 
   async feed(steps: Steps): Promise<RecognizerEvent[]> {

@@ -25,6 +25,11 @@ export class TestClock implements Clock {
     return () => this.timers.delete(id);
   }
 
+  /** Timers that are set. */
+  get pending(): number {
+    return this.timers.size;
+  }
+
   /** The wall clock jumps (NTP, no RTC); durations do not. */
   jumpWall(ms: number): void {
     this.wallMs += ms;

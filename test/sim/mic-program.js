@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+// Stands in for arecord, rec and sox in tests; mic-sim.ts puts it first in PATH. Writes raw S16LE, whatever
+// its arguments say, and does what the next line of $KIKITORI_MIC_SIM/runs.json asks of this start of it.
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const folder = process.env.KIKITORI_MIC_SIM;
+const starts = join(folder, 'starts.jsonl');
+const runs = JSON.parse(readFileSync(join(folder, 'runs.json'), 'utf8'));
+let earlier = 0;
+try {
+  earlier = readFileSync(starts, 'utf8').trim().split('\n').length;
+} catch {
+  // The first start.
+}
+const run = runs[Math.min(earlier, runs.length - 1)] ?? {};
+const { play = [], value, channels = 1, noisePeak = 6, then = 'noise' } = run;
+const { afterMs = Infinity, fault = 'exit', status = 1, stderr = '', deaf = false, fast = false } = run;
+appendFileSync(starts, `${JSON.stringify({ pid: process.pid, args: process.argv.slice(2) })}\n`);
+
+const rateHz = 16000;
+const blockSamples = 800;
+let seed = 1;
+const noise = () => {
+  seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+  return ((seed >> 8) % (2 * noisePeak + 1)) - noisePeak;
+};
+
+function* clip(path) {
+  const bytes = readFileSync(path);
+  for (let at = bytes.indexOf('data') + 8; at + 1 < bytes.length; at += 2)
+    yield Math.max(-32768, Math.min(32767, bytes.readInt16LE(at) + noise()));
+}
+
+/** One value a frame; `value` is a constant for each channel instead. */
+function* samples() {
+  for (const item of play) {
+    if (typeof item === 'string') yield* clip(item);
+    else
+      for (let i = 0; i < (Math.abs(item) * rateHz) / 1000; i++) yield item < 0 ? 0 : noise();
+  }
+  while (then === 'noise') yield noise();
+  while (then === 'zeros') yield 0;
+}
+
+const source = samples();
+const began = performance.now();
+let written = 0;
+let broken = false;
+
+function block() {
+  const bytes = Buffer.alloc(2 * channels * blockSamples);
+  let filled = 0;
+  for (; filled < blockSamples; filled++) {
+    const next = source.next();
+    if (next.done) break;
+    for (let c = 0; c < channels; c++)
+      bytes.writeInt16LE(value === undefined ? next.value : value[c], 2 * (filled * channels + c));
+  }
+  return bytes.subarray(0, 2 * channels * filled);
+}
+
+function breakDown() {
+  broken = true;
+  if (stderr !== '') process.stderr.write(stderr);
+  if (fault === 'exit') setTimeout(() => process.exit(status), 5);
+  if (fault === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (fault === 'flood') {
+    const flood = () => {
+      while (process.stdout.write(Buffer.alloc(65536, 7)));
+      process.stdout.once('drain', flood);
+    };
+    flood();
+  }
+  // 'stall': stays, and writes nothing.
+}
+
+function tick() {
+  const due = fast ? written + rateHz : ((performance.now() - began) / 1000) * rateHz;
+  while (!broken && written + blockSamples <= due) {
+    const bytes = block();
+    if (bytes.length === 0) process.exit(0);
+    // Odd pieces: a pipe knows nothing of samples.
+    process.stdout.write(bytes.subarray(0, 333));
+    process.stdout.write(bytes.subarray(333));
+    written += blockSamples;
+    if ((1000 * written) / rateHz >= afterMs) breakDown();
+  }
+  setTimeout(tick, 20);
+}
+process.stdout.on('error', () => process.exit(0));
+process.on('SIGTERM', () => {
+  if (!deaf) process.exit(0);
+});
+if (afterMs === 0) breakDown();
+tick();
