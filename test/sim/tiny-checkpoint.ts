@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dictionary } from 'cmu-pronouncing-dictionary';
 import { encodeWav } from '../../src/audio/index.js';
-import type { FeatureOptions } from '../../src/bundle/index.js';
+import type { Confidence, FeatureOptions } from '../../src/bundle/index.js';
 import { parseCheckpoint, type Checkpoint } from '../../src/compress/checkpoint.js';
 import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { packBundle } from '../../src/compress/pack.js';
@@ -109,10 +109,11 @@ export function tinyCheckpointBytes(layers: readonly number[] = [12, 10], seed =
 export const tinyCheckpoint = (layers?: readonly number[], seed?: number): Checkpoint =>
   parseCheckpoint(tinyCheckpointBytes(layers, seed), 'tiny');
 
-/** A bundle whose network knows nothing, in a folder of its own. */
+/** A small bundle in a folder of its own; unless a checkpoint is given its network knows nothing. */
 export async function tinyBundle(
   name = 'bundle',
   checkpoint: Checkpoint = tinyCheckpoint(),
+  confidence: Confidence = { bias: 0, weights: { llrMean: 1 }, threshold: 0.5 },
 ): Promise<{ path: string; folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
   const path = join(folder, name);
@@ -130,7 +131,7 @@ export async function tinyBundle(
     licence: 'Apache-2.0',
     trainingData: [],
     decoding: { priorWeight: 0, logPrior: units.map(() => 0), blankBias: 0 },
-    confidence: { bias: 0, weights: { llrMean: 1 }, threshold: 0.5 },
+    confidence,
     endpoint: {
       finalMs: 330,
       prefixMs: 810,
