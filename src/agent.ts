@@ -210,8 +210,11 @@ export class Agent {
     await this.serially(() => this.listener.stop());
   }
 
-  mute(on: boolean): void {
-    this.listener.mute(on);
+  async mute(on: boolean): Promise<void> {
+    await this.serially(async () => {
+      this.listener.mute(on);
+      return [];
+    });
     this.muted = on;
     this.publishHealth();
     this.options.log.info({ event: on ? 'mic.muted' : 'mic.unmuted' }, on ? 'muted' : 'unmuted');
@@ -416,7 +419,7 @@ function handlers(agent: () => Agent): Record<string, RequestHandler> {
       return {};
     },
     mute: async ({ mute }) => {
-      agent().mute(mute !== false);
+      await agent().mute(mute !== false);
       return { muted: mute !== false };
     },
     options: async ({ options }) => agent().setOptions((options ?? {}) as Record<string, unknown>),

@@ -9,7 +9,7 @@ import { Listener } from '../../src/recognizer/index.js';
 import { tinyBundle, tinyCheckpoint } from '../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
-type Test = Parameters<Parameters<typeof t.test>[1] & object>[0];
+type Test = Parameters<Parameters<typeof t.test>[0]>[0];
 
 const grammarSource = `intents:
   Stop: {data: [{sentences: ["stop [the] conveyor [{n}]"]}]}
@@ -65,7 +65,7 @@ async function sameBits(t: Test, engine: Engine, samples: Float32Array): Promise
     const frontend = engine.frontend();
     const stream = engine.acoustic.begin();
     const parts: Float32Array[] = [];
-    for (let at = 0; at < samples.length; ) {
+    for (let at = 0; at < samples.length;) {
       const size = cut();
       const steps = frontend.feed(samples.slice(at, at + size));
       parts.push((await stream.feed(steps.data)).data);
@@ -99,7 +99,7 @@ void t.test('however the audio is cut: the same answers of the listener', async 
     const frontend = engine.frontend();
     const listener = new Listener(recognizer);
     const heard: Heard[] = [];
-    for (let at = 0; at < samples.length; ) {
+    for (let at = 0; at < samples.length;) {
       const size = cut();
       for (const e of await listener.feed(frontend.feed(samples.slice(at, at + size))))
         if (e.type === 'heard') heard.push(e.heard);

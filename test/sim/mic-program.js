@@ -15,7 +15,14 @@ try {
 }
 const run = runs[Math.min(earlier, runs.length - 1)] ?? {};
 const { play = [], value, channels = 1, noisePeak = 6, then = 'noise' } = run;
-const { afterMs = Infinity, fault = 'exit', status = 1, stderr = '', deaf = false, fast = false } = run;
+const {
+  afterMs = Infinity,
+  fault = 'exit',
+  status = 1,
+  stderr = '',
+  deaf = false,
+  fast = false,
+} = run;
 appendFileSync(starts, `${JSON.stringify({ pid: process.pid, args: process.argv.slice(2) })}\n`);
 
 const rateHz = 16000;
@@ -32,14 +39,33 @@ function* clip(path) {
     yield Math.max(-32768, Math.min(32767, bytes.readInt16LE(at) + noise()));
 }
 
+// What the test wants to be said now: one path a line. A new start of the recorder begins after what is there.
+const sayings = join(folder, 'say.txt');
+const textSoFar = () => {
+  try {
+    return readFileSync(sayings, 'utf8');
+  } catch {
+    return '';
+  }
+};
+let saidAlready = textSoFar().length;
+function said() {
+  const text = textSoFar();
+  const lines = text.slice(saidAlready).split('\n');
+  saidAlready = text.length;
+  return lines.filter((line) => line !== '');
+}
+
 /** One value a frame; `value` is a constant for each channel instead. */
 function* samples() {
   for (const item of play) {
     if (typeof item === 'string') yield* clip(item);
-    else
-      for (let i = 0; i < (Math.abs(item) * rateHz) / 1000; i++) yield item < 0 ? 0 : noise();
+    else for (let i = 0; i < (Math.abs(item) * rateHz) / 1000; i++) yield item < 0 ? 0 : noise();
   }
-  while (then === 'noise') yield noise();
+  while (then === 'noise') {
+    for (const path of said()) yield* clip(path);
+    for (let i = 0; i < blockSamples; i++) yield noise();
+  }
   while (then === 'zeros') yield 0;
 }
 

@@ -1,8 +1,9 @@
 /** A microphone for tests: a recorder program first in PATH that does what each start is told to. */
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { encodeWav } from '../../src/audio/index.js';
 
 const program = fileURLToPath(new URL('mic-program.js', import.meta.url));
 
@@ -28,6 +29,8 @@ export interface MicRun {
 }
 
 export class MicSim {
+  private saidCount = 0;
+
   private constructor(
     readonly folder: string,
     /** For the process that records. */
@@ -53,6 +56,13 @@ export class MicSim {
 
   async set(...runs: MicRun[]): Promise<void> {
     await writeFile(join(this.folder, 'runs.json'), JSON.stringify(runs));
+  }
+
+  /** Says it now, into the recorder that runs. */
+  async say(samples: Float32Array): Promise<void> {
+    const path = join(this.folder, `said-${this.saidCount++}.wav`);
+    await writeFile(path, encodeWav(samples, 16000));
+    await appendFile(join(this.folder, 'say.txt'), `${path}\n`);
   }
 
   /** Every start of the recorder so far. */
@@ -95,7 +105,10 @@ export function isAlive(pid: number): boolean {
 }
 
 /** Resolves when `condition` holds; looks often, gives up late: what it waits for has its own time. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+): Promise<void> {
   const giveUp = performance.now() + 90_000;
   while (!(await condition())) {
     if (performance.now() > giveUp) throw new Error(`waited 90 s for: ${what}`);

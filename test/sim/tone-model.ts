@@ -81,7 +81,7 @@ export function speak(
   const random = randomFrom(seed);
   const noise = () => (random() - 0.5) * 2e-4;
   const silence = (ms: number) => Float32Array.from({ length: (ms * rateHz) / 1000 }, noise);
-  const parts = [silence(beforeMs)];
+  const parts: Float32Array[] = [silence(beforeMs)];
   for (const word of text.split(' ').filter((w) => w !== '')) {
     const [first] = lexicon.lookup(word);
     if (first === undefined) throw new Error(`no pronunciation of ${word}`);
