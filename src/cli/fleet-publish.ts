@@ -11,6 +11,7 @@ import { KikitoriError } from '../runtime/errors.js';
 import { channelNamePattern, type ChannelFile } from '../update/index.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from './command.js';
 import { common, fleetDir, listOption, openRepository, warn } from './fleet.js';
+import { autoRollout, brokerOptions } from './fleet-watch.js';
 import { passphraseFrom } from './fleet-passphrase.js';
 
 export const init: CommandRun = async (argv, io) => {
@@ -88,7 +89,7 @@ export const publish: CommandRun = async (argv, io) => {
 
 export const rollout: CommandRun = async (argv, io) => {
   const usage =
-    'kikitori fleet rollout CHANNEL [--percent N] [--groups a,b] [--pause | --resume | --abort] [--fleet DIR] [--json]';
+    'kikitori fleet rollout CHANNEL [--percent N] [--groups a,b] [--pause | --resume | --abort] [--fleet DIR] [--json], or CHANNEL --auto STAGES.yaml --broker URL';
   const { values, positionals } = parse(
     argv,
     {
@@ -98,6 +99,10 @@ export const rollout: CommandRun = async (argv, io) => {
       pause: { type: 'boolean', default: false },
       resume: { type: 'boolean', default: false },
       abort: { type: 'boolean', default: false },
+      ...brokerOptions,
+      auto: { type: 'string' },
+      after: { type: 'string' },
+      every: { type: 'string', default: '30' },
     },
     usage,
   );
@@ -115,6 +120,11 @@ export const rollout: CommandRun = async (argv, io) => {
   };
   if (name === undefined || positionals.length > 1 || states.length > 1)
     throw usageError('one channel, and at most one of --pause, --resume, --abort', usage);
+  if (values.auto !== undefined) {
+    if (Object.keys(change).length > 0) throw usageError('--auto goes alone', usage);
+    const everyMs = 1000 * (numberOption('every', values.every) ?? 30);
+    return autoRollout(name, { ...values, auto: values.auto, every: Math.max(200, everyMs) }, io);
+  }
   if (Object.keys(change).length === 0) throw usageError('nothing to change', usage);
   const repository = await openRepository(values, io);
   const { edit, channel } = await planRollout(repository, name, change);

@@ -7,6 +7,9 @@ import { passphraseFrom } from './fleet-passphrase.js';
 const usage = `kikitori fleet init DIR [--root-keys N] [--root-threshold N] [--channels stable,beta]
        kikitori fleet publish FILE.tar --channel NAME [--rollout PERCENT] [--groups a,b] [--downgrade]
        kikitori fleet rollout NAME [--percent N] [--groups a,b] [--pause | --resume | --abort]
+       kikitori fleet rollout NAME --auto STAGES.yaml --broker URL [--after COMMAND] [--every SECONDS]
+       kikitori fleet status --broker URL [--html FILE]
+       kikitori fleet watch --broker URL [--store DIR] [--html FILE] [--every SECONDS]
        kikitori fleet revoke NAME@VERSION
        kikitori fleet list
        kikitori fleet refresh [--root]
@@ -29,6 +32,8 @@ const subs: Record<string, Sub> = {
   list: { load: async () => (await import('./fleet-publish.js')).list },
   refresh: { load: async () => (await import('./fleet-publish.js')).refresh },
   channel: { load: async () => (await import('./fleet-publish.js')).channel },
+  status: { load: async () => (await import('./fleet-watch.js')).status },
+  watch: { load: async () => (await import('./fleet-watch.js')).watch },
   key: { load: async () => (await import('./fleet-keys.js')).key },
   delegate: { load: async () => (await import('./fleet-keys.js')).delegate },
 };

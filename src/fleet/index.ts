@@ -17,3 +17,5 @@ export { generateKey, keyIdOf, parsePublicKey, type SealedKey } from './keys.js'
 export { keyFileName, type Passphrase } from './keyring.js';
 export { isTopRole, topRoles } from './metadata.js';
 export type { ExpiryWarning } from './expiry.js';
+export { firstStage, nextStep, parseStages } from './auto.js';
+export type { AutoAction, AutoState, Reports, Stage } from './auto.js';

@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.js';
 import { KikitoriError } from '../runtime/errors.js';
 import { realFiles, type Files } from '../update/trust/index.js';
 import { keyFileName, type Passphrase } from './keyring.js';
-import { generateKey, unseal, type PublicKey, type SealedKey, type Signer } from './keys.js';
+import { generateSigner, type PublicKey, type SealedKey, type Signer } from './keys.js';
 import { placesIn } from './load.js';
 import { fileMeta, isoSeconds, signJson, specVersion, topRoles } from './metadata.js';
 import type { RootJson, SnapshotJson, TargetsJson, TimestampJson, TopRole } from './metadata.js';
@@ -55,11 +55,12 @@ export async function initFleet(o: InitOptions): Promise<{ root: string; keys: s
     for (let i = 0; i < (role === 'root' ? o.rootKeys : 1); i++) {
       const wanted = `${role}-${i + 1}`;
       const passphrase = await o.passphrase(role, `${wanted} (new)`);
-      const key = await generateKey(role, passphrase, isoSeconds(nowMs), o.cost);
+      const made = await generateSigner(role, passphrase, isoSeconds(nowMs), o.cost);
+      const { key } = made;
       const path = join(places.keys, keyFileName(key));
       await writeKey(files, path, key);
       keyPaths.push(join(placesIn(o.dir).keys, keyFileName(key)));
-      signers[role].push(await unseal(key, passphrase, path));
+      signers[role].push(made.signer);
     }
   }
   for (const [path, bytes] of firstMetadata(signers, settings, o.rootThreshold, nowMs, places))

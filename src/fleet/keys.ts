@@ -64,13 +64,22 @@ function publicOf(key: KeyObject): PublicKey {
   };
 }
 
-/** A new key, encrypted before it leaves this function. */
 export async function generateKey(
   role: string,
   passphrase: string,
   createdAt: string,
   cost = scryptCost,
 ): Promise<SealedKey> {
+  return (await generateSigner(role, passphrase, createdAt, cost)).key;
+}
+
+/** A new key, encrypted before it is given out, and the means to sign with it at once. */
+export async function generateSigner(
+  role: string,
+  passphrase: string,
+  createdAt: string,
+  cost = scryptCost,
+): Promise<{ key: SealedKey; signer: Signer }> {
   if (passphrase.length < passphraseMin)
     throw new KikitoriError(`the passphrase for ${role} is too short`, {
       kind: 'usage',
@@ -95,7 +104,7 @@ export async function generateKey(
   const secret = Buffer.concat([cipher.update(plain), cipher.final()]);
   plain.fill(0);
   secretKey.fill(0);
-  return {
+  const key: SealedKey = {
     format: 1,
     kind: 'kikitori-fleet-key',
     role,
@@ -109,6 +118,15 @@ export async function generateKey(
       tag: cipher.getAuthTag().toString('hex'),
     },
     secret: secret.toString('base64'),
+  };
+  return { key, signer: signerOf(key, pair.privateKey) };
+}
+
+function signerOf(key: SealedKey, privateKey: KeyObject): Signer {
+  return {
+    keyId: key.keyId,
+    public: key.public,
+    sign: (bytes) => sign(null, bytes, privateKey).toString('hex'),
   };
 }
 
@@ -135,11 +153,7 @@ export async function unseal(key: SealedKey, passphrase: string, where: string):
   } finally {
     secretKey.fill(0);
   }
-  return {
-    keyId: key.keyId,
-    public: key.public,
-    sign: (bytes) => sign(null, bytes, privateKey).toString('hex'),
-  };
+  return signerOf(key, privateKey);
 }
 
 function derive(passphrase: string, kdf: SealedKey['kdf']): Promise<Buffer> {

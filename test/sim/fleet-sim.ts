@@ -85,9 +85,12 @@ export class FleetSim {
       expiresDays?: Partial<Settings['expiresDays']>;
       channels?: string[];
       rootThreshold?: number;
+      /** For tests in which the system's clock is used beside this one. */
+      nowMs?: number;
     } = {},
   ): Promise<FleetSim> {
     const fleet = new FleetSim(await testFolder(t));
+    if (options.nowMs !== undefined) fleet.clock.nowMs = options.nowMs;
     await initFleet({
       dir: fleet.dir,
       rootKeys: 2,

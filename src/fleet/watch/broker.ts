@@ -1,0 +1,76 @@
+import mqtt, { type MqttClient } from 'mqtt';
+import { KikitoriError, messageOf } from '../../runtime/errors.js';
+import type { Clock } from '../../runtime/clock.js';
+import { watchedTopics } from './view.js';
+
+export interface BrokerOptions {
+  readonly url: string;
+  readonly base: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly ca?: string;
+  readonly clock: Clock;
+  readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
+  readonly onLink: (up: boolean, why: string) => void;
+}
+
+/** Reads the topics of a fleet from any MQTT 3.1.1 broker, any node of it, and comes back by itself. */
+export class FleetReader {
+  private constructor(private readonly client: MqttClient) {}
+
+  /** Resolves when the first subscription is acknowledged; rejects when that does not happen in time. */
+  static open(o: BrokerOptions, timeoutMs = 15_000): Promise<FleetReader> {
+    const url = URL.canParse(o.url) ? new URL(o.url) : undefined;
+    const where = url === undefined ? '--broker' : `${url.protocol}//${url.host}`;
+    if (url === undefined || !/^(mqtts?|wss?|tcp|ssl):$/.test(url.protocol))
+      throw new KikitoriError('this is no address of a broker', {
+        kind: 'usage',
+        where,
+        expected: 'mqtt://host or mqtts://host',
+      });
+    if (url.username !== '' || url.password !== '')
+      throw new KikitoriError('credentials do not belong into the address', {
+        kind: 'usage',
+        where,
+        hint: 'use --username and --password-file, or $KIKITORI_FLEET_MQTT_PASSWORD',
+      });
+    const client = mqtt.connect(o.url, {
+      protocolVersion: 4,
+      clean: true,
+      reconnectPeriod: 2000,
+      connectTimeout: 10_000,
+      keepalive: 30,
+      resubscribe: false,
+      username: o.username,
+      password: o.password,
+      ca: o.ca,
+    });
+    client.on('message', (topic, payload, packet) => o.onMessage(topic, payload, packet.retain));
+    let lastError = 'no answer';
+    client.on('error', (error) => (lastError = messageOf(error)));
+    client.on('close', () => o.onLink(false, lastError));
+    return new Promise((resolve, reject) => {
+      const cancel = o.clock.after(timeoutMs, () => {
+        client.end(true);
+        reject(new KikitoriError(`no connection: ${lastError}`, { kind: 'network', where }));
+      });
+      client.on('connect', () => {
+        const topics = watchedTopics.map((kind) => `${o.base}/+/${kind}`);
+        client.subscribe(topics, { qos: 1 }, (error, granted) => {
+          const refused = (granted ?? []).filter((g) => g.qos === 128).map((g) => g.topic);
+          if (error !== null && error !== undefined) lastError = messageOf(error);
+          else if (refused.length > 0) lastError = `the broker refuses ${refused.join(', ')}`;
+          else {
+            cancel();
+            o.onLink(true, '');
+            resolve(new FleetReader(client));
+          }
+        });
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.client.endAsync(true);
+  }
+}

@@ -1,0 +1,240 @@
+/** The fleet as it is seen from a real broker, and roll-outs that go by themselves. */
+import { appendFile, readFile, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { main } from '../../src/cli/main.js';
+import { readChannel } from '../../src/fleet/index.js';
+import { History } from '../../src/fleet/watch/history.js';
+import { page } from '../../src/fleet/watch/page.js';
+import { table } from '../../src/fleet/watch/table.js';
+import { FleetView, troubleOf } from '../../src/fleet/watch/view.js';
+import { FleetDevice } from '../sim/fleet-device.js';
+import { FleetSim, passphrase, testFolder } from '../sim/fleet-sim.js';
+import { Mosquitto } from '../sim/mosquitto.js';
+
+function ioOf(env: Record<string, string> = {}) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const io = {
+    stdout: { write: (s: string) => out.push(s) },
+    stderr: { write: (s: string) => err.push(s) },
+    env,
+  };
+  return { io, out, err };
+}
+
+async function brokerOf(t: Test): Promise<Mosquitto> {
+  const broker = await Mosquitto.open();
+  t.teardown(() => broker.close());
+  return broker;
+}
+
+async function devicesOf(
+  t: Test,
+  url: string,
+  n: number,
+  good: (i: number) => boolean = () => true,
+) {
+  const devices: FleetDevice[] = [];
+  for (let i = 0; i < n; i++)
+    devices.push(await FleetDevice.open(url, `board-${i}`, { good: good(i) }));
+  t.teardown(() => Promise.all(devices.map((d) => d.close())));
+  return devices;
+}
+
+void t.test('status from retained topics alone', async (t) => {
+  const broker = await brokerOf(t);
+  const devices = await devicesOf(t, broker.url, 5);
+  await devices[1]?.retain('update', {
+    state: 'rolled-back',
+    progress: null,
+    installedVersion: '1.0.0',
+    latestVersion: '1.1.0',
+    deployment: 'd',
+    reason: 'crash-loop',
+  });
+  await devices[2]?.retain('health', { mic: 'lost', rtf: 0.1, dropped: 3, clockSynced: false });
+  devices[3]?.vanish();
+  await devices[4]?.retain('info', 'no JSON at all');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const folder = await testFolder(t);
+  const html = join(folder, 'fleet.html');
+  const { io, out } = ioOf();
+  t.equal(await main(['fleet', 'status', '--broker', broker.url, '--html', html, '--json'], io), 0);
+  const rows = out.map(
+    (line) =>
+      JSON.parse(line) as {
+        device: string;
+        online: boolean;
+        trouble: string[];
+        health: object;
+        model: { version: string } | null;
+      },
+  );
+  t.equal(rows.length, 5);
+  t.match(rows[0], {
+    device: 'board-0',
+    online: true,
+    trouble: [],
+    model: { version: '1.0.0' },
+    health: { accepted: 90, rejected: 10 },
+  });
+  t.same(rows[1]?.trouble, ['rolled-back: crash-loop']);
+  t.same(rows[2]?.trouble, ['microphone lost', '3 transcripts dropped', 'clock not set']);
+  t.match(rows[3], { online: false, trouble: ['offline'] });
+  const picture = await readFile(html, 'utf8');
+  t.match(picture, /5 devices, 4 online, 3 to look at/);
+  t.notMatch(picture, /https?:\/\/|src=/, 'nothing is loaded from elsewhere');
+  const second = ioOf();
+  t.equal(await main(['fleet', 'status', '--broker', broker.url], second.io), 0);
+  t.match(second.out.join(''), /board-1.*90\/10.*rolled-back: crash-loop/);
+});
+
+void t.test('what a device says cannot hurt the manager', async (t) => {
+  const view = new FleetView('kikitori', 3);
+  const tell = (device: string, kind: string, value: unknown) =>
+    view.apply(`kikitori/${device}/${kind}`, Buffer.from(JSON.stringify(value)), false, 1000);
+  tell('<script>', 'info', {
+    version: '\u001b[2J',
+    model: { name: '<img onerror=x>', version: '1\u202e', sha256: 'x'.repeat(5000) },
+  });
+  const [evil] = view.list();
+  t.equal(evil?.agentVersion, '[2J');
+  t.equal(evil?.model?.sha256.length, 200);
+  t.notMatch(page(view.list(), 1000, 5), /<script>|<img/);
+
+  t.notMatch(table(view.list(), 1000), /[\u0000-\u0009\u000b-\u001f]/);
+  for (const value of [null, 5, 'x', [], { model: 5 }, { model: { name: {} } }])
+    tell('a', 'info', value);
+  view.apply('kikitori/a/info', Buffer.alloc(100_000, ' '), false, 0);
+  view.apply('other/a/info', Buffer.from('{}'), false, 0);
+  view.apply('kikitori/a/b/info', Buffer.from('{}'), false, 0);
+  view.apply('kikitori/a/info', Buffer.from([0xff, 0xfe]), false, 0);
+  for (let i = 0; i < 10; i++) tell(`d${i}`, 'state', { state: 'online' });
+  t.equal(view.devices.size, 3, 'a limit on devices');
+  t.ok(view.ignored > 8, 'and it is counted what was left out');
+  t.ok(view.list().every((d) => Array.isArray(troubleOf(d))));
+});
+
+void t.test('a broker that is not there, refuses, or is misspelt', async (t) => {
+  const { io, err } = ioOf();
+  t.equal(await main(['fleet', 'status'], io), 2);
+  t.equal(await main(['fleet', 'status', '--broker', 'http://x'], io), 2);
+  t.equal(await main(['fleet', 'status', '--broker', 'mqtt://u:secret@x'], io), 2);
+  t.notMatch(err.join(''), 'secret');
+});
+
+void t.test('watch as a service keeps a history', async (t) => {
+  const broker = await brokerOf(t);
+  const [device] = await devicesOf(t, broker.url, 1);
+  const folder = await testFolder(t);
+  const store = join(folder, 'history');
+  const { io } = ioOf();
+  const watching = main(
+    [
+      'fleet',
+      'watch',
+      '--broker',
+      broker.url,
+      '--store',
+      store,
+      '--html',
+      join(folder, 'x.html'),
+      '--every',
+      '0.3',
+      '--for',
+      '4',
+    ],
+    io,
+  );
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await broker.stop();
+  await broker.start();
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  await device?.runs('1.1.0', 'b');
+  t.equal(await watching, 0);
+  const [name] = await readdir(store);
+  await appendFile(join(store, name ?? ''), '{"atMs":5,"dev'); // a crash in the middle of a line
+  const history = await History.open(store);
+  const seen: string[] = [];
+  for await (const { model } of history.read('board-0'))
+    if (seen.at(-1) !== model) seen.push(model);
+  t.ok(seen.includes('tiny 1.0.0'));
+  for (const day of ['2020-01-01', '2020-01-02']) await writeFile(join(store, `${day}.jsonl`), '');
+  await (await History.open(store, 2)).prune();
+  t.equal((await readdir(store)).length, 2, 'old days are removed');
+});
+
+async function rollOut(t: Test, good: (i: number) => boolean) {
+  const broker = await brokerOf(t);
+  const fleet = await FleetSim.make(t, { nowMs: Date.now() });
+  await fleet.publish('1.1.0', { percent: 0 });
+  const devices = await devicesOf(t, broker.url, 20, good);
+  const plan = join(fleet.folder, 'stages.yaml');
+  await writeFile(
+    plan,
+    'stages:\n  - {percent: 20, minSample: 4, pauseAbove: 30, success: 70}\n  - {percent: 100, minSample: 20, pauseAbove: 30, success: 70}\n',
+  );
+  let over = false;
+  const polling = (async () => {
+    while (!over) {
+      const channel = await readChannel(await fleet.open(), 'stable').catch(() => undefined);
+      if (channel !== undefined) for (const d of devices) await d.poll(channel);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  })();
+  const { io, out } = ioOf({ KIKITORI_FLEET_PASSPHRASE: passphrase });
+  const marker = join(fleet.folder, 'uploaded');
+  const argv = [
+    'fleet',
+    'rollout',
+    'stable',
+    '--auto',
+    plan,
+    '--broker',
+    broker.url,
+    '--fleet',
+    fleet.dir,
+    '--every',
+    '0.2',
+    '--after',
+    `echo up >> ${marker}`,
+    '--json',
+  ];
+  const status = await main(argv, io);
+  over = true;
+  await polling;
+  const channel = await readChannel(await fleet.open(), 'stable');
+  const uploads = (await readFile(marker, 'utf8')).trim().split('\n').length;
+  return {
+    status,
+    out: out.map((l) => JSON.parse(l) as { what: string; why: string }),
+    channel,
+    devices,
+    uploads,
+    again: () => main(argv, io),
+  };
+}
+
+void t.test('a good model reaches everybody, step by step', async (t) => {
+  const { status, out, channel, devices, uploads } = await rollOut(t, () => true);
+  t.equal(status, 0);
+  t.same(channel?.rollout, { percent: 100, groups: [], state: 'running' });
+  t.ok(devices.every((d) => d.took));
+  t.same(
+    out.filter((o) => o.what.endsWith('%')).map((o) => o.what),
+    ['20 %', '100 %'],
+  );
+  t.equal(uploads, 2, 'each change was uploaded');
+});
+
+void t.test('a bad model stops with the first step', async (t) => {
+  const { status, out, channel, devices, again } = await rollOut(t, () => false);
+  t.equal(status, 1);
+  t.equal(channel?.rollout.state, 'paused');
+  t.equal(channel?.rollout.percent, 20);
+  t.match(out.at(-1), { what: 'paused', why: /failed, at most 30 % are allowed/ });
+  const took = devices.filter((d) => d.took).length;
+  t.ok(took > 0 && took < 15, `${took} of 20 boards tried it`);
+  t.equal(await again(), 1, 'started again, it stays paused');
+});
