@@ -51,6 +51,8 @@ export interface Heard {
   readonly slots: Readonly<Record<string, SlotValue>>;
   /** The grammar asks that whoever acts on it makes sure first. */
   readonly confirm?: true;
+  /** The words that gave each slot: 15 was said as "fifteen". Slots of the whole sentence have none. */
+  readonly said?: Readonly<Record<string, string>>;
   /** Probability of being right, 0 to 1. */
   readonly confidence: number;
   readonly words: readonly HeardWord[];

@@ -55,8 +55,9 @@ export function transcriptPayload(heard: Heard, c: Context): Record<string, unkn
 }
 
 export function intentPayload(heard: Heard, c: Context): Record<string, unknown> {
+  const { intent, slots, said = {} } = heard;
   const confirm = heard.confirm === true ? { confirm: true } : {};
-  return { ...transcriptPayload(heard, c), intent: heard.intent, slots: heard.slots, ...confirm };
+  return { ...transcriptPayload(heard, c), intent, slots, said, ...confirm };
 }
 
 export function rejectedPayload(heard: Heard, c: Context): Record<string, unknown> {

@@ -6,13 +6,18 @@ export type { OnnxRuntime } from './onnx-runtime.js';
 export type { CompiledGrammar, DecodingGraph, Interpretation } from './graph.js';
 export {
   compileGrammar,
+  confusableDistance,
   enumerateSentences,
+  findConfusable,
   GrammarError,
+  pronounceWord,
+  readingsOf,
   sampleSentence,
   wordsOf,
 } from './grammar/index.js';
-export type { GrammarDetails } from './grammar/index.js';
+export type { ConfusablePair, Confusables, GrammarDetails } from './grammar/index.js';
 export { buildLexicon, Lexicon, parseUserWords } from './lexicon/index.js';
+export type { Pronunciation } from './lexicon/index.js';
 export { alignSentence, alignPhones } from './search/align.js';
 export type { AlignedPhone } from './search/align.js';
 export { evidenceNames, interpolated, probability } from './confidence.js';

@@ -212,6 +212,7 @@ export class Utterance {
       intent: meaning.intent,
       slots: meaning.slots,
       ...(meaning.confirm === true ? { confirm: true } : {}),
+      said: meaning.said,
       confidence,
       words: heardWords,
       startSample: this.startSample,

@@ -1,5 +1,5 @@
 import type { SlotValue } from '../../records.js';
-import { wordsOf, type CompiledGrammar } from '../../recognizer/index.js';
+import type { GrammarDetails } from '../../recognizer/index.js';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
 
 /** What a clip should yield. `intent: null` means: no command, nothing may be accepted. */
@@ -96,15 +96,10 @@ function parseTsv(source: string, where: string): Label[] {
  */
 export function labelMeaning(
   label: Label,
-  grammar: CompiledGrammar,
+  grammar: GrammarDetails,
 ): { intent: string; slots: Readonly<Record<string, SlotValue>> } | null | undefined {
   if (label.intent === null) return null;
   if (label.intent !== undefined) return { intent: label.intent, slots: label.slots ?? {} };
-  const ids = wordsOf(label.text ?? '').map((word) => grammar.graph.words.indexOf(word));
-  if (ids.some((id) => id < 0)) return undefined;
-  try {
-    return grammar.interpret(ids);
-  } catch {
-    return undefined;
-  }
+  const ids = grammar.read(label.text ?? '');
+  return ids === null ? undefined : grammar.interpret(ids);
 }

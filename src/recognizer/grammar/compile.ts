@@ -7,6 +7,7 @@ import { interpretWords } from './interpret.js';
 import { parseJsgf } from './jsgf.js';
 import { buildNfa, GrammarTooLarge, type Nfa } from './nfa.js';
 import { expandPhones } from './phones.js';
+import { readSentence } from './read-sentence.js';
 import type { Fault, ParsedGrammar } from './tree.js';
 import { parseYamlGrammar } from './yaml.js';
 
@@ -30,6 +31,8 @@ export interface GrammarDetails extends CompiledGrammar {
   readonly warnings: readonly Fault[];
   readonly dfa: Dfa;
   readonly pronunciations: ReadonlyMap<string, readonly Pronunciation[]>;
+  /** A written sentence as word ids, however its numbers are written; null when it is none of the grammar's. */
+  read(text: string): number[] | null;
 }
 
 export interface CompileOptions {
@@ -103,6 +106,7 @@ function assemble(
     warnings: grammar.warnings,
     pronunciations,
     phonesOf: (word) => (pronunciations.get(words[word] ?? '') ?? []).map((p) => p.phones),
+    read: (text) => readSentence(text, dfa, words, skipped, { own: lexicon.ownWords }),
     interpret(sentence) {
       const found = interpretWords(
         nfa,

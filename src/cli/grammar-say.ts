@@ -1,0 +1,82 @@
+import {
+  pronounceWord,
+  readingsOf,
+  type GrammarDetails,
+  type Lexicon,
+  type Pronunciation,
+} from '../recognizer/index.js';
+import { KikitoriError } from '../runtime/errors.js';
+import { jsonLine, type Io } from './command.js';
+
+/** Ways shown for one text. */
+const readingsMax = 20;
+
+/** Every word of a grammar, how it is pronounced and where that came from. */
+export function sayGrammar(grammar: GrammarDetails, lexicon: Lexicon, json: boolean, io: Io): void {
+  for (const [word, ways] of [...grammar.pronunciations].sort(([a], [b]) => (a < b ? -1 : 1)))
+    write(word, word, ways, lexicon, json, io);
+}
+
+/** One word or text: each way to read it, pronounced. */
+export function sayText(text: string, lexicon: Lexicon, json: boolean, io: Io): number {
+  const pieces = readingsOf(text, { own: lexicon.ownWords, capitals: true });
+  const readings = pieces
+    .reduce<(readonly { word: string; spelled?: true }[])[]>(
+      (heads, ways) =>
+        heads.flatMap((head) => ways.map((way) => [...head, ...way])).slice(0, readingsMax),
+      [[]],
+    )
+    .filter((words) => words.length > 0);
+  const mute = readings.flatMap((words) =>
+    words.filter(({ word }) => lexicon.lookup(word).length === 0).map(({ word }) => word),
+  );
+  if (readings.length === 0 || mute.length > 0) {
+    throw new KikitoriError(`"${mute[0] ?? text}" has no pronunciation`, {
+      kind: 'grammar',
+      hint: 'add it to the word list, as phones or as "sounds like ..."',
+    });
+  }
+  for (const words of readings) {
+    const said = words.map(({ word }) => word).join(' ');
+    write(text, said, pronounceAll(words, lexicon), lexicon, json, io);
+  }
+  return 0;
+}
+
+/** Several words one after another; variants of all of them, the usual ones first. */
+function pronounceAll(
+  words: readonly { word: string; spelled?: true }[],
+  lexicon: Lexicon,
+): { phones: readonly number[]; source: string }[] {
+  const each = words.map(({ word, spelled }) => pronounceWord(word, lexicon, spelled === true));
+  if (each.length === 1) return each[0] ?? [];
+  const best = each.map((ways) => ways[0] as Pronunciation);
+  return [
+    {
+      phones: best.flatMap((p) => p.phones),
+      source: [...new Set(best.map((p) => p.source))].join('+'),
+    },
+  ];
+}
+
+function write(
+  word: string,
+  said: string,
+  ways: readonly { phones: readonly number[]; source: string }[],
+  lexicon: Lexicon,
+  json: boolean,
+  io: Io,
+): void {
+  const name = (phones: readonly number[]) => phones.map((p) => lexicon.units[p]).join(' ');
+  if (json) {
+    jsonLine(io, {
+      word,
+      ...(said === word ? {} : { said }),
+      pronunciations: ways.map((p) => ({ phones: name(p.phones), source: p.source })),
+    });
+  } else {
+    io.stdout.write(
+      `${said.padEnd(20)} ${ways.map((p) => `${name(p.phones)} (${p.source})`).join(' | ')}\n`,
+    );
+  }
+}
