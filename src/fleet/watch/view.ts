@@ -222,6 +222,11 @@ export function reportsOn(
   return {
     taking: both.size,
     committed: about.filter((d) => state(d) === 'committed').length,
-    failed: about.filter((d) => failures.includes(state(d))).length,
+    failed: about.filter((d) => failures.includes(state(d)) && !transient(d)).length,
   };
+}
+
+/** A broken line says nothing about the model: the board tries again and is not finished. */
+function transient({ update }: DeviceView): boolean {
+  return update?.state === 'failed' && update.reason === 'download-failed';
 }
