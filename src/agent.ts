@@ -4,17 +4,20 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Capture } from './capture/index.js';
 import { clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
+import { requestHandlers } from './agent-requests.js';
+import { Updates } from './agent-updates.js';
 import type { Config, Environment } from './config/index.js';
-import { Engine, hearOwnClip } from './engine.js';
-import type { Frontend } from './frontend/index.js';
-import { Publisher, type RequestHandler } from './publish/index.js';
+import { Ear, type Ready } from './ear.js';
+import { hearOwnClip } from './engine.js';
+import { Publisher } from './publish/index.js';
 import type { Chunk, Heard, MicState } from './records.js';
-import { Listener, type GrammarDetails, type RecognizerEvent } from './recognizer/index.js';
+import type { RecognizerEvent } from './recognizer/index.js';
 import type { Clock } from './runtime/clock.js';
-import { KikitoriError } from './runtime/errors.js';
+import { KikitoriError, messageOf } from './runtime/errors.js';
 import type { Log } from './runtime/log.js';
 import type { ServiceNotifier } from './runtime/notify.js';
 import { agentVersion } from './runtime/version.js';
+import type { BundleSource } from './update/index.js';
 
 export interface AgentOptions {
   readonly config: Config;
@@ -27,6 +30,10 @@ export interface AgentOptions {
   readonly onEnd: (error?: unknown) => void;
   /** Ends the process to be started again; absent when nobody would start it. */
   readonly onRestart?: () => void;
+  /** Where bundles come from; without one the configuration says. */
+  readonly source?: BundleSource;
+  /** The program that tries a bundle, if not this one. */
+  readonly probeCommand?: readonly string[];
 }
 
 /** Audio waiting for the network; more is dropped, oldest first, and said: 20 s. */
@@ -51,48 +58,63 @@ export class Agent {
   private droppedChunks = 0;
   private realTimeFactor = 0;
   private latencyMs = 0;
-  private grammar: GrammarDetails;
   private readonly startedMs: number;
   private readonly timers = new Set<() => void>();
   private stopped = false;
 
   private constructor(
     private readonly options: AgentOptions,
-    private readonly engine: Engine,
-    grammar: GrammarDetails,
-    private readonly frontend: Frontend,
-    private readonly listener: Listener,
+    private readonly ear: Ear,
+    readonly updates: Updates,
     private readonly capture: Capture,
     private readonly publisher: Publisher,
   ) {
     this.config = options.config;
-    this.grammar = grammar;
     this.startedMs = options.clock.monotonic();
     this.lastProgressMs = this.startedMs;
   }
 
   /** Everything that can be wrong with model, grammar or configuration is thrown here, before READY. */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { config, clock, random, log } = options;
+    const { config, log } = options;
     await mkdir(config.state.dir, { recursive: true });
-    const engine = await Engine.open({
-      modelPath: config.model.path,
-      grammarPath: config.grammar.path,
-      ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
-      threads: config.recognizer.threads,
-      warp: config.recognizer.warp,
-    });
-    const grammar = await engine.compile();
-    for (const w of grammar.warnings)
-      log.warn({ event: 'grammar.warning', line: w.line, column: w.column }, w.message);
     const ref: { agent?: Agent } = {};
-    const agentOf = () => {
-      if (ref.agent === undefined) throw new Error('the agent is not built yet');
-      return ref.agent;
-    };
+    const agentOf = () => built(ref.agent);
+    const updates = await Updates.open({
+      config: () => ref.agent?.config ?? config,
+      source: options.source ?? null,
+      clock: options.clock,
+      random: options.random,
+      log: log.child({ stage: 'update' }),
+      onStatus: (status) => agentOf().publisher.retain('update', { ...status }),
+      onEvent: (name, data) => void agentOf().publisher.event(name, data),
+      replace: (next) => agentOf().replaceEngine(next),
+      ...(options.probeCommand === undefined ? {} : { probeCommand: options.probeCommand }),
+    });
+    try {
+      ref.agent = await Agent.build(options, updates, ref);
+    } catch (error) {
+      // A start that fails for a reason of its own is no crash of the bundle on trial.
+      await updates.stop();
+      throw error;
+    }
+    await ref.agent.begin();
+    return ref.agent;
+  }
+
+  private static async build(
+    options: AgentOptions,
+    updates: Updates,
+    ref: { readonly agent?: Agent },
+  ): Promise<Agent> {
+    const agentOf = () => built(ref.agent);
+    const { config, clock, random, log } = options;
+    const ready = await updates.openCurrent();
+    for (const w of ready.grammar.warnings)
+      log.warn({ event: 'grammar.warning', line: w.line, column: w.column }, w.message);
     const capture = new Capture(
       config.capture,
-      engine.bundle.manifest.features.sampleRateHz,
+      ready.engine.bundle.manifest.features.sampleRateHz,
       {
         onChunk: (chunk) => agentOf().take(chunk),
         onState: (state, why) => agentOf().micChanged(state, why),
@@ -107,43 +129,41 @@ export class Agent {
       boot: randomBytes(6).toString('hex'),
       link: linkOptions(config, options.env),
       outbox: { dir: join(config.state.dir, 'outbox'), ...config.publish.outbox },
-      handlers: handlers(agentOf),
+      handlers: requestHandlers(agentOf),
       clock,
       random,
       log: log.child({ stage: 'publish' }),
       onConnected: () => ref.agent?.publishHealth(),
     });
-    const listener = new Listener(
-      engine.recognizer(grammar, recognizerOptions(config, engine)),
+    const ear = new Ear(
+      ready,
+      (engine) => recognizerOptions(ref.agent?.config ?? config, engine),
       config.recognizer.mode,
+      (old) => agentOf().engineReplaced(old),
     );
-    const agent = new Agent(
-      options,
-      engine,
-      grammar,
-      engine.frontend(),
-      listener,
-      capture,
-      publisher,
-    );
-    ref.agent = agent;
-    agent.publishInfo();
-    capture.start();
-    agent.every(config.publish.healthMs, () => agent.publishHealth());
-    const { watchdogMs } = options.notifier;
-    if (watchdogMs !== undefined) agent.every(watchdogMs / 3, () => agent.feedWatchdog());
+    return new Agent(options, ear, updates, capture, publisher);
+  }
+
+  private async begin(): Promise<void> {
+    const { config, log, notifier } = this.options;
+    this.publishInfo();
+    this.capture.start();
+    this.every(config.publish.healthMs, () => this.publishHealth());
+    const { watchdogMs } = notifier;
+    if (watchdogMs !== undefined) this.every(watchdogMs / 3, () => this.feedWatchdog());
+    await this.updates.begin(this.ear);
+    const { sentences } = this.ear.grammar;
     log.info(
       {
         event: 'agent.ready',
         version: agentVersion,
         device: config.device.id,
-        model: engine.bundle.manifest.name,
-        sentences: grammar.sentences,
+        model: this.modelName,
+        sentences,
       },
       'listening',
     );
-    options.notifier.ready(`listening, ${grammar.sentences} sentences`);
-    return agent;
+    notifier.ready(`listening, ${sentences} sentences`);
   }
 
   /** Stops hearing, says what was being said, keeps it safe, and leaves. */
@@ -154,18 +174,16 @@ export class Agent {
     for (const cancel of this.timers) cancel();
     await this.capture.stop();
     await this.working;
-    for (const event of await this.listener.stop()) await this.handle(event);
+    for (const event of await this.ear.stop()) await this.handle(event);
+    await this.updates.stop();
     await this.publisher.close();
     this.options.log.info({ event: 'agent.stopped' }, 'stopped');
   }
 
   /** New sentences from the file; the old ones stay when it is wrong. */
   async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
-    const grammar = await this.engine.compile(path ?? this.config.grammar.path);
-    this.grammar = grammar;
-    this.listener.setRecognizer(
-      this.engine.recognizer(grammar, recognizerOptions(this.config, this.engine)),
-    );
+    const grammar = await this.ear.compile(path ?? this.config.grammar.path);
+    this.ear.refresh();
     this.publishInfo();
     this.options.log.info(
       { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
@@ -184,7 +202,7 @@ export class Agent {
       this.config = old;
       throw error;
     }
-    const sections = ['device', 'model', 'capture', 'publish', 'state', 'log'] as const;
+    const sections = ['device', 'model', 'capture', 'publish', 'update', 'state', 'log'] as const;
     return sections.filter((name) => JSON.stringify(old[name]) !== JSON.stringify(config[name]));
   }
 
@@ -196,23 +214,21 @@ export class Agent {
       throw new KikitoriError('expected options like {"minConfidence": 0.6}', { kind: 'input' });
     }
     this.config = { ...this.config, recognizer: { ...this.config.recognizer, minConfidence } };
-    this.listener.setRecognizer(
-      this.engine.recognizer(this.grammar, recognizerOptions(this.config, this.engine)),
-    );
+    this.ear.refresh();
     return { minConfidence };
   }
 
   async listen(): Promise<void> {
-    await this.serially(() => this.listener.listen());
+    await this.serially(() => this.ear.listen());
   }
 
   async stopListening(): Promise<void> {
-    await this.serially(() => this.listener.stop());
+    await this.serially(() => this.ear.stop());
   }
 
   async mute(on: boolean): Promise<void> {
     await this.serially(async () => {
-      this.listener.mute(on);
+      this.ear.mute(on);
       return [];
     });
     this.muted = on;
@@ -222,7 +238,7 @@ export class Agent {
 
   /** What the bundle's own clip sounds like to the network that hears now; the microphone goes on meanwhile. */
   async selftest() {
-    return hearOwnClip(this.engine, () => this.options.clock.monotonic());
+    return hearOwnClip(this.ear.engine, () => this.options.clock.monotonic());
   }
 
   /** The answer is sent first. */
@@ -284,15 +300,11 @@ export class Agent {
     for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
       const begin = this.options.clock.monotonic();
       this.lastChunk = chunk;
-      if (chunk.gapBefore) {
-        this.frontend.reset();
-        this.listener.rejoin(chunk.firstSample);
-      }
-      for (const event of await this.listener.feed(this.frontend.feed(chunk.samples)))
-        await this.handle(event);
+      for (const event of await this.ear.feed(chunk)) await this.handle(event);
       const now = this.options.clock.monotonic();
-      const audioMs =
-        (1000 * chunk.samples.length) / this.engine.bundle.manifest.features.sampleRateHz;
+      const { sampleRateHz } = this.ear.engine.bundle.manifest.features;
+      const audioMs = (1000 * chunk.samples.length) / sampleRateHz;
+      this.updates.audio(chunk.samples, sampleRateHz, now - begin);
       this.realTimeFactor +=
         healthSmoothing * ((now - begin) / Math.max(audioMs, 1) - this.realTimeFactor);
       this.lastProgressMs = now;
@@ -318,9 +330,10 @@ export class Agent {
       startedAtMs: this.wallOf(heard.startSample) + heard.startMs,
       endedAtMs,
       latencyMs,
-      model: `${this.engine.bundle.manifest.name}@${this.engine.bundle.manifest.version}`,
-      grammar: this.grammar.sha256.slice(0, 12),
+      model: this.modelName,
+      grammar: this.ear.grammar.sha256.slice(0, 12),
     });
+    this.updates.heard(heard.accepted, heard.confidence);
     this.logHeard(heard, latencyMs);
   }
 
@@ -345,7 +358,8 @@ export class Agent {
     if (chunk === null) return this.options.clock.now();
     const samplesAgo = chunk.firstSample + chunk.samples.length - sample;
     return (
-      chunk.receivedAtMs - (1000 * samplesAgo) / this.engine.bundle.manifest.features.sampleRateHz
+      chunk.receivedAtMs -
+      (1000 * samplesAgo) / this.ear.engine.bundle.manifest.features.sampleRateHz
     );
   }
 
@@ -365,16 +379,39 @@ export class Agent {
   }
 
   private async audioEnded(error?: unknown): Promise<void> {
-    await this.serially(() => this.listener.stop());
+    await this.serially(() => this.ear.stop());
     this.options.onEnd(error);
   }
 
+  /** Another bundle hears from the next utterance on. */
+  private replaceEngine(next: Ready): void {
+    this.ear.replace(next);
+    // Also while no audio comes: the microphone may be lost.
+    void this.serially(() => this.ear.settle());
+  }
+
+  private engineReplaced(old: Ready): void {
+    this.options.log.info({ event: 'model.changed', model: this.modelName }, 'another model hears');
+    this.publishInfo();
+    old.engine.close().catch((error: unknown) => {
+      this.options.log.warn(
+        { event: 'model.close-failed', why: messageOf(error) },
+        'the memory of the old model was not given back',
+      );
+    });
+  }
+
+  private get modelName(): string {
+    const { name, version } = this.ear.engine.bundle.manifest;
+    return `${name}@${version}`;
+  }
+
   private publishInfo(): void {
-    const { manifest, sha256 } = this.engine.bundle;
+    const { manifest, sha256 } = this.ear.engine.bundle;
     this.publisher.retain('info', {
       version: agentVersion,
       model: { name: manifest.name, version: manifest.version, sha256 },
-      grammar: { sha256: this.grammar.sha256, sentences: this.grammar.sentences },
+      grammar: { sha256: this.ear.grammar.sha256, sentences: this.ear.grammar.sentences },
       config: this.config,
     });
   }
@@ -408,26 +445,7 @@ export class Agent {
   }
 }
 
-function handlers(agent: () => Agent): Record<string, RequestHandler> {
-  return {
-    listen: async () => {
-      await agent().listen();
-      return {};
-    },
-    stop: async () => {
-      await agent().stopListening();
-      return {};
-    },
-    mute: async ({ mute }) => {
-      await agent().mute(mute !== false);
-      return { muted: mute !== false };
-    },
-    options: async ({ options }) => agent().setOptions((options ?? {}) as Record<string, unknown>),
-    grammar: async () => agent().reloadGrammar(),
-    selftest: async () => agent().selftest(),
-    restart: async () => {
-      agent().restart();
-      return {};
-    },
-  };
+function built(agent: Agent | undefined): Agent {
+  if (agent === undefined) throw new Error('the agent is not built yet');
+  return agent;
 }

@@ -67,6 +67,11 @@ export class Engine {
     return new Engine(bundle, acoustic, lexicon, options);
   }
 
+  /** Nothing may hear with it any more. */
+  async close(): Promise<void> {
+    await this.acoustic.close();
+  }
+
   frontend(warp = this.options.warp ?? 1): Frontend {
     return new Frontend(this.bundle.manifest.features, { warp });
   }

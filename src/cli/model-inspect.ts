@@ -1,9 +1,7 @@
-import { parseWav } from '../audio/index.js';
 import { Bundle, type Manifest } from '../bundle/index.js';
-import { Engine, hearClip } from '../engine.js';
-import { compileGrammar } from '../recognizer/index.js';
 import { defaultModelPath } from '../runtime/paths.js';
-import { jsonLine, parse, type CommandRun } from './command.js';
+import { selfTest, selfTestFault, type SelfTestResult } from '../selftest.js';
+import { jsonLine, parse, usageError, type CommandRun } from './command.js';
 
 const options = { json: { type: 'boolean', default: false } } as const;
 
@@ -55,36 +53,41 @@ function networkText({ network: { kind, layers, ranks, inputRank = 0 } }: Manife
   return `${cells}, ranks ${[...(inputRank > 0 ? [inputRank] : []), ...ranks].join(', ')}`;
 }
 
+const selftestUsage =
+  'kikitori model selftest [--json] [--grammar FILE] [--words FILE] [--threads N] DIR|FILE';
+
 /** Loads a bundle and recognises the clip that it carries: right phrase, or status 1. */
 export const selftest: CommandRun = async (argv, io) => {
-  const { values, positionals } = parse(argv, options, 'kikitori model selftest [--json] DIR|FILE');
-  const engine = await Engine.open({ modelPath: positionals[0] ?? defaultModelPath });
-  const { selftest: wanted } = engine.bundle.manifest;
-  const grammar = compileGrammar(JSON.stringify(wanted.grammar), {
-    file: 'selftest',
-    lexicon: engine.lexicon,
-  });
-  const wav = parseWav(engine.bundle.file('selftest.wav'), 'selftest.wav');
-  const begin = performance.now();
-  const heard = await hearClip(
-    engine,
-    engine.recognizer(grammar),
-    wav.channels[0] ?? new Float32Array(0),
+  const { values, positionals } = parse(
+    argv,
+    {
+      ...options,
+      grammar: { type: 'string' },
+      words: { type: 'string' },
+      threads: { type: 'string', default: '1' },
+    },
+    selftestUsage,
   );
-  const realTimeFactor =
-    (performance.now() - begin) / 1000 / ((wav.channels[0]?.length ?? 1) / wav.rateHz);
-  const passed = heard.text === wanted.text;
-  const result = {
-    passed,
-    wanted: wanted.text,
-    heard: heard.text,
-    confidence: heard.confidence,
-    realTimeFactor,
-  };
+  const threads = Number(values.threads);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw usageError('--threads is no number from 1', selftestUsage);
+  let result: SelfTestResult;
+  try {
+    result = await selfTest({
+      modelPath: positionals[0] ?? defaultModelPath,
+      threads,
+      ...(values.grammar === undefined ? {} : { grammarPath: values.grammar }),
+      ...(values.words === undefined ? {} : { wordsPath: values.words }),
+    });
+  } catch (error) {
+    if (values.json === true) jsonLine(io, selfTestFault(error));
+    throw error;
+  }
+  const { passed, wanted, heard, realTimeFactor, openMs, peakRssMb } = result;
   if (values.json === true) jsonLine(io, result);
   else
     io.stdout.write(
-      `${passed ? 'passed' : 'FAILED'}: wanted "${wanted.text}", heard "${heard.text}", ${realTimeFactor.toFixed(4)} of real time\n`,
+      `${passed ? 'passed' : 'FAILED'}: wanted "${wanted}", heard "${heard}", ${realTimeFactor.toFixed(4)} of real time, opened in ${openMs.toFixed(0)} ms, ${peakRssMb.toFixed(0)} MB\n`,
     );
   return passed ? 0 : 1;
 };

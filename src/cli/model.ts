@@ -2,7 +2,7 @@ import { usageError, type CommandRun } from './command.js';
 
 const usage = `kikitori model inspect [--json] DIR|FILE
        kikitori model compress FILE --out FILE ...
-       kikitori model selftest [--json] DIR|FILE
+       kikitori model selftest [--json] [--grammar FILE] [--words FILE] [--threads N] DIR|FILE
        kikitori model pack --checkpoint FILE --out DIR|FILE.tar [--card FILE.json] [--selftest FILE.wav --text TEXT]
        kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors
        kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json]`;

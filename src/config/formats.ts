@@ -110,6 +110,53 @@ export const brokerUrl = {
   },
 };
 
+/** Where a repository is served; '' is none. */
+export const repositoryUrl = {
+  name: 'repository-url',
+  validate: (value: unknown) => {
+    if (value === '') return;
+    const expected = 'an address like https://updates.example.com/kikitori/';
+    let url: URL;
+    try {
+      url = new URL(String(value));
+    } catch {
+      throw new Error(expected);
+    }
+    if (!['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '')
+      throw new Error(`${expected}, without a name or password in it`);
+  },
+};
+
+/** "02:00-04:00", with days in front if not every day; '' is always. update/window.ts reads it. */
+export const maintenanceWindow = {
+  name: 'maintenance-window',
+  validate: (value: unknown) => {
+    const day = '(sun|mon|tue|wed|thu|fri|sat)';
+    const time = '([01][0-9]|2[0-3]):[0-5][0-9]';
+    const pattern = new RegExp(`^(${day}([,-]${day})*\\s+)?${time}-(${time}|24:00)$`, 'i');
+    if (value !== '' && (typeof value !== 'string' || !pattern.test(value)))
+      throw new Error('a time like "02:00-04:00" or "Mon-Fri 22:00-02:00"');
+  },
+};
+
+/** A version, or '' for any. */
+export const versionOrAny = {
+  name: 'version-or-any',
+  validate: (value: unknown) => {
+    if (value !== '' && !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(String(value)))
+      throw new Error('a version like 1.2.3');
+  },
+};
+
+/** Names with commas between; '' is none. */
+export const nameList = {
+  name: 'name-list',
+  validate: (value: unknown) => {
+    if (typeof value !== 'string' || !/^(\s*[\w.-]{1,64}\s*(,|$))*$/.test(value))
+      throw new Error('names like "pilot, hall-2"');
+  },
+};
+
 /** One level of an MQTT topic. */
 export const topicLevel = {
   name: 'topic-level',

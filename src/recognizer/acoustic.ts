@@ -54,6 +54,11 @@ export class AcousticModel implements Acoustic {
     return model;
   }
 
+  /** Gives the network's memory back; nothing may run in it any more. Without this every bundle that was replaced stays. */
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+
   get units(): number {
     return this.manifest.units.length;
   }

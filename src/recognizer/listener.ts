@@ -67,6 +67,16 @@ export class Listener {
     return !this.muted && (this.mode === 'always' || this.pushed || this.woken);
   }
 
+  /** Nobody is speaking: another listener may go on from `keptFromSample` without losing anything. */
+  get between(): boolean {
+    return this.utterance === null;
+  }
+
+  /** The first sample that an utterance which began now could reach back to. */
+  get keptFromSample(): number {
+    return this.sampleOf(this.position - this.kept.length);
+  }
+
   mute(on: boolean): void {
     this.muted = on;
     if (on) this.drop();
@@ -203,7 +213,7 @@ export class Listener {
 
   private async begin(): Promise<RecognizerEvent[]> {
     if (!this.woken) this.kept = this.kept.slice(-this.preRollSteps);
-    const sample = this.sampleOf(this.position - this.kept.length);
+    const sample = this.keptFromSample;
     this.utterance = this.recognizer.beginUtterance(
       sample,
       undefined,

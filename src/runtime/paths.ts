@@ -12,3 +12,5 @@ function packageRoot(): string {
 
 export const defaultModelPath = `${packageRoot()}models/kikitori-en`;
 export const defaultGrammarPath = `${packageRoot()}config/sentences.yaml`;
+/** The command itself, for work that wants a process of its own. */
+export const commandPath = `${packageRoot()}bin/kikitori.js`;

@@ -1,0 +1,272 @@
+/** Joins the update stage to the agent: what the updater decides, the ear does. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { recognizerOptions } from './agent-board.js';
+import type { Config } from './config/index.js';
+import type { Ear, Ready } from './ear.js';
+import { Engine } from './engine.js';
+import type { Clock } from './runtime/clock.js';
+import { KikitoriError, messageOf } from './runtime/errors.js';
+import type { Log } from './runtime/log.js';
+import { commandPath } from './runtime/paths.js';
+import {
+  FaultError,
+  parseWindow,
+  runProbe,
+  Updater,
+  type BundleSource,
+  type Hearing,
+  type Hears,
+  type Place,
+  type PortFault,
+  type ProbeEnd,
+  type UpdateStatus,
+} from './update/index.js';
+
+export interface UpdatesOptions {
+  /** As it is now: sentences may have been changed by a request. */
+  readonly config: () => Config;
+  readonly source: BundleSource | null;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  readonly onStatus: (status: UpdateStatus) => void;
+  readonly onEvent: (name: string, data: Readonly<Record<string, unknown>>) => void;
+  /** Called when what hears changes between two utterances. */
+  readonly replace: (next: Ready) => void;
+  /** The program that tries a bundle; tests give one that fails. */
+  readonly probeCommand?: readonly string[];
+}
+
+/** Trials are looked at, and windows and unwritten journals, this often. */
+const tickMs = 10_000;
+
+/** Opens a bundle and compiles the site's sentences against it. */
+export async function openReady(config: Config, modelPath: string): Promise<Ready> {
+  const engine = await Engine.open({
+    modelPath,
+    grammarPath: config.grammar.path,
+    ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
+    threads: config.recognizer.threads,
+    warp: config.recognizer.warp,
+  });
+  try {
+    const grammar = await engine.compile();
+    // Also what is made for each utterance, such as a wake phrase, must fit.
+    engine.recognizer(grammar, recognizerOptions(config, engine));
+    return { engine, grammar };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+export class Updates {
+  private readonly places = new WeakMap<Engine, Place>();
+  private ear: Ear | null = null;
+
+  private constructor(
+    private readonly options: UpdatesOptions,
+    private readonly updater: Updater,
+    private readonly hearing: EarHearing,
+  ) {}
+
+  static async open(options: UpdatesOptions): Promise<Updates> {
+    const { clock, random, log } = options;
+    const { update, state, device, model } = options.config();
+    const hearing = new EarHearing(options);
+    const updater = await Updater.open({
+      slotsFolder: join(state.dir, 'slots'),
+      stateFolder: join(state.dir, 'update'),
+      factoryPath: model.path,
+      source: update.enabled ? options.source : null,
+      hearing,
+      device: { id: device.id, groups: update.groups.split(',').map((g) => g.trim()) },
+      pin: update.pin,
+      window: parseWindow(update.window),
+      checkEveryMs: update.checkEveryMs,
+      tickMs: Math.min(tickMs, Math.max(200, update.trial.durationMs / 10)),
+      rules: { ...update.trial, realTimeFactor: update.limits.realTimeFactor },
+      bootId: bootId(),
+      onStatus: options.onStatus,
+      onEvent: options.onEvent,
+      clock,
+      random,
+      log,
+    });
+    const updates = new Updates(options, updater, hearing);
+    hearing.onOpened = (engine, place) => updates.places.set(engine, place);
+    return updates;
+  }
+
+  /** What is to hear first: the current bundle, or the best one that can be opened. */
+  async openCurrent(): Promise<Ready> {
+    const opened: { ready?: Ready } = {};
+    await this.updater.openCurrent(async (place, path) => {
+      opened.ready = await openReady(this.options.config(), path);
+      this.places.set(opened.ready.engine, place);
+      return hearsOf(opened.ready, place);
+    });
+    if (opened.ready === undefined) throw new Error('no bundle was opened');
+    return opened.ready;
+  }
+
+  /** From now on bundles may be changed. */
+  async begin(ear: Ear): Promise<void> {
+    this.ear = ear;
+    this.hearing.ear = ear;
+    await this.updater.begin();
+  }
+
+  async stop(): Promise<void> {
+    await this.updater.stop();
+    await this.hearing.discard();
+  }
+
+  request(payload: Readonly<Record<string, unknown>>) {
+    return this.updater.request(payload);
+  }
+
+  rollback() {
+    return this.updater.rollback();
+  }
+
+  heard(accepted: boolean, confidence: number): void {
+    this.updater.heard(this.place, accepted, confidence);
+  }
+
+  audio(samples: Float32Array, rateHz: number, computeMs: number): void {
+    this.updater.audio(this.place, samples, rateHz, computeMs);
+  }
+
+  private get place(): Place {
+    return (this.ear === null ? undefined : this.places.get(this.ear.engine)) ?? 'factory';
+  }
+}
+
+function hearsOf({ engine }: Ready, place: Place): Hears {
+  const { name, version } = engine.bundle.manifest;
+  return { place, name, version };
+}
+
+/** The updater's view of the ear. */
+class EarHearing implements Hearing {
+  ear: Ear | null = null;
+  onOpened: (engine: Engine, place: Place) => void = () => undefined;
+  private prepared: { ready: Ready; place: Place } | null = null;
+
+  constructor(private readonly options: UpdatesOptions) {}
+
+  async probe(path: string, signal: AbortSignal): Promise<PortFault | null> {
+    const { config, clock } = this.options;
+    const { grammar, recognizer, update } = config();
+    const command = [
+      ...(this.options.probeCommand ?? [process.execPath, commandPath, 'model', 'selftest']),
+      '--json',
+      '--threads',
+      String(recognizer.threads),
+      '--grammar',
+      grammar.path,
+      ...(grammar.wordsPath === '' ? [] : ['--words', grammar.wordsPath]),
+      path,
+    ];
+    const limits = { timeoutMs: update.limits.selftestMs, memoryMb: update.limits.memoryMb };
+    const end = await runProbe(command, limits, clock, signal);
+    return this.judge(end);
+  }
+
+  async prepare(place: Place, path: string): Promise<void> {
+    await this.discard();
+    let ready: Ready;
+    try {
+      ready = await openReady(this.options.config(), path);
+    } catch (error) {
+      if (!(error instanceof KikitoriError) || !siteKinds.includes(error.kind)) throw error;
+      throw new FaultError(await this.blame(error.message));
+    }
+    this.prepared = { ready, place };
+    this.onOpened(ready.engine, place);
+  }
+
+  switchOver(): Hears {
+    if (this.prepared === null) throw new Error('nothing is prepared');
+    const { ready, place } = this.prepared;
+    this.prepared = null;
+    this.options.replace(ready);
+    return hearsOf(ready, place);
+  }
+
+  async discard(): Promise<void> {
+    const { prepared } = this;
+    this.prepared = null;
+    await prepared?.ready.engine.close();
+  }
+
+  /** The limits of this board, and the phrase. */
+  private async judge(end: ProbeEnd): Promise<PortFault | null> {
+    const unfit = (reason: PortFault['reason'], detail: string) => ({
+      reason,
+      detail,
+      ours: false,
+    });
+    if (end.ended === 'killed') return unfit(end.reason, end.detail);
+    const { said } = end;
+    const number = (name: string) => (typeof said[name] === 'number' ? said[name] : Infinity);
+    const fault = said['fault'] as { kind?: unknown; message?: unknown } | undefined;
+    if (fault !== undefined) {
+      const message = String(fault.message);
+      return siteKinds.includes(String(fault.kind))
+        ? this.blame(message)
+        : unfit('does-not-load', message);
+    }
+    if (said['logits'] === 'different') {
+      const detail =
+        'this processor computes other logits of the clip than the machine that packed it';
+      return unfit('logits-differ', detail);
+    }
+    if (said['passed'] !== true) {
+      const [wanted, heard] = [String(said['wanted']), String(said['heard'])];
+      return unfit('selftest', `the clip says "${wanted}", it heard "${heard}"`);
+    }
+    const { limits } = this.options.config().update;
+    if (number('realTimeFactor') > limits.realTimeFactor) {
+      const cost = number('realTimeFactor').toFixed(3);
+      return unfit('too-slow', `${cost} of real time, at most ${limits.realTimeFactor} is allowed`);
+    }
+    if (number('peakRssMb') > limits.memoryMb) {
+      const mb = Math.round(number('peakRssMb'));
+      return unfit('too-large', `it took ${mb} MB, at most ${limits.memoryMb} are allowed`);
+    }
+    const rateHz = this.ear?.engine.bundle.manifest.features.sampleRateHz;
+    if (rateHz !== undefined && number('sampleRateHz') !== rateHz) {
+      const wanted = String(said['sampleRateHz']);
+      return unfit(
+        'incompatible',
+        `it wants ${wanted} Hz and the microphone is open at ${rateHz} Hz`,
+      );
+    }
+    return null;
+  }
+
+  /** Sentences that do not compile: the bundle's fault only if they do against what hears now. */
+  private async blame(message: string): Promise<PortFault> {
+    try {
+      await this.ear?.engine.compile(this.options.config().grammar.path);
+    } catch (error) {
+      return { reason: 'site-fault', detail: messageOf(error), ours: true };
+    }
+    return { reason: 'grammar', detail: message, ours: false };
+  }
+}
+
+/** Faults of files that the site wrote. */
+const siteKinds: readonly string[] = ['grammar', 'input'];
+
+/** Another one after every start of the board: tells a crash of the process from a loss of power. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}

@@ -1,0 +1,42 @@
+import type { UpdateState } from './state.js';
+
+/** The retained message on `<base>/<device>/update`; docs/mqtt/update.json is its schema. */
+export interface UpdateStatus {
+  readonly state: UpdateState['phase'];
+  /** Percent of the download, while there is one. */
+  readonly progress: number | null;
+  readonly installedVersion: string;
+  /** What the channel offers; null while nothing is known. */
+  readonly latestVersion: string | null;
+  /** Of what the state is about. */
+  readonly deployment: string | null;
+  readonly since: string;
+  /** A code; docs/updates.md has the list. */
+  readonly reason?: string;
+  /** For people. */
+  readonly error?: string;
+}
+
+export function statusOf(
+  state: UpdateState,
+  seen: {
+    readonly installedVersion: string;
+    readonly latestVersion: string | null;
+    readonly progress: number | null;
+    /** Why the repository could not be asked, if so. */
+    readonly checkError: string;
+  },
+): UpdateStatus {
+  const bad = ['failed', 'rejected', 'rolled-back'].includes(state.phase);
+  const error = seen.checkError === '' && bad ? state.detail : seen.checkError;
+  return {
+    state: state.phase,
+    progress: state.phase === 'downloading' ? seen.progress : null,
+    installedVersion: seen.installedVersion,
+    latestVersion: seen.latestVersion,
+    deployment: state.offer?.deployment ?? null,
+    since: new Date(state.sinceMs).toISOString(),
+    ...(state.reason === null ? {} : { reason: state.reason }),
+    ...(error === '' ? {} : { error }),
+  };
+}

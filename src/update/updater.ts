@@ -1,0 +1,320 @@
+import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { agentVersion } from '../runtime/version.js';
+import { ActivityCounter } from './activity.js';
+import { realDisk } from './disk.js';
+import { Driver } from './driver.js';
+import { Journal } from './journal.js';
+import { canRollBack, isBusy } from './machine.js';
+import { decide, type Decision } from './policy.js';
+import type { Hears, UpdaterOptions } from './ports.js';
+import { Slots, type Place } from './slots.js';
+import type { Offer } from './source.js';
+import { statusOf, type UpdateStatus } from './status.js';
+
+const saveStatisticsEveryMs = 600_000;
+const checkMsMax = 10 * 60_000;
+/** After a start the repository is asked within this. */
+const firstCheckMsMax = 300_000;
+
+interface Asked {
+  readonly explicit: boolean;
+  readonly retry: boolean;
+}
+
+/**
+ * The update stage as the agent sees it: what should hear at the start, what was heard since, requests,
+ * and the regular question to the repository. The work is the driver's.
+ */
+export class Updater {
+  private latest: Offer | null = null;
+  private checkError = '';
+  private asking: Promise<Offer | null> | null = null;
+  private activity: ActivityCounter | null = null;
+  private statisticsSavedMs: number;
+  private begun = false;
+  private stopped = false;
+  private readonly timers = new Set<() => void>();
+
+  private constructor(
+    private readonly options: UpdaterOptions,
+    private readonly driver: Driver,
+  ) {
+    this.statisticsSavedMs = options.clock.monotonic();
+  }
+
+  /** Reads the journal and decides what should hear; nothing else happens before `begin`. */
+  static async open(options: UpdaterOptions): Promise<Updater> {
+    const { log, disk = realDisk } = options;
+    const slots = new Slots(options.slotsFolder, disk, (slot, path, why) =>
+      log.warn(
+        { event: 'update.set-aside', slot, path, why },
+        'a slot could not be read; it was set aside',
+      ),
+    );
+    const journal = new Journal(options.stateFolder, disk, (path) =>
+      log.warn(
+        { event: 'update.journal-set-aside', path },
+        'the journal of updates could not be read; a new one is begun',
+      ),
+    );
+    await slots.open();
+    const state = await journal.load(slots);
+    const ref: { updater?: Updater } = {};
+    const driver = new Driver(options, slots, journal, state, () => ref.updater?.publish());
+    ref.updater = new Updater(options, driver);
+    await driver.dispatch({ type: 'start', bootId: options.bootId });
+    return ref.updater;
+  }
+
+  /**
+   * Opens the current bundle with `open`, or the next best one: the previous, the factory's. Rejects
+   * only when none can be opened, or for a fault that is not the bundle's.
+   */
+  async openCurrent(open: (place: Place, path: string) => Promise<Hears>): Promise<void> {
+    const { current, previous } = this.driver.state;
+    const faults: string[] = [];
+    for (const place of new Set<Place>([current, previous ?? 'factory', 'factory'])) {
+      try {
+        this.driver.hears = await open(place, await this.driver.pathOf(place));
+      } catch (error) {
+        if (!(error instanceof KikitoriError && error.kind === 'bundle') || place === 'factory')
+          throw error;
+        faults.push(messageOf(error));
+        this.options.log.warn(
+          { event: 'update.unreadable', place, why: messageOf(error) },
+          'a bundle could not be opened; the next best one hears',
+        );
+        continue;
+      }
+      if (place !== current)
+        await this.driver.dispatch({ type: 'fell-back', place, detail: faults.join('; ') });
+      await this.driver.loadStatistics();
+      return;
+    }
+  }
+
+  /** The agent hears and can publish: what the start left to do is done now, and checks begin. */
+  async begin(): Promise<void> {
+    this.begun = true;
+    await this.driver.begin();
+    this.publish();
+    this.every(this.options.tickMs, () => this.tick());
+    const { source, checkEveryMs, random } = this.options;
+    if (source !== null)
+      this.after(random() * Math.min(checkEveryMs, firstCheckMsMax), () => this.checkForEver());
+  }
+
+  /** Says goodbye to the journal, so that the next start knows that this was no crash. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    for (const cancel of this.timers) cancel();
+    await this.driver.stop();
+  }
+
+  /** Resolves when no step, download or self-test is under way. */
+  settled(): Promise<void> {
+    return this.driver.settled();
+  }
+
+  get status(): UpdateStatus {
+    return statusOf(this.driver.state, {
+      installedVersion: this.driver.hears?.version ?? '',
+      latestVersion: this.latest?.bundle.version ?? null,
+      progress: this.driver.progress,
+      checkError: this.checkError,
+    });
+  }
+
+  /** What the bundle in `place` answered. */
+  heard(place: Place, accepted: boolean, confidence: number): void {
+    const { state } = this.driver;
+    if (place !== state.current) return;
+    this.driver.count({
+      utterances: 1,
+      refused: accepted ? 0 : 1,
+      confidenceSum: confidence,
+      confidenceSquares: confidence * confidence,
+    });
+    if (state.phase === 'trial') void this.driver.flush();
+  }
+
+  /** Audio that went through the bundle in `place`, and the time that it took. */
+  audio(place: Place, samples: Float32Array, rateHz: number, computeMs: number): void {
+    this.activity ??= new ActivityCounter(rateHz);
+    const before = this.activity.bursts;
+    this.activity.feed(samples);
+    if (place !== this.driver.state.current) return;
+    const bursts = this.activity.bursts - before;
+    this.driver.count({ audioMs: (1000 * samples.length) / rateHz, computeMs, bursts });
+  }
+
+  /** The request `update` on MQTT: {action, retry?} in, the status with the answer out. */
+  async request(payload: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
+    switch (payload['action'] ?? 'check') {
+      case 'check':
+        return this.answer(await this.check({ explicit: false, retry: false }));
+      case 'install':
+        return this.install(payload['retry'] === true);
+      case 'rollback':
+        return this.rollback();
+      case 'abort':
+        return this.abort();
+      default:
+        throw new KikitoriError(`unknown action ${JSON.stringify(payload['action'])}`, {
+          kind: 'input',
+          expected: 'check, install, rollback or abort',
+        });
+    }
+  }
+
+  async rollback(): Promise<Record<string, unknown>> {
+    const { state } = this.driver;
+    if (state.phase === 'downloading' || state.phase === 'verified') {
+      throw new KikitoriError(`an update is ${state.phase}`, {
+        kind: 'input',
+        hint: 'stop it with the action abort first',
+      });
+    }
+    if (!canRollBack(state)) {
+      throw new KikitoriError('the bundle that came with the installation hears already', {
+        kind: 'input',
+      });
+    }
+    await this.driver.dispatch({ type: 'roll-back', reason: 'requested' });
+    return { ...this.status };
+  }
+
+  private async abort(): Promise<Record<string, unknown>> {
+    if (!isBusy(this.driver.state.phase))
+      throw new KikitoriError('no update is under way', { kind: 'input' });
+    await this.driver.dispatch({ type: 'abort' });
+    return { ...this.status };
+  }
+
+  private async install(retry: boolean): Promise<Record<string, unknown>> {
+    if (this.driver.waits) {
+      await this.driver.dispatch({ type: 'window-open' });
+      return { ...this.status };
+    }
+    const decision = await this.check({ explicit: true, retry });
+    if (!decision.go && decision.reason !== 'up-to-date' && decision.reason !== 'busy')
+      throw new KikitoriError(decision.detail, { kind: 'input' });
+    return this.answer(decision);
+  }
+
+  private answer(decision: Decision): Record<string, unknown> {
+    return {
+      ...this.status,
+      available: decision.go,
+      ...(decision.go ? {} : { why: decision.reason, detail: decision.detail }),
+    };
+  }
+
+  /** Asks the repository and takes what it offers if this device may. */
+  private async check(asked: Asked): Promise<Decision> {
+    const offer = await this.ask();
+    await this.heed(offer);
+    const { state, hears } = this.driver;
+    const decision = decide(state, offer, {
+      device: this.options.device,
+      installed: {
+        name: hears?.name ?? '',
+        version: hears?.version ?? '',
+        sha256: state.installed?.bundle.sha256 ?? null,
+      },
+      agentVersion,
+      pin: this.options.pin,
+      ...asked,
+    });
+    // What only a person can mend is shown; the rest is as it should be.
+    const stuck = !decision.go && decision.reason === 'agent-too-old';
+    this.checkError = stuck ? decision.detail : '';
+    this.options.log.debug(
+      { event: 'update.checked', go: decision.go, why: decision.go ? undefined : decision.reason },
+      'asked the repository',
+    );
+    if (decision.go && offer !== null)
+      await this.driver.dispatch({ type: 'offered', offer, explicit: asked.explicit });
+    this.publish();
+    return decision;
+  }
+
+  /** One question at a time; its failure is shown, the state stays. */
+  private async ask(): Promise<Offer | null> {
+    const { source, clock, log } = this.options;
+    if (source === null) {
+      throw new KikitoriError('updates are off', {
+        kind: 'config',
+        hint: 'set update.url and update.enabled',
+      });
+    }
+    const limit = new AbortController();
+    const cancel = clock.after(checkMsMax, () => limit.abort());
+    this.asking ??= source.check(limit.signal);
+    try {
+      this.latest = await this.asking;
+      return this.latest;
+    } catch (error) {
+      this.checkError = messageOf(error);
+      log.warn(
+        { event: 'update.check-failed', why: this.checkError },
+        'the repository could not be asked',
+      );
+      this.publish();
+      throw error;
+    } finally {
+      cancel();
+      this.asking = null;
+    }
+  }
+
+  /** What the publisher took back is given up; what waits for its window gives way to something newer. */
+  private async heed(offer: Offer | null): Promise<void> {
+    if (offer === null) return;
+    const { phase, explicit, openings, offer: mine } = this.driver.state;
+    const withdrawn = offer.deployment === mine?.deployment && offer.rollout.state === 'aborted';
+    const replaced = offer.deployment !== mine?.deployment;
+    const waiting = phase === 'downloading' || (phase === 'verified' && openings === 0);
+    if (phase === 'trial' && withdrawn)
+      await this.driver.dispatch({ type: 'roll-back', reason: 'withdrawn' });
+    else if (waiting && !explicit && (withdrawn || replaced))
+      await this.driver.dispatch({ type: 'abort' });
+  }
+
+  private checkForEver(): void {
+    const { checkEveryMs, random } = this.options;
+    void this.check({ explicit: false, retry: false }).catch(() => undefined);
+    this.after(checkEveryMs * (0.9 + 0.2 * random()), () => this.checkForEver());
+  }
+
+  private tick(): void {
+    const { driver } = this;
+    if (driver.unsaved) void driver.saveAgain();
+    void driver.flush();
+    if (driver.waits && driver.mayChange) void driver.dispatch({ type: 'window-open' });
+    const now = this.options.clock.monotonic();
+    if (now - this.statisticsSavedMs < saveStatisticsEveryMs) return;
+    this.statisticsSavedMs = now;
+    void driver.saveStatistics();
+  }
+
+  private publish(): void {
+    if (this.begun) this.options.onStatus(this.status);
+  }
+
+  private every(ms: number, action: () => void): void {
+    this.after(ms, () => {
+      action();
+      this.every(ms, action);
+    });
+  }
+
+  private after(ms: number, action: () => void): void {
+    const cancel = this.options.clock.after(ms, () => {
+      this.timers.delete(cancel);
+      if (!this.stopped) action();
+    });
+    this.timers.add(cancel);
+  }
+}
