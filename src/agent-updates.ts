@@ -123,6 +123,16 @@ export class Updates {
     await this.hearing.discard();
   }
 
+  /** Nothing hears with it any more: its memory is given back. */
+  retire({ engine }: Ready): void {
+    engine.close().catch((error: unknown) => {
+      this.options.log.warn(
+        { event: 'model.close-failed', why: messageOf(error) },
+        'the memory of the old model was not given back',
+      );
+    });
+  }
+
   request(payload: Readonly<Record<string, unknown>>) {
     return this.updater.request(payload);
   }

@@ -13,7 +13,7 @@ import { Publisher } from './publish/index.js';
 import type { Chunk, Heard, MicState } from './records.js';
 import type { RecognizerEvent } from './recognizer/index.js';
 import type { Clock } from './runtime/clock.js';
-import { KikitoriError, messageOf } from './runtime/errors.js';
+import { KikitoriError } from './runtime/errors.js';
 import type { Log } from './runtime/log.js';
 import type { ServiceNotifier } from './runtime/notify.js';
 import { agentVersion } from './runtime/version.js';
@@ -393,12 +393,7 @@ export class Agent {
   private engineReplaced(old: Ready): void {
     this.options.log.info({ event: 'model.changed', model: this.modelName }, 'another model hears');
     this.publishInfo();
-    old.engine.close().catch((error: unknown) => {
-      this.options.log.warn(
-        { event: 'model.close-failed', why: messageOf(error) },
-        'the memory of the old model was not given back',
-      );
-    });
+    this.updates.retire(old);
   }
 
   private get modelName(): string {
