@@ -18,7 +18,7 @@ import { numberOption, parse, usageError, type CommandRun, type Io } from './com
 
 const usage = `kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json] [--noise FILE...] [--limit N] [--synthetic N] [--seed N]
 
-Fits label priors, blank weight, confidence and threshold on held-out clips: a table with "file" and
+Fits label priors, blank weight, confidence, threshold and endpoint times on held-out clips: a table with "file" and
 "text" (files relative to it; an empty text is something to refuse), those whose path matches --match.
 Adds --synthetic commands spoken by the installed voices, and noise. --out gets calibration.json and
 reliability.svg; --write puts the result into the bundle, --card into the card that \`model pack\` reads.`;
@@ -159,11 +159,12 @@ async function synthetic(
   return sounds;
 }
 
-function say(io: Io, { decoding, confidence, report }: Calibration): void {
+function say(io: Io, { decoding, confidence, endpoint, report }: Calibration): void {
   const { heldOut, threshold } = report;
   const share = (v: number) => `${(100 * v).toFixed(1)} %`;
   io.stderr.write(
     `prior ${decoding.priorWeight}, blank ${decoding.blankBias}
+ends after ${endpoint.finalMs} ms, ${endpoint.openMs ?? 0} ms where it could go on, ${endpoint.prefixMs} ms inside
 calibration error ${share(heldOut.calibrationError)}, area under curve ${heldOut.areaUnderCurve.toFixed(4)} on held-out clips
 threshold ${confidence.threshold}: ${threshold.point}
 right answers accepted ${share(threshold.rightAccepted)}; accepted of ${Object.entries(
@@ -176,7 +177,7 @@ right answers accepted ${share(threshold.rightAccepted)}; accepted of ${Object.e
 }
 
 async function write(
-  { decoding, confidence, report }: Calibration,
+  { decoding, confidence, endpoint, report }: Calibration,
   to: { out: string | undefined; card: string | undefined; bundle: string | undefined },
 ): Promise<void> {
   const text = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`;
@@ -184,7 +185,7 @@ async function write(
     await mkdir(to.out, { recursive: true });
     await atomicWrite(
       join(to.out, 'calibration.json'),
-      text({ decoding, confidence, report }),
+      text({ decoding, confidence, endpoint, report }),
       0o644,
     );
     const title = `${(100 * report.heldOut.calibrationError).toFixed(1)} % expected calibration error, held-out`;
@@ -194,10 +195,10 @@ async function write(
       0o644,
     );
   }
-  if (to.bundle !== undefined) await rewriteManifest(to.bundle, { decoding, confidence });
+  if (to.bundle !== undefined) await rewriteManifest(to.bundle, { decoding, confidence, endpoint });
   if (to.card !== undefined) {
     const card = JSON.parse(await readFile(to.card, 'utf8')) as Record<string, unknown>;
-    await atomicWrite(to.card, text({ ...card, decoding, confidence }), 0o644);
+    await atomicWrite(to.card, text({ ...card, decoding, confidence, endpoint }), 0o644);
   }
   if (to.bundle !== undefined) await Bundle.open(to.bundle);
 }

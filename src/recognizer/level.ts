@@ -10,8 +10,8 @@ const smoothingSteps = 5;
 const memorySteps = 100;
 /** Speech reaches back this far: the network says a phone later than it sounds. */
 const recentSteps = 10;
-/** Louder than the floor by this much can be speech: about 2 dB, above the flutter of steady noise. */
-const aboveFloor = 0.12;
+/** Louder than the floor by this much can be speech: about 1 dB, above the flutter of steady noise. */
+const aboveFloor = 0.08;
 
 /**
  * How loud it is when nobody speaks, by minimum statistics (Martin, 2001): the smallest smoothed level

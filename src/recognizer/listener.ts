@@ -165,7 +165,8 @@ export class Listener {
     const rows = data.subarray(fresh * units);
     if (this.mode === 'wake') return this.spot(rows);
     for (let at = 0; at < rows.length; at += units) {
-      this.recentPhones.push(1 - Math.exp(rows[at] ?? 0) > phoneProbability);
+      const phone = 1 - Math.exp(rows[at] ?? 0) > phoneProbability;
+      this.recentPhones.push(phone && this.noise.lively);
       if (this.recentPhones.length > onsetWindowSteps) this.recentPhones.shift();
     }
     const phones = this.recentPhones.filter(Boolean).length;

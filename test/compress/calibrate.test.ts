@@ -2,6 +2,7 @@ import t from 'tap';
 import { fitConfidence } from '../../src/compress/calibrate/calibrate.js';
 import { mixture, type JudgedExample, type Kind } from '../../src/compress/calibrate/examples.js';
 import { commandSentence } from '../../src/compress/calibrate/commands.js';
+import { chooseEndpoint, longestQuiet } from '../../src/compress/calibrate/pauses.js';
 import { fitLogistic, scoreOf } from '../../src/compress/calibrate/logistic.js';
 import { mutated, NearWords, soundDistance } from '../../src/compress/calibrate/near.js';
 import {
@@ -99,4 +100,42 @@ void t.test('near words sound alike and are other words', async (t) => {
     t.ok(!other.includes(0));
   }
   t.match(commandSentence(random), /^[a-z ]+$/);
+});
+
+void t.test('endpoint times outlast the quiet inside sentences', async (t) => {
+  const lexicon = tinyLexicon();
+  const clipOf = (pause: number) => {
+    const said = ['go', 'left'].map((w) =>
+      (lexicon.lookup(w)[0]?.phones ?? []).flatMap((p) => [p, 0]),
+    );
+    const path = [
+      0,
+      0,
+      ...(said[0] ?? []),
+      ...Array<number>(pause).fill(0),
+      ...(said[1] ?? []),
+      0,
+      0,
+      0,
+    ];
+    const logProbs = Float32Array.from(
+      path.flatMap((u) => units.map((_, k) => Math.log(k === u ? 0.9 : 0.1 / 39))),
+    );
+    return { logProbs, steps: path.length, levels: new Float32Array(path.length) };
+  };
+  const words = ['go', 'left'].map((w) => lexicon.lookup(w).map((p) => p.phones));
+  t.equal(longestQuiet(clipOf(9), words), 10);
+  const from = {
+    finalMs: 330,
+    prefixMs: 810,
+    nothingMs: 1500,
+    maxUtteranceMs: 9000,
+    preRollMs: 600,
+  };
+  const clips = Array.from({ length: 100 }, (_, i) => ({ text: 'go left', clip: clipOf(i % 10) }));
+  const times = chooseEndpoint(clips, lexicon, 30, from);
+  t.ok(times.finalMs >= 210 && times.finalMs <= 330, `${times.finalMs}`);
+  t.ok((times.openMs ?? 0) >= times.finalMs && times.prefixMs >= (times.openMs ?? 0));
+  t.equal(times.preRollMs, 600);
+  t.same(chooseEndpoint([], lexicon, 30, from), from);
 });

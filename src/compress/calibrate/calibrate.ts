@@ -1,4 +1,4 @@
-import type { Confidence, Decoding, Manifest } from '../../bundle/index.js';
+import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
 import {
   evidenceNames,
   interpolated,
@@ -8,6 +8,7 @@ import {
 } from '../../recognizer/index.js';
 import type { NetworkClip } from '../evaluate/network.js';
 import { makeExamples, makerOf, type JudgedExample, type SpokenClip } from './examples.js';
+import { chooseEndpoint } from './pauses.js';
 import { fitLogistic, scoreOf, type Fitted } from './logistic.js';
 import {
   areaUnderCurve,
@@ -24,6 +25,7 @@ export type { SpokenClip } from './examples.js';
 export interface Calibration {
   readonly decoding: Decoding;
   readonly confidence: Confidence;
+  readonly endpoint: EndpointTimes;
   readonly report: CalibrationReport;
 }
 
@@ -59,7 +61,7 @@ const priorWeights = [0, 0.2, 0.4, 0.6, 0.8];
 const blankBiases = [-2, -1, 0, 1, 2, 3];
 
 /**
- * Priors, blank weight, confidence and threshold from held-out speech. Each clip gets grammars of its
+ * Priors, blank weight, confidence, threshold and the times that end an utterance, from held-out speech. Each clip gets grammars of its
  * own, so the choice does not depend on any one grammar; see examples.ts.
  */
 export async function calibrate(
@@ -90,7 +92,9 @@ export async function calibrate(
   const decoding = { priorWeight, logPrior: logPrior.map((v) => Number(v.toFixed(4))), blankBias };
   const examples = await makeExamples({ ...manifest, decoding }, clips, maker, random, progress);
   const { confidence, ...rest } = fitConfidence(examples);
-  return { decoding, confidence, report: { grid, clips: clips.length, ...rest } };
+  const stepMs = manifest.features.hopMs * manifest.features.stride;
+  const endpoint = chooseEndpoint(spoken, lexicon, stepMs, manifest.endpoint);
+  return { decoding, confidence, endpoint, report: { grid, clips: clips.length, ...rest } };
 }
 
 /** Weights from all examples; the curve from scores that each come from a fit without the clip. */
