@@ -28,10 +28,16 @@ export interface Decoding {
 }
 
 export interface Confidence {
-  /** 1: logistic over the first six evidences. 2: more evidences, and a measured curve. Absent: 1. */
+  /** 1: one logistic function. 2: a second one for rivals, and a measured curve. Absent: 1. */
   readonly version?: 1 | 2;
+  /** Whether the sentence is what was said at all. */
   readonly bias: number;
   readonly weights: Readonly<Record<string, number>>;
+  /** Whether it, and no other of the grammar, is; both must hold. Absent: always. */
+  readonly rival?: {
+    readonly bias: number;
+    readonly weights: Readonly<Record<string, number>>;
+  };
   /** Score -> probability, piecewise linear, both rising. Absent: the logistic function. */
   readonly curve?: readonly (readonly [number, number])[];
   /** Below this probability a command is refused, unless an intent says otherwise. */
@@ -296,8 +302,10 @@ function networkFaults({ network, quantization, selftest }: Manifest): string[] 
 }
 
 /** A form of the confidence that this agent does not know must not be guessed at. */
-function confidenceFaults({ version, curve }: Confidence): string[] {
+function confidenceFaults({ version, curve, rival }: Confidence): string[] {
   const faults: string[] = [];
+  if (rival !== undefined && (number()(at(rival, 'bias')) ?? numberRecord(at(rival, 'weights'))))
+    faults.push('confidence.rival: expected {"bias": number, "weights": object of numbers}');
   if (version !== undefined && ![1, 2].includes(version))
     faults.push(`confidence.version: ${JSON.stringify(version)}, expected 1 or 2`);
   if (curve === undefined) return faults;

@@ -20,8 +20,8 @@ const usage = `kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--ma
 
 Fits label priors, blank weight, confidence, threshold and endpoint times on held-out clips: a table with "file" and
 "text" (files relative to it; an empty text is something to refuse), those whose path matches --match.
-Adds --synthetic commands spoken by the installed voices, and noise. --out gets calibration.json and
-reliability.svg; --write puts the result into the bundle, --card into the card that \`model pack\` reads.`;
+Adds --synthetic commands spoken by the installed voices, and noise. --out gets calibration.json,
+examples.jsonl and reliability.svg; --write puts the result into the bundle, --card into the card that \`model pack\` reads.`;
 
 /** Half of the clips get noise, at levels that a factory has. */
 const snrsDb = [20, 15, 12, 9, 6, 3, 0];
@@ -177,7 +177,7 @@ right answers accepted ${share(threshold.rightAccepted)}; accepted of ${Object.e
 }
 
 async function write(
-  { decoding, confidence, endpoint, report }: Calibration,
+  { decoding, confidence, endpoint, judged, report }: Calibration,
   to: { out: string | undefined; card: string | undefined; bundle: string | undefined },
 ): Promise<void> {
   const text = (value: unknown) => `${JSON.stringify(value, null, 1)}\n`;
@@ -188,6 +188,8 @@ async function write(
       text({ decoding, confidence, endpoint, report }),
       0o644,
     );
+    const lines = judged.map((e) => JSON.stringify(e)).join('\n');
+    await atomicWrite(join(to.out, 'examples.jsonl'), `${lines}\n`, 0o644);
     const title = `${(100 * report.heldOut.calibrationError).toFixed(1)} % expected calibration error, held-out`;
     await atomicWrite(
       join(to.out, 'reliability.svg'),

@@ -36,24 +36,6 @@ export interface Evidence {
   readonly phones: number;
 }
 
-/** The names that a fit may use, in the order of the report. */
-export const evidenceNames = [
-  'llrMean',
-  'llrWorstWord',
-  'llrWorstPhone',
-  'margin',
-  'marginPhone',
-  'outside',
-  'rate',
-  'mismatch',
-  'gap',
-  'crowded',
-  'doubt',
-  'loudness',
-  'freedom',
-  'length',
-] as const satisfies readonly (keyof Evidence)[];
-
 export const marginMax = 20;
 const marginPhoneMax = 10;
 const usualPhonesPerSecond = 11;
@@ -204,13 +186,57 @@ function loudness(levels: Float32Array, from: number, to: number): number {
   return inside.length === 0 ? 0 : mean(inside) - quiet;
 }
 
-/** Logistic regression over the evidence, then the measured curve from score to probability, if the bundle has one. */
+/** Evidence that a fit may use for "this is what was said", each with the sign that its weight may have. */
+export const saidSigns = {
+  llrMean: 1,
+  llrWorstWord: 1,
+  llrWorstPhone: 1,
+  outside: -1,
+  rate: -1,
+  mismatch: -1,
+  gap: -1,
+  crowded: -1,
+  doubt: -1,
+  loudness: 1,
+  freedom: -1,
+  length: 0,
+} as const satisfies Partial<Record<keyof Evidence, -1 | 0 | 1>>;
+
+/** The same for "and no other sentence of the grammar is". */
+export const rivalSigns = {
+  margin: 1,
+  marginPhone: 1,
+  llrMean: 1,
+  llrWorstWord: 1,
+  freedom: -1,
+} as const satisfies Partial<Record<keyof Evidence, -1 | 0 | 1>>;
+
+type Linear = Pick<Confidence, 'bias' | 'weights'>;
+
+function linear(evidence: Readonly<Record<string, number>>, { bias, weights }: Linear): number {
+  let sum = bias;
+  for (const [name, weight] of Object.entries(weights)) sum += weight * (evidence[name] ?? 0);
+  return sum;
+}
+
+/**
+ * One number for both questions, as the logit of the product of their logistic functions: a command
+ * must be what was said, and the only one that it could be.
+ */
+export function scoreOf(
+  evidence: Readonly<Record<string, number>>,
+  model: Linear & Pick<Confidence, 'rival'>,
+): number {
+  const said = linear(evidence, model);
+  if (model.rival === undefined) return said;
+  const rival = linear(evidence, model.rival);
+  return -Math.log(Math.exp(-said) + Math.exp(-rival) + Math.exp(-said - rival));
+}
+
+/** The score, then the measured curve from it to a probability, if the bundle has one. */
 export function probability(evidence: Evidence, model: Confidence): number {
-  let sum = model.bias;
-  for (const [name, weight] of Object.entries(model.weights)) {
-    sum += weight * ((evidence as unknown as Record<string, number>)[name] ?? 0);
-  }
-  return model.curve === undefined ? 1 / (1 + Math.exp(-sum)) : interpolated(model.curve, sum);
+  const score = scoreOf({ ...evidence }, model);
+  return model.curve === undefined ? 1 / (1 + Math.exp(-score)) : interpolated(model.curve, score);
 }
 
 /** Piecewise linear through [x, y] with rising x; constant beyond the ends. */

@@ -3,7 +3,7 @@ import { fitConfidence } from '../../src/compress/calibrate/calibrate.js';
 import { mixture, type JudgedExample, type Kind } from '../../src/compress/calibrate/examples.js';
 import { commandSentence } from '../../src/compress/calibrate/commands.js';
 import { chooseEndpoint, longestQuiet } from '../../src/compress/calibrate/pauses.js';
-import { fitLogistic, scoreOf } from '../../src/compress/calibrate/logistic.js';
+import { fitLogistic } from '../../src/compress/calibrate/logistic.js';
 import { mutated, NearWords, soundDistance } from '../../src/compress/calibrate/near.js';
 import {
   areaUnderCurve,
@@ -12,7 +12,7 @@ import {
   risingCurve,
 } from '../../src/compress/calibrate/reliability.js';
 import { randomFrom } from '../../src/compress/evaluate/statistics.js';
-import { interpolated } from '../../src/recognizer/index.js';
+import { interpolated, scoreOf } from '../../src/recognizer/index.js';
 import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
 
 void t.test('logistic regression finds the weights that made the data', async (t) => {
@@ -23,10 +23,11 @@ void t.test('logistic regression finds the weights that made the data', async (t
     const right = random() < 1 / (1 + Math.exp(-scoreOf(evidence, truth)));
     return { evidence, right, weight: 1 };
   });
-  const { bias, weights } = fitLogistic(examples, ['a', 'b'], 1e-5);
+  const { bias, weights } = fitLogistic(examples, { a: 1, b: 0 }, 1e-5);
   t.ok(Math.abs(bias + 1) < 0.25, `bias ${bias}`);
   t.ok(Math.abs((weights['a'] ?? 0) - 2) < 0.25);
   t.ok(Math.abs((weights['b'] ?? 0) + 0.5) < 0.08);
+  t.equal(fitLogistic(examples, { a: 1, b: 1 }).weights['b'], 0, 'never against its sign');
 });
 
 void t.test('the curve rises, and makes probabilities of scores', async (t) => {
@@ -76,6 +77,9 @@ void t.test('confidence: rounded weights, a threshold at the stated point', asyn
   ]).flat();
   const { confidence, heldOut, threshold } = fitConfidence(examples);
   t.equal(confidence.version, 2);
+  const both = { bias: 2, weights: {}, rival: { bias: 1, weights: {} } };
+  const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
+  t.ok(Math.abs(sigmoid(scoreOf({}, both)) - sigmoid(2) * sigmoid(1)) < 1e-12, 'both must hold');
   t.ok(heldOut.areaUnderCurve > 0.99);
   t.ok(heldOut.calibrationError < 0.05);
   t.ok((threshold.acceptedOf['otherSpeech'] ?? 1) <= 0.01);

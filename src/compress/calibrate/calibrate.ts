@@ -1,15 +1,23 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
 import {
-  evidenceNames,
   interpolated,
+  rivalSigns,
+  saidSigns,
+  scoreOf,
   TokenSearch,
   type GrammarDetails,
   type Lexicon,
 } from '../../recognizer/index.js';
 import type { NetworkClip } from '../evaluate/network.js';
-import { makeExamples, makerOf, type JudgedExample, type SpokenClip } from './examples.js';
+import {
+  makeExamples,
+  makerOf,
+  nothingRight,
+  type JudgedExample,
+  type SpokenClip,
+} from './examples.js';
 import { chooseEndpoint } from './pauses.js';
-import { fitLogistic, scoreOf, type Fitted } from './logistic.js';
+import { fitLogistic, type Fitted } from './logistic.js';
 import {
   areaUnderCurve,
   bins,
@@ -26,6 +34,8 @@ export interface Calibration {
   readonly decoding: Decoding;
   readonly confidence: Confidence;
   readonly endpoint: EndpointTimes;
+  /** What the confidence was fitted on, for a look or another fit. */
+  readonly judged: readonly JudgedExample[];
   readonly report: CalibrationReport;
 }
 
@@ -94,7 +104,13 @@ export async function calibrate(
   const { confidence, ...rest } = fitConfidence(examples);
   const stepMs = manifest.features.hopMs * manifest.features.stride;
   const endpoint = chooseEndpoint(spoken, lexicon, stepMs, manifest.endpoint);
-  return { decoding, confidence, endpoint, report: { grid, clips: clips.length, ...rest } };
+  return {
+    decoding,
+    confidence,
+    endpoint,
+    judged: examples,
+    report: { grid, clips: clips.length, ...rest },
+  };
 }
 
 /** Weights from all examples; the curve from scores that each come from a fit without the clip. */
@@ -104,10 +120,7 @@ export function fitConfidence(
   const scores = new Map<JudgedExample, number>();
   for (let fold = 0; fold < folds; fold++) {
     const inFold = (e: JudgedExample) => e.group % folds === fold;
-    const fitted = fitLogistic(
-      examples.filter((e) => !inFold(e)),
-      evidenceNames,
-    );
+    const fitted = fitBoth(examples.filter((e) => !inFold(e)));
     for (const e of examples.filter(inFold)) scores.set(e, scoreOf(e.evidence, fitted));
   }
   const scoredOf = (chosen: readonly JudgedExample[]): Scored[] =>
@@ -129,7 +142,7 @@ export function fitConfidence(
   return {
     confidence: {
       version: 2,
-      ...rounded(fitLogistic(examples, evidenceNames)),
+      ...fitBoth(examples),
       curve,
       threshold,
     },
@@ -166,6 +179,28 @@ function chooseThreshold(
   const limit = speech[Math.floor(falseAcceptShare * speech.length)] ?? 0.5;
   const noise = of('noise')[0] ?? 0;
   return Math.min(0.97, Math.max(0.3, Math.ceil(100 * Math.max(limit, noise) + 0.5) / 100));
+}
+
+/**
+ * What was said at all: right answers against whatever was heard of something else. Which one: right
+ * against wrong where the grammar held what was said.
+ */
+function fitBoth(examples: readonly JudgedExample[]): Fitted & { readonly rival: Fitted } {
+  const nothing = (e: JudgedExample) => nothingRight.includes(e.kind);
+  return {
+    ...rounded(
+      fitLogistic(
+        examples.filter((e) => e.right || nothing(e)),
+        saidSigns,
+      ),
+    ),
+    rival: rounded(
+      fitLogistic(
+        examples.filter((e) => !nothing(e)),
+        rivalSigns,
+      ),
+    ),
+  };
 }
 
 function rounded({ bias, weights }: Fitted): Fitted {

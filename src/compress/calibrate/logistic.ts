@@ -20,9 +20,11 @@ const momentum = 0.9;
  */
 export function fitLogistic(
   examples: readonly Example[],
-  names: readonly string[],
+  /** Names, and the sign that each weight may have: what speaks for must never count against by chance. */
+  signs: Readonly<Record<string, -1 | 0 | 1>>,
   l2 = 0.01,
 ): Fitted {
+  const names = Object.keys(signs);
   const n = examples.length;
   const d = names.length;
   const x = new Float64Array(n * d);
@@ -45,8 +47,12 @@ export function fitLogistic(
     for (let j = 0; j <= d; j++) {
       const slope = (gradient[j] ?? 0) + (j < d ? l2 * (w[j] ?? 0) : 0);
       speed[j] = momentum * (speed[j] ?? 0) - 0.3 * slope;
-      if (j < d) w[j] = (w[j] ?? 0) + (speed[j] ?? 0);
-      else bias += speed[j] ?? 0;
+      if (j < d) {
+        const next = (w[j] ?? 0) + (speed[j] ?? 0);
+        const wrongWay = next * (signs[names[j] ?? ''] ?? 0) < 0;
+        w[j] = wrongWay ? 0 : next;
+        if (wrongWay) speed[j] = 0;
+      } else bias += speed[j] ?? 0;
     }
   }
   const natural = names.map((_, j) => (w[j] ?? 0) / (std[j] ?? 1));
@@ -84,8 +90,4 @@ function weightsOf(examples: readonly Example[]): number[] {
   }
   const rights = examples.filter((e) => e.right).length;
   return examples.map((e) => 0.5 / Math.max(1, e.right ? rights : examples.length - rights));
-}
-
-export function scoreOf(evidence: Example['evidence'], { bias, weights }: Fitted): number {
-  return Object.entries(weights).reduce((s, [name, w]) => s + w * (evidence[name] ?? 0), bias);
 }
