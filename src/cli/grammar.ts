@@ -17,7 +17,7 @@ import { sayGrammar, sayText } from './grammar-say.js';
 const usage = `kikitori grammar check|sample|say [--model DIR|FILE] [--words FILE] [--count N] [--seed N] [--near DISTANCE] [--word TEXT] [--json] [FILE]
 
 check   says everything that is wrong, with line and column, counts the sentences, and warns of
-        commands that sound alike (nearer than --near; 0 looks for none)
+        commands that sound alike (at --near or nearer, see docs/grammar.md; 0: the same sound)
 sample  prints sentences that the grammar allows (--count of them, chosen by --seed), with what they mean
 say     shows how each word is pronounced and where that came from: user, dictionary, spelled or g2p;
         --word tries one word, or a text such as "PLC 12", without a grammar`;

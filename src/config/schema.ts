@@ -57,7 +57,7 @@ export const schema = {
       path: true,
     },
     wordsPath: {
-      doc: 'Own words with pronunciations; see docs/grammar.md. Empty: none.',
+      doc: 'Own words with pronunciations; see docs/words.md. Empty: none.',
       format: text,
       default: '',
       path: true,

@@ -24,7 +24,8 @@ export interface Confusables {
 
 /**
  * At this distance and below, commands are warned of. For scale: fifteen and fifty are 0.6 apart, start
- * and stop 0.8, on and off 1.0, increase and decrease 1.1, lock and unlock 1.2; up and down 2.3.
+ * and stop 0.82, on and off 1.0, increase and decrease 1.05, lock and unlock 1.2; left and right 1.33,
+ * up and down 1.7, open and close 2.7.
  */
 export const confusableDistance = 1.25;
 

@@ -218,7 +218,7 @@ class RangeBuilder {
       const before = this.a.state();
       this.a.edge(before, after, name);
       this.a.edge(entry, this.whole(heads, before, begins));
-      if (begins && has(heads, 1)) this.a.edge(entry, before, 'a');
+      if (begins && this.style.article !== false && has(heads, 1)) this.a.edge(entry, before, 'a');
     }
   }
 

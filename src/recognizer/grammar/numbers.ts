@@ -19,6 +19,8 @@ export const numberMax = 999_999_999;
 export interface NumberStyle {
   /** Hundreds also without the word, "one fifty" and "one oh five". */
   readonly pairs?: boolean;
+  /** "a hundred" beside "one hundred": by default, yes. */
+  readonly article?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export function spokenNumber(value: number, style: NumberStyle = {}): string[] {
   const [whole = '0', fraction] = decimalText(value).split('.');
   const ways = value < 1 && fraction !== undefined ? ['zero', '', 'oh'] : wholeWays(Number(whole));
   if (style.pairs === true && fraction === undefined) ways.push(...pairWays(Number(whole)));
-  const said = withArticle(ways);
+  const said = style.article === false ? ways : withArticle(ways);
   if (fraction === undefined) return said;
   const points = said.flatMap((way) =>
     spokenDigits(fraction).map((digits) => `${way} point ${digits}`.trim()),

@@ -25,6 +25,12 @@ export interface RangeListSpec extends RangeSpec {
 /** Products of decimals are rounded to this many places, so that 7 * 0.1 is 0.7. */
 const places = 9;
 
+/**
+ * "a hundred" is one stop away from "eight hundred": where both could be meant, only "one hundred" is
+ * understood.
+ */
+export const articleBelow = 800;
+
 const rounded = (value: number) => Number(value.toFixed(places));
 
 /** Numbers from a range, as numbers. */
@@ -34,7 +40,8 @@ export function rangeList(spec: RangeListSpec): SpokenList {
   );
   return {
     build(a, from) {
-      const number = buildRange(a, from, spec);
+      const article = Math.max(Math.abs(spec.from), Math.abs(spec.to)) < articleBelow;
+      const number = buildRange(a, from, { ...spec, article });
       if (units.length === 0) return number;
       const end = a.state();
       for (const { words } of units) chain(a, number, end, words);
