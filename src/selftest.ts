@@ -3,8 +3,10 @@ import { Engine, hearOwnClip, type EngineOptions } from './engine.js';
 import { KikitoriError, type ErrorKind } from './runtime/errors.js';
 
 export interface SelfTestResult {
-  /** The phrase of the clip was heard, and the site's grammar compiles. */
+  /** The phrase of the clip was heard with the logits that the bundle names, and the site's grammar compiles. */
   readonly passed: boolean;
+  /** Bit for bit those of the machine that packed it; float networks name none. */
+  readonly logits: 'same' | 'different' | 'not recorded';
   readonly name: string;
   readonly version: string;
   readonly sampleRateHz: number;

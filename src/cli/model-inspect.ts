@@ -56,7 +56,7 @@ function networkText({ network: { kind, layers, ranks, inputRank = 0 } }: Manife
 const selftestUsage =
   'kikitori model selftest [--json] [--grammar FILE] [--words FILE] [--threads N] DIR|FILE';
 
-/** Loads a bundle and recognises the clip that it carries: right phrase, or status 1. */
+/** Loads a bundle and recognises the clip that it carries: right phrase, and logits bit for bit if it says them, or status 1. */
 export const selftest: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
     argv,
@@ -83,11 +83,11 @@ export const selftest: CommandRun = async (argv, io) => {
     if (values.json === true) jsonLine(io, selfTestFault(error));
     throw error;
   }
-  const { passed, wanted, heard, realTimeFactor, openMs, peakRssMb } = result;
+  const { passed, wanted, heard, logits, realTimeFactor, openMs, peakRssMb } = result;
   if (values.json === true) jsonLine(io, result);
   else
     io.stdout.write(
-      `${passed ? 'passed' : 'FAILED'}: wanted "${wanted}", heard "${heard}", ${realTimeFactor.toFixed(4)} of real time, opened in ${openMs.toFixed(0)} ms, ${peakRssMb.toFixed(0)} MB\n`,
+      `${passed ? 'passed' : 'FAILED'}: wanted "${wanted}", heard "${heard}", logits ${logits}, ${realTimeFactor.toFixed(4)} of real time, opened in ${openMs.toFixed(0)} ms, ${peakRssMb.toFixed(0)} MB\n`,
     );
   return passed ? 0 : 1;
 };

@@ -9,7 +9,7 @@ import { buildLexicon } from '../recognizer/index.js';
 import { parse, usageError, type CommandRun } from './command.js';
 
 const usage =
-  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision uint8|float16|float32]';
+  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision uint8|float16|float32|int4]';
 
 const help = `usage: ${usage}
 
@@ -17,7 +17,8 @@ Makes a bundle, all that a device needs to hear, of a trained network: dense, fa
 
   --checkpoint  what the trainer, "model compress" or "model quantize" wrote
   --precision   how weights are stored: uint8 (8-bit arithmetic, the default of a quantised
-                checkpoint), float16 (the default of others; computes in float32) or float32
+                checkpoint), float16 (the default of others; computes in float32), float32,
+                or int4 (an experiment: docs/quantization.md)
   --card        JSON with name, version, licence, trainingData, selftest {text, grammar}, and, from
                 "model calibrate", decoding, confidence and endpoint
   --selftest    a recording of that text, which every device must recognise before it trusts the bundle.
@@ -26,7 +27,12 @@ Makes a bundle, all that a device needs to hear, of a trained network: dense, fa
   --out         a folder, or a .tar
 `;
 
-const precisions: readonly string[] = ['uint8', 'float16', 'float32'] satisfies WeightFormat[];
+const precisions: readonly string[] = [
+  'uint8',
+  'float16',
+  'float32',
+  'int4',
+] satisfies WeightFormat[];
 const isPrecision = (v: string): v is WeightFormat => precisions.includes(v);
 
 /** What the card adds to a checkpoint: everything in a manifest that no computation gives. */

@@ -5,6 +5,10 @@ import { floatArithmetic } from '../../src/compress/graph/arithmetic.js';
 import { networkGraph } from '../../src/compress/graph/network.js';
 import { GraphSession } from '../../src/compress/graph/session.js';
 import { byteArithmetic } from '../../src/compress/quantize/byte-arithmetic.js';
+import {
+  nibbleArithmetic,
+  quantizeNibbles,
+} from '../../src/compress/quantize/nibble-arithmetic.js';
 import { activationNames, ActivationScales } from '../../src/compress/quantize/scales.js';
 import { referenceStep, zeroState } from '../../src/compress/reference/lstm.js';
 import { referenceProjectedStep, zeroProjectedState } from '../../src/compress/reference/lstmp.js';
@@ -54,6 +58,27 @@ function someScales(network: NetworkCheckpoint, scale = 0.02): ActivationScales 
   );
   return ActivationScales.from(network, named, 'test');
 }
+
+void t.test('4 bits: the graph is near what its nibbles stand for, and chunk-exact', async (t) => {
+  for (const network of Object.values(networks)) {
+    const rows = signal(network.inputs);
+    const rounded = new Map(
+      [...network.tensors].map(([name, w]) => [
+        name,
+        w.shape.length === 2 ? { ...w, data: quantizeNibbles(w).values } : w,
+      ]),
+    );
+    const expected = floatReference({ ...network, tensors: rounded }, rows);
+    const graph = await GraphSession.open(
+      networkGraph(network, nibbleArithmetic()),
+      network.inputs,
+    );
+    const whole = (await graph.run(rows, [steps])).get('logits') ?? [];
+    const difference = largestDifference(whole, expected);
+    t.ok(difference < 0.1, `${difference}: the operator rounds activations to 8 bits`);
+    for (const calls of cuts) t.same((await graph.run(rows, calls)).get('logits'), whole);
+  }
+});
 
 for (const [name, network] of Object.entries(networks)) {
   const rows = signal(network.inputs);

@@ -1,12 +1,14 @@
 import type { NetworkCheckpoint } from '../checkpoint.js';
 import { byteArithmetic } from '../quantize/byte-arithmetic.js';
+import { nibbleArithmetic } from '../quantize/nibble-arithmetic.js';
 import { ActivationScales } from '../quantize/scales.js';
 import { floatArithmetic } from './arithmetic.js';
 import { denseGraph } from './dense.js';
 import { networkGraph, stateOf } from './network.js';
 import type { Precision } from './onnx.js';
 
-export type WeightFormat = Precision | 'uint8';
+/** `int4` is an experiment. */
+export type WeightFormat = Precision | 'uint8' | 'int4';
 
 export interface BuiltGraph {
   readonly onnx: Uint8Array;
@@ -31,6 +33,10 @@ export function buildGraph(
     return { onnx, weights, activations: 'uint8', state: stateOf(network) };
   }
   const activations = 'float32';
+  if (weights === 'int4') {
+    const onnx = networkGraph(network, nibbleArithmetic());
+    return { onnx, weights, activations, state: stateOf(network) };
+  }
   if (network.kind === 'lstmp') {
     const onnx = networkGraph(network, floatArithmetic(weights));
     return { onnx, weights, activations, state: stateOf(network) };

@@ -67,6 +67,11 @@ export class GraphBuilder {
     return this.initializer(name, [values.length], DataType.INT64, data);
   }
 
+  /** True for what a loop repeats. */
+  get isBody(): boolean {
+    return this.around !== undefined;
+  }
+
   /** True when this graph, or one around it, has a constant of that name. */
   has(name: string): boolean {
     return this.initializers.some((i) => i.name === name) || (this.around?.has(name) ?? false);

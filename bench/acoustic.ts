@@ -1,0 +1,221 @@
+/**
+ * The cost of one 30 ms step of the network, form by form, interleaved in one run:
+ *   node dist/bench/acoustic.js [--checkpoint FILE] [--rank N] [--rounds N]
+ * hot: call after call, in CPU time, so that what else runs counts less; load time too. paced: one call of 4 steps each 120 ms, as when live, caches cold.
+ * Memory: what a process of its own grows by when it loads the graph and runs it.
+ * Weights are random, small enough that the recurrence is stable; --checkpoint gives their shapes.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import {
+  readNetwork,
+  tensorShapes,
+  type NetworkCheckpoint,
+  type Tensor as Weights,
+} from '../src/compress/checkpoint.js';
+import { randomFrom } from '../src/compress/evaluate/statistics.js';
+import { buildGraph } from '../src/compress/graph/build.js';
+import { activationNames } from '../src/compress/quantize/scales.js';
+import { loadOnnxRuntime } from '../src/recognizer/index.js';
+import { denseDynamicGraph } from './lib/dense-dynamic.js';
+
+const { values } = parseArgs({
+  options: {
+    checkpoint: { type: 'string' },
+    rank: { type: 'string', default: '64' },
+    rounds: { type: 'string', default: '11' },
+    memory: { type: 'string' },
+  },
+});
+const runtime = await loadOnnxRuntime();
+
+const cpuUs = (since: NodeJS.CpuUsage): number => {
+  const { user, system } = process.cpuUsage(since);
+  return user + system;
+};
+
+class Candidate {
+  private state: Record<string, Tensor> = {};
+  readonly hot = new Map<number, number[]>([
+    [1, []],
+    [4, []],
+  ]);
+  readonly paced: number[] = [];
+
+  private constructor(
+    private readonly session: InferenceSession,
+    readonly loadMs: number,
+    private readonly inputs: number,
+  ) {
+    for (const meta of session.inputMetadata) {
+      if (meta.name === 'features' || !meta.isTensor) continue;
+      const shape = meta.shape.map(Number);
+      const zeros = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      this.state[meta.name] = new runtime.Tensor('float32', zeros, shape);
+    }
+  }
+
+  static async open(onnx: Uint8Array): Promise<Candidate> {
+    const begin = process.cpuUsage();
+    const session = await runtime.InferenceSession.create(onnx, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      logSeverityLevel: 3,
+    });
+    const loadMs = cpuUs(begin) / 1000;
+    const features = session.inputMetadata.find((m) => m.name === 'features');
+    const inputs = features?.isTensor === true ? Number(features.shape[2]) : 0;
+    return new Candidate(session, loadMs, inputs);
+  }
+
+  /** Microseconds of one call. */
+  async call(steps: number): Promise<number> {
+    const rows = Float32Array.from({ length: steps * this.inputs }, (_, i) => Math.sin(i * 12.9));
+    const features = new runtime.Tensor('float32', rows, [steps, 1, this.inputs]);
+    const begin = performance.now();
+    const out = await this.session.run({ features, ...this.state });
+    const took = (performance.now() - begin) * 1000;
+    for (const name of Object.keys(this.state)) this.state[name] = out[`${name}_out`] as Tensor;
+    return took;
+  }
+
+  async measureHot(steps: number, calls: number): Promise<void> {
+    const begin = process.cpuUsage();
+    for (let i = 0; i < calls; i++) await this.call(steps);
+    this.hot.get(steps)?.push(cpuUs(begin) / calls / steps);
+  }
+}
+
+function randomWeights(shape: Omit<NetworkCheckpoint, 'tensors' | 'training'>): NetworkCheckpoint {
+  const random = randomFrom(1);
+  const tensors = new Map<string, Weights>();
+  for (const [name, dims] of tensorShapes(shape)) {
+    const size = 2 / Math.sqrt(dims[1] ?? 400);
+    const length = dims.reduce((a, b) => a * b, 1);
+    const data = Float32Array.from({ length }, () => size * (random() - 0.5));
+    tensors.set(name, { shape: dims, data });
+  }
+  const network = { ...shape, tensors, training: {} };
+  const activations = Object.fromEntries(activationNames(network).map((n) => [n, 1 / 127]));
+  return { ...network, quantization: { weights: 'uint8', activations } };
+}
+
+async function graphs(): Promise<Map<string, Uint8Array>> {
+  const layers = [500, 500, 500, 500, 500];
+  const rank = Number(values.rank);
+  const sizes = { inputs: 320, outputs: 40 };
+  const given = values.checkpoint === undefined ? undefined : await readNetwork(values.checkpoint);
+  const dense = randomWeights({
+    ...{ kind: 'lstm', ranks: [], inputRank: 0, layers: given?.layers ?? layers, ...sizes },
+    ...(given === undefined ? {} : { inputs: given.inputs, outputs: given.outputs }),
+  });
+  const factored =
+    given?.kind === 'lstmp'
+      ? randomWeights(given)
+      : randomWeights({
+          ...dense,
+          kind: 'lstmp',
+          ranks: dense.layers.map(() => rank),
+          inputRank: rank,
+        });
+  return new Map([
+    ['dense float32', buildGraph(dense, 'float32').onnx],
+    ['dense 8 bit (dynamic)', denseDynamicGraph(dense)],
+    ['dense 8 bit (static)', buildGraph(dense, 'uint8').onnx],
+    ['factored float32', buildGraph(factored, 'float32').onnx],
+    ['factored 8 bit', buildGraph(factored, 'uint8').onnx],
+    ['factored 4 bit', buildGraph(factored, 'int4').onnx],
+  ]);
+}
+
+const residentMb = () => process.memoryUsage().rss / 1e6;
+const middle = (list: readonly number[]) =>
+  [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN;
+const spread = (list: readonly number[]) => {
+  const sorted = [...list].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
+  return `${middle(list).toFixed(0)} (${at(0.25).toFixed(0)}-${at(0.75).toFixed(0)})`;
+};
+
+/** In a process of its own: MB that a graph adds, the file read included, and its load time. */
+async function memoryOf(path: string): Promise<void> {
+  await Candidate.open(
+    await readFile(new URL(import.meta.url)).catch(() => new Uint8Array()),
+  ).catch(() => undefined); // the library itself is not the graph's cost
+  global.gc?.();
+  const before = residentMb();
+  const candidate = await Candidate.open(await readFile(path));
+  for (let i = 0; i < 60; i++) await candidate.call(4);
+  global.gc?.();
+  const addedMb = residentMb() - before;
+  process.stdout.write(JSON.stringify({ addedMb, loadMs: candidate.loadMs }));
+}
+
+async function main(): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'kikitori-bench-'));
+  const all = await graphs();
+  const candidates = new Map<string, Candidate>();
+  const memory = new Map<string, { addedMb: number[]; loadMs: number[] }>();
+  for (const [name, onnx] of all) {
+    candidates.set(name, await Candidate.open(onnx));
+    const path = join(folder, 'graph.onnx');
+    await writeFile(path, onnx);
+    const seen = { addedMb: [] as number[], loadMs: [] as number[] };
+    for (let i = 0; i < 3; i++) {
+      const self = fileURLToPath(import.meta.url);
+      const { stdout } = await promisify(execFile)(process.execPath, [
+        '--expose-gc',
+        self,
+        '--memory',
+        path,
+      ]);
+      const got = JSON.parse(stdout) as { addedMb: number; loadMs: number };
+      seen.addedMb.push(got.addedMb);
+      seen.loadMs.push(got.loadMs);
+    }
+    memory.set(name, seen);
+  }
+  await rm(folder, { recursive: true });
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const candidate of candidates.values()) {
+      await candidate.measureHot(1, 24);
+      await candidate.measureHot(4, 12);
+    }
+    for (const candidate of candidates.values()) {
+      await new Promise((resolve) => setTimeout(resolve, 120));
+      candidate.paced.push((await candidate.call(4)) / 4);
+    }
+  }
+  const load = loadavg()
+    .map((v) => v.toFixed(1))
+    .join(' ');
+  process.stdout.write(
+    `load ${load}; us per 30 ms step (hot: CPU, paced: wall), median (quartiles)\n\n`,
+  );
+  process.stdout.write(
+    '| form | MB file | MB added | load ms | hot, 1 step a call | hot, 4 steps | paced, 4 steps |\n|---|--:|--:|--:|--:|--:|--:|\n',
+  );
+  for (const [name, onnx] of all) {
+    const candidate = candidates.get(name);
+    const seen = memory.get(name);
+    if (candidate === undefined || seen === undefined) continue;
+    const cells = [
+      (onnx.length / 1e6).toFixed(2),
+      middle(seen.addedMb).toFixed(1),
+      middle(seen.loadMs).toFixed(0),
+      spread(candidate.hot.get(1) ?? []),
+      spread(candidate.hot.get(4) ?? []),
+      spread(candidate.paced),
+    ];
+    process.stdout.write(`| ${name} | ${cells.join(' | ')} |\n`);
+  }
+}
+
+if (values.memory !== undefined) await memoryOf(values.memory);
+else await main();
