@@ -64,23 +64,38 @@ export interface CompressionFacts {
 const costSteps = 3000;
 const measureCalls = 24;
 
-/** A dense network, as the graph that runs it, to a factored one. */
-export async function compress(chain: Chain, options: CompressOptions): Promise<Compressed> {
-  const { method, target, feeds, progress = () => undefined } = options;
+export interface Prepared {
+  readonly analysis: Analysis;
+  readonly calibrationSteps?: number;
+}
+
+/** The costly part, once a network and method: every choice of ranks is a cut of the result. */
+export async function prepare(
+  chain: Chain,
+  options: Omit<CompressOptions, 'target' | 'multiple'>,
+): Promise<Prepared> {
+  const { method, feeds, progress = () => undefined } = options;
   if (method === 'data-aware' && feeds === undefined) {
     throw new KikitoriError('the data-aware method needs calibration data', {
       kind: 'usage',
       hint: 'give --calibration, or take --method paper',
     });
   }
-  checkTarget(chain.network, options);
   let collected: Collected | undefined;
-  if (feeds !== undefined && (method === 'data-aware' || target.kind === 'max-loss')) {
+  if (feeds !== undefined && method === 'data-aware') {
     progress(`running the dense network on ${feeds.length} pieces of calibration data`);
     collected = await collect(chain, feeds, { keepSteps: costSteps });
     checkEnough(chain, collected.steps);
   }
   const analysis = await analyse(chain, options, collected, progress);
+  return { analysis, ...(collected === undefined ? {} : { calibrationSteps: collected.steps }) };
+}
+
+/** A dense network, as the graph that runs it, to a factored one. */
+export async function compress(chain: Chain, options: CompressOptions): Promise<Compressed> {
+  checkTarget(chain.network, options);
+  const { method, target, feeds, progress = () => undefined } = options;
+  const { analysis, calibrationSteps } = await prepare(chain, options);
   const divergence =
     feeds === undefined
       ? undefined
@@ -103,7 +118,7 @@ export async function compress(chain: Chain, options: CompressOptions): Promise<
     ...(analysis.input === undefined || ranks.input === 0
       ? {}
       : { explainedInput: share(analysis.input.gains, ranks.input) }),
-    ...(collected === undefined ? {} : { calibrationSteps: collected.steps }),
+    ...(calibrationSteps === undefined ? {} : { calibrationSteps }),
     ...(predictedLoss === undefined ? {} : { predictedLoss }),
     ...(divergence === undefined
       ? {}
@@ -140,7 +155,7 @@ function checkEnough(chain: Chain, steps: number): void {
 
 async function analyse(
   chain: Chain,
-  { method, costs: given, loss }: CompressOptions,
+  { method, costs: given, loss }: Pick<CompressOptions, 'method' | 'costs' | 'loss'>,
   collected: Collected | undefined,
   progress: (line: string) => void,
 ): Promise<Analysis> {

@@ -147,7 +147,15 @@ export function factorize(analysis: Analysis, ranks: Ranks): NetworkCheckpoint {
   const top = factor(output, network.layers.length - 1);
   tensors.set('output.weight', toTensor(top.z));
   tensors.set('output.bias', bias('output.bias', top.shift));
-  return { ...network, kind: 'lstmp', ranks: [...ranks.layers], inputRank: ranks.input, tensors };
+  return {
+    ...network,
+    kind: 'lstmp',
+    ranks: [...ranks.layers],
+    inputRank: ranks.input,
+    tensors,
+    // Scales of the dense network's activations say nothing about p.
+    quantization: undefined,
+  };
 }
 
 const column = (x: Float64Array): Mat => ({ rows: x.length, cols: 1, data: x });

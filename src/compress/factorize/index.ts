@@ -1,7 +1,13 @@
 export { audioFeeds, soundFiles } from './audio-feeds.js';
 export { bytesAt8Bits, parameters, priceOf, withinBudget, type Price } from './budget.js';
 export { collect } from './collect.js';
-export { compress, type CompressionFacts, type CompressOptions, type Target } from './compress.js';
+export {
+  compress,
+  prepare,
+  type CompressionFacts,
+  type CompressOptions,
+  type Target,
+} from './compress.js';
 export { readCosts } from './costs-file.js';
 export { measureCosts, type Loss } from './costs.js';
 export { Divergence } from './divergence.js';

@@ -1,0 +1,164 @@
+import { plotSvg, type Series } from './plot.js';
+import type { Rate, Report, Row } from './report.js';
+
+const percent = (v: number) => (Number.isFinite(v) ? `${(100 * v).toFixed(1)} %` : '');
+const points = (v: number) => `${v >= 0 ? '+' : ''}${(100 * v).toFixed(1)}`;
+
+function cell(rate: Rate | undefined): string {
+  if (rate === undefined) return '';
+  const d = rate.difference;
+  return d === undefined
+    ? percent(rate.rate)
+    : `${percent(rate.rate)} (${points(d.low)} to ${points(d.high)})`;
+}
+
+/** "No loss": at most one point more of phone error at the upper end, orders right at most two fewer. */
+export function withoutLoss(row: Row): boolean {
+  const phones = Object.values(row.phoneError).every((r) => (r.difference?.high ?? 0) <= 0.01);
+  return phones && Object.values(row.ordersRight).every((r) => (r.difference?.value ?? 0) >= -0.02);
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+export function reportMarkdown(report: Report): string {
+  const { dense, candidates, clips } = report;
+  const rows = [dense, ...candidates.filter((c) => c.curve === undefined)];
+  const sets = Object.keys(dense.phoneError);
+  const conditions = Object.keys(dense.ordersRight);
+  const size = table(
+    [
+      'network',
+      'layers',
+      'ranks',
+      'input',
+      'weights',
+      'parameters',
+      'network, bytes',
+      'all files, bytes',
+    ],
+    rows.map((r) => [
+      r.name,
+      r.layers.join(' '),
+      r.ranks.join(' '),
+      r.inputRank > 0 ? `${r.inputRank}` : '',
+      r.weights,
+      `${r.parameters.toLocaleString('en')}${factor(dense.parameters, r.parameters)}`,
+      `${r.networkBytes.toLocaleString('en')}${factor(dense.networkBytes, r.networkBytes)}`,
+      `${r.bytes.toLocaleString('en')}${factor(dense.bytes, r.bytes)}`,
+    ]),
+  );
+  const errors = table(
+    [
+      'network',
+      ...sets.flatMap((s) => [`${s}: phone error`, `${s}: words with an error`]),
+      'without loss',
+    ],
+    rows.map((r) => [
+      r.name,
+      ...sets.flatMap((s) => [cell(r.phoneError[s]), cell(r.wordError[s])]),
+      r === dense ? '' : withoutLoss(r) ? 'yes' : 'no',
+    ]),
+  );
+  const orders = table(
+    ['network', ...conditions.flatMap((c) => [`${c}: right`, `${c}: right and accepted`])],
+    rows.map((r) => [
+      r.name,
+      ...conditions.flatMap((c) => [cell(r.ordersRight[c]), cell(r.ordersAccepted[c])]),
+    ]),
+  );
+  const cost = table(
+    ['network', 'of real time', 'peak memory of the process, MB'],
+    rows.map((r) => [r.name, r.realTimeFactor?.toFixed(4) ?? '', r.peakMemoryMb?.toFixed(0) ?? '']),
+  );
+  const curve = candidates.filter((c) => c.curve !== undefined);
+  const curveRows = curve.map((r) => [
+    r.curve?.method ?? '',
+    `${(dense.parameters / r.parameters).toFixed(2)}x`,
+    r.parameters.toLocaleString('en'),
+    r.ranks.join(' '),
+    r.inputRank > 0 ? `${r.inputRank}` : '',
+    ...sets.map((s) => cell(r.phoneError[s])),
+  ]);
+  return [
+    '# What the compression costs',
+    `Measured with the device's own frontend, network, grammar and search on ${Object.entries(clips)
+      .map(([name, n]) => `${n} clips of ${name}`)
+      .join(
+        ', ',
+      )}. In brackets: the difference from the dense network, in points, as a 95 % interval of a paired bootstrap over clips. "Without loss": the upper end is at most one point of phone error on every set, and orders right are at most two points fewer in every condition.`,
+    '## Size',
+    size,
+    ...(sets.length === 0
+      ? []
+      : [
+          '## Errors on read prompts',
+          'Phones that the network hears by itself, without grammar or word list, against the nearest pronunciation of the text. A word has an error when a phone of it is wrong, missing or too many.',
+          errors,
+        ]),
+    ...(conditions.length === 0
+      ? []
+      : ['## Orders', 'Intent and every slot right; and not refused by the confidence.', orders]),
+    '## Cost',
+    cost,
+    ...(curve.length === 0
+      ? []
+      : [
+          '## Parameters against errors, before fine-tuning',
+          '![trade-off](curve.svg)',
+          table(
+            [
+              'method',
+              'fewer',
+              'parameters',
+              'ranks',
+              'input',
+              ...sets.map((s) => `${s}: phone error`),
+            ],
+            curveRows,
+          ),
+        ]),
+  ]
+    .join('\n\n')
+    .concat('\n');
+}
+
+const factor = (dense: number, own: number) =>
+  own === dense ? '' : ` (${(dense / own).toFixed(1)}x)`;
+
+/** Phone error of the first set against how many times fewer parameters. */
+export function curveSvg(report: Report): string {
+  const { dense, candidates } = report;
+  const [set = ''] = Object.keys(dense.phoneError);
+  const point = (r: Row, label?: string) => ({
+    x: dense.parameters / r.parameters,
+    y: r.phoneError[set]?.rate ?? 0,
+    ...(label === undefined ? {} : { label }),
+  });
+  const methods = [
+    ...new Set(candidates.flatMap((c) => (c.curve === undefined ? [] : [c.curve.method]))),
+  ];
+  const series: Series[] = methods.map((method) => ({
+    name: `${method}, before`,
+    points: candidates
+      .filter((c) => c.curve?.method === method)
+      .map((c) => point(c))
+      .sort((a, b) => a.x - b.x),
+  }));
+  const given = candidates.filter((c) => c.curve === undefined);
+  if (given.length > 0)
+    series.push({ name: 'candidates', scatter: true, points: given.map((c) => point(c, c.name)) });
+  const level = dense.phoneError[set]?.rate ?? 0;
+  const most = Math.max(level, ...series.flatMap((s) => s.points.map((p) => p.y)));
+  return plotSvg({
+    title: `Phone error on ${set}`,
+    x: 'times fewer parameters',
+    y: 'phone error',
+    xTicks: [1, 2, 3, 5, 7, 10, 15, 20],
+    yMax: Math.min(1, Math.ceil(10 * most * 1.05) / 10),
+    series,
+    level: { y: level, name: 'dense' },
+  });
+}

@@ -1,0 +1,102 @@
+import { join } from 'node:path';
+import { mixAtSnr, readAudioFile } from '../../audio/index.js';
+import type { Engine } from '../../engine.js';
+import type { GrammarDetails } from '../../recognizer/index.js';
+import { labelMeaning, type Label } from '../evaluate/labels.js';
+import { hearAgain, throughNetwork } from '../evaluate/network.js';
+import { sameMeaning } from '../evaluate/score.js';
+import { randomFrom } from '../evaluate/statistics.js';
+import type { Part } from './paired.js';
+import { greedyPhones, phoneErrors } from './phones.js';
+
+/** A recording and what is said in it. */
+export interface Prompt {
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface PromptResult {
+  readonly phones: readonly Part[];
+  readonly words: readonly Part[];
+  /** Time in frontend and network over the length of the audio. */
+  readonly realTimeFactor: number;
+}
+
+export type Tick = (done: number, of: number) => void;
+
+/** Phone and word errors on read prompts: the network alone, without any grammar. */
+export async function measurePrompts(
+  engine: Engine,
+  folder: string,
+  prompts: readonly Prompt[],
+  tick: Tick,
+): Promise<PromptResult> {
+  const { units, features } = engine.bundle.manifest;
+  const phones: Part[] = [];
+  const words: Part[] = [];
+  let [audio, compute] = [0, 0];
+  for (const [i, { file, text }] of prompts.entries()) {
+    const { samples, seconds } = await readAudioFile(join(folder, file), {
+      rateHz: features.sampleRateHz,
+    });
+    const begin = performance.now();
+    const clip = await throughNetwork(engine, samples);
+    compute += (performance.now() - begin) / 1000;
+    audio += seconds;
+    const wanted = text.split(' ').filter((w) => w !== '');
+    const e = phoneErrors(greedyPhones(clip.logProbs, units.length), wanted, engine.lexicon);
+    phones.push({ file, errors: e.errors, of: e.phones });
+    words.push({ file, errors: e.wrongWords, of: e.words });
+    tick(i + 1, prompts.length);
+  }
+  return { phones, words, realTimeFactor: compute / Math.max(audio, 1e-9) };
+}
+
+export interface Condition {
+  readonly name: string;
+  readonly noise?: Float32Array;
+  readonly snrDb?: number;
+}
+
+export interface OrdersResult {
+  readonly condition: string;
+  /** One error for each order whose intent or a slot is wrong. */
+  readonly wrong: readonly Part[];
+  /** The same, and also what was refused though right. */
+  readonly wrongOrRefused: readonly Part[];
+}
+
+/** Orders heard by the device's own recogniser, in one condition. */
+export async function measureOrders(
+  engine: Engine,
+  grammar: GrammarDetails,
+  folder: string,
+  labels: readonly Label[],
+  condition: Condition,
+  tick: Tick,
+): Promise<OrdersResult> {
+  const { manifest } = engine.bundle;
+  const random = randomFrom(1);
+  const wrong: Part[] = [];
+  const wrongOrRefused: Part[] = [];
+  for (const [i, label] of labels.entries()) {
+    const wanted = labelMeaning(label, grammar);
+    const { samples } = await readAudioFile(join(folder, label.file), {
+      rateHz: manifest.features.sampleRateHz,
+    });
+    const offset =
+      condition.noise === undefined ? 0 : Math.floor(random() * condition.noise.length);
+    const mixed =
+      condition.noise === undefined
+        ? samples
+        : mixAtSnr(samples, condition.noise, condition.snrDb ?? 0, offset);
+    const heard = await hearAgain(manifest, await throughNetwork(engine, mixed), grammar);
+    if (wanted !== null && wanted !== undefined) {
+      const right = sameMeaning(heard, wanted);
+      wrong.push({ file: label.file, errors: right ? 0 : 1, of: 1 });
+      wrongOrRefused.push({ file: label.file, errors: right && heard.accepted ? 0 : 1, of: 1 });
+    }
+    tick(i + 1, labels.length);
+  }
+  return { condition: condition.name, wrong, wrongOrRefused };
+}

@@ -1,0 +1,302 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Engine } from '../../engine.js';
+import type { GrammarDetails } from '../../recognizer/index.js';
+import { atomicWrite } from '../../runtime/atomic-write.js';
+import type { Label } from '../evaluate/labels.js';
+import type { Interval } from '../evaluate/statistics.js';
+import {
+  measureOrders,
+  measurePrompts,
+  type Condition,
+  type OrdersResult,
+  type Prompt,
+  type PromptResult,
+  type Tick,
+} from './measure.js';
+import { pairedDifference, rateOf } from './paired.js';
+
+export interface PromptSet {
+  readonly name: string;
+  readonly folder: string;
+  readonly prompts: readonly Prompt[];
+}
+
+export interface OrderSet {
+  readonly folder: string;
+  readonly labels: readonly Label[];
+  readonly grammarPath: string;
+  readonly conditions: readonly Condition[];
+}
+
+export interface Subject {
+  readonly name: string;
+  /** A bundle. */
+  readonly path: string;
+  /** What kind of point it is on the curve. */
+  readonly curve?: { readonly method: string; readonly ratio: number };
+}
+
+/** A process of its own that loads a bundle and hears the orders: real time and memory of one network alone. */
+export type Cost = (
+  path: string,
+) => Promise<{ realTimeFactor: number; peakMemoryMb: number } | null>;
+
+export interface ReportOptions {
+  readonly dense: Subject;
+  readonly candidates: readonly Subject[];
+  readonly prompts: readonly PromptSet[];
+  readonly orders?: OrderSet;
+  /** Where finished measurements are kept, so that a report cut off goes on where it was. */
+  readonly folder: string;
+  readonly cost: Cost;
+  readonly progress: (line: string) => void;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+}
+
+export interface Measured {
+  readonly prompts: Readonly<Record<string, PromptResult>>;
+  readonly orders: readonly OrdersResult[];
+  readonly cost: { readonly realTimeFactor: number; readonly peakMemoryMb: number } | null;
+}
+
+export interface Row {
+  readonly name: string;
+  readonly path: string;
+  readonly sha256: string;
+  readonly layers: readonly number[];
+  readonly ranks: readonly number[];
+  readonly inputRank: number;
+  readonly weights: string;
+  readonly parameters: number;
+  /** Of every file that the recogniser loads, the manifest among them; and of the network alone. */
+  readonly bytes: number;
+  readonly networkBytes: number;
+  readonly curve?: Subject['curve'];
+  /** Per set: rates, and the candidate's less the dense one's. */
+  readonly phoneError: Readonly<Record<string, Rate>>;
+  readonly wordError: Readonly<Record<string, Rate>>;
+  readonly ordersRight: Readonly<Record<string, Rate>>;
+  readonly ordersAccepted: Readonly<Record<string, Rate>>;
+  readonly realTimeFactor: number | null;
+  readonly peakMemoryMb: number | null;
+}
+
+export interface Rate {
+  readonly rate: number;
+  /** Absent for the dense network. */
+  readonly difference?: Interval;
+}
+
+export interface Report {
+  readonly format: 1;
+  readonly dense: Row;
+  readonly candidates: readonly Row[];
+  readonly clips: Readonly<Record<string, number>>;
+}
+
+/** Measures everything that is not measured yet and puts it together. */
+export async function report(options: ReportOptions): Promise<Report> {
+  const { dense, candidates, prompts, orders } = options;
+  await mkdir(join(options.folder, 'partial'), { recursive: true });
+  const subjects = [dense, ...candidates];
+  const clipsEach =
+    prompts.reduce((sum, s) => sum + s.prompts.length, 0) +
+    (orders === undefined ? 0 : orders.labels.length * orders.conditions.length);
+  const clock = new Remaining(subjects.length * clipsEach, options);
+  const rows: Row[] = [];
+  let first: Measured | undefined;
+  for (const subject of subjects) {
+    const engine = await Engine.open({ modelPath: subject.path });
+    const measured = await measureOne(subject, engine, options, clock);
+    rows.push(rowOf(subject, engine, measured, first));
+    first ??= measured;
+  }
+  const [denseRow, ...others] = rows;
+  if (denseRow === undefined) throw new Error('nothing was measured');
+  return {
+    format: 1,
+    dense: denseRow,
+    candidates: others,
+    clips: {
+      ...Object.fromEntries(prompts.map((s) => [s.name, s.prompts.length])),
+      ...(orders === undefined ? {} : { orders: orders.labels.length }),
+    },
+  };
+}
+
+/** Says how far it is and how long it will take, at most every few seconds. */
+class Remaining {
+  private done = 0;
+  private skipped = 0;
+  private saidMs = -Infinity;
+  private readonly beganMs: number;
+
+  constructor(
+    private readonly of: number,
+    private readonly options: Pick<ReportOptions, 'progress' | 'nowMs'>,
+  ) {
+    this.beganMs = options.nowMs();
+  }
+
+  skip(clips: number): void {
+    this.done += clips;
+    this.skipped += clips;
+  }
+
+  step(what: string): void {
+    this.done++;
+    const now = this.options.nowMs();
+    if (now - this.saidMs < 5000) return;
+    this.saidMs = now;
+    const each = (now - this.beganMs) / Math.max(1, this.done - this.skipped);
+    const left = ((this.of - this.done) * each) / 1000;
+    this.options.progress(`${what}: ${this.done} of ${this.of} clips, ${Math.round(left)} s left`);
+  }
+}
+
+async function measureOne(
+  subject: Subject,
+  engine: Engine,
+  o: ReportOptions,
+  clock: Remaining,
+): Promise<Measured> {
+  const ticks =
+    (what: string): Tick =>
+    () =>
+      clock.step(`${subject.name}, ${what}`);
+  const prompts: Record<string, PromptResult> = {};
+  for (const set of o.prompts) {
+    const key = [engine.bundle.sha256, 'prompts', JSON.stringify(set)];
+    prompts[set.name] = await kept(o.folder, key, clock, set.prompts.length, () =>
+      measurePrompts(engine, set.folder, set.prompts, ticks(set.name)),
+    );
+  }
+  const orders: OrdersResult[] = [];
+  let grammar: GrammarDetails | undefined;
+  const set = o.orders;
+  for (const condition of set?.conditions ?? []) {
+    if (set === undefined) break;
+    grammar ??= await engine.compile(set.grammarPath);
+    const rules = grammar;
+    const key = [
+      engine.bundle.sha256,
+      'orders',
+      JSON.stringify(set.labels),
+      condition.name,
+      grammar.sha256,
+    ];
+    orders.push(
+      await kept(o.folder, key, clock, set.labels.length, () =>
+        measureOrders(
+          engine,
+          rules,
+          set.folder,
+          set.labels,
+          condition,
+          ticks(`orders, ${condition.name}`),
+        ),
+      ),
+    );
+  }
+  const cost = await kept(o.folder, [engine.bundle.sha256, 'cost'], clock, 0, () =>
+    o.cost(subject.path),
+  );
+  return { prompts, orders, cost };
+}
+
+/** A measurement from the folder, or made and put there: whole or not at all. */
+async function kept<T>(
+  folder: string,
+  key: readonly string[],
+  clock: Remaining,
+  clips: number,
+  make: () => Promise<T>,
+): Promise<T> {
+  const name = createHash('sha256').update(key.join('\n')).digest('hex').slice(0, 32);
+  const path = join(folder, 'partial', `${name}.json`);
+  const old = await readFile(path, 'utf8').catch(() => undefined);
+  if (old !== undefined) {
+    try {
+      const value = JSON.parse(old) as { value: T };
+      clock.skip(clips);
+      return value.value;
+    } catch {
+      // Not ours or damaged: measured again.
+    }
+  }
+  const value = await make();
+  // What could not be measured is tried again the next time.
+  if (value !== null) await atomicWrite(path, JSON.stringify({ key, value }), 0o644);
+  return value;
+}
+
+function rowOf(
+  subject: Subject,
+  engine: Engine,
+  measured: Measured,
+  dense: Measured | undefined,
+): Row {
+  const { manifest } = engine.bundle;
+  const files = Object.values(manifest.files);
+  const network = manifest.network as {
+    layers: readonly number[];
+    ranks?: readonly number[];
+    inputRank?: number;
+  };
+  const rates = (pick: 'phones' | 'words') =>
+    Object.fromEntries(
+      Object.entries(measured.prompts).map(([name, result]) => [
+        name,
+        {
+          rate: rateOf(result[pick]),
+          ...(dense?.prompts[name] === undefined
+            ? {}
+            : { difference: pairedDifference(dense.prompts[name][pick], result[pick]) }),
+        },
+      ]),
+    );
+  const orders = (pick: 'wrong' | 'wrongOrRefused') =>
+    Object.fromEntries(
+      measured.orders.map((result) => {
+        const before = dense?.orders.find((d) => d.condition === result.condition);
+        return [
+          result.condition,
+          {
+            rate: 1 - rateOf(result[pick]),
+            ...(before === undefined
+              ? {}
+              : { difference: negated(pairedDifference(before[pick], result[pick])) }),
+          },
+        ];
+      }),
+    );
+  const first = Object.values(measured.prompts)[0];
+  return {
+    name: subject.name,
+    path: subject.path,
+    sha256: engine.bundle.sha256,
+    layers: network.layers,
+    ranks: network.ranks ?? [],
+    inputRank: network.inputRank ?? 0,
+    weights: manifest.quantization.weights,
+    parameters: manifest.network.parameters,
+    bytes: files.reduce((sum, f) => sum + f.bytes, 0),
+    networkBytes: manifest.files['model.onnx']?.bytes ?? 0,
+    ...(subject.curve === undefined ? {} : { curve: subject.curve }),
+    phoneError: rates('phones'),
+    wordError: rates('words'),
+    ordersRight: orders('wrong'),
+    ordersAccepted: orders('wrongOrRefused'),
+    realTimeFactor: measured.cost?.realTimeFactor ?? first?.realTimeFactor ?? null,
+    peakMemoryMb: measured.cost?.peakMemoryMb ?? null,
+  };
+}
+
+const negated = ({ value, low, high }: Interval): Interval => ({
+  value: -value,
+  low: -high,
+  high: -low,
+});
