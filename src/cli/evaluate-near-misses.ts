@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import { readAudioFile } from '../audio/index.js';
-import { makerOf, type SpokenClip } from '../compress/calibrate/examples.js';
+import { makerOf, pronounceable, type SpokenClip } from '../compress/calibrate/examples.js';
 import { parseLabels } from '../compress/evaluate/labels.js';
 import {
   minimalPairs,
@@ -132,9 +132,9 @@ async function recordedPairs(
     const { samples } = await readAudioFile(resolve(dirname(path), label.file));
     clips.push({ text: label.text ?? '', clip: await throughNetwork(engine, samples) });
   }
-  const maker = makerOf(clips, engine.lexicon, random);
+  const maker = makerOf(pronounceable(clips, engine.lexicon), engine.lexicon, random);
   const row = rowOf(`recordings matching ${match}`);
-  for (const { text, clip } of clips) {
+  for (const { text, clip } of pronounceable(clips, engine.lexicon)) {
     const [both, other] = [maker.nearWords(text), maker.nearMiss(text)];
     if (both === undefined || other === undefined) continue;
     row.counts[await judge(clip, both, text)]++;

@@ -13,6 +13,7 @@ import {
   makeExamples,
   makerOf,
   nothingRight,
+  pronounceable,
   type JudgedExample,
   type SpokenClip,
 } from './examples.js';
@@ -76,11 +77,12 @@ const blankBiases = [-2, -1, 0, 1, 2, 3];
  */
 export async function calibrate(
   manifest: Manifest,
-  clips: readonly SpokenClip[],
+  given: readonly SpokenClip[],
   lexicon: Lexicon,
   random: () => number,
   progress: (line: string) => void,
 ): Promise<Calibration> {
+  const clips = pronounceable(given, lexicon);
   const maker = makerOf(clips, lexicon, random);
   const spoken = clips.filter((c) => c.text !== '');
   const logPrior = estimatePrior(

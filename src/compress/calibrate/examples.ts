@@ -209,6 +209,12 @@ function spokenSteps({ logProbs, steps }: NetworkClip): number {
   return last + 1;
 }
 
+/** Clips whose every word has a pronunciation, and those without words. */
+export function pronounceable(clips: readonly SpokenClip[], lexicon: Lexicon): SpokenClip[] {
+  const known = (word: string) => lexicon.lookup(word).length > 0;
+  return clips.filter(({ text }) => text === '' || text.split(' ').every(known));
+}
+
 export function makerOf(
   clips: readonly SpokenClip[],
   lexicon: Lexicon,
