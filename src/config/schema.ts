@@ -176,7 +176,7 @@ export const schema = {
         default: '',
       },
       threshold: {
-        doc: 'Lowest score of the phrase, 0 at best; nearer to 0 misses more and mistakes less. null: as measured.',
+        doc: 'Lowest score of the phrase, 0 at best; nearer to 0 misses more and mistakes less. null: -1.2.',
         format: numberOrNull(-20, 0),
         default: null,
       },

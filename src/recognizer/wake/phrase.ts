@@ -18,7 +18,7 @@ export interface WakePhrase extends Required<WakeSettings> {
   readonly variants: readonly (readonly number[])[];
 }
 
-/** Measured on phrases that nobody trained; docs/accuracy.md has the curve. */
+/** A reasoned value; `kikitori evaluate --wake` shows what it misses and mistakes for a model. */
 export const defaultWakeThreshold = -1.2;
 const defaultRefractoryMs = 2000;
 const defaultListenMs = 5000;
