@@ -11,8 +11,10 @@ import type { Log } from './runtime/log.js';
 import { commandPath } from './runtime/paths.js';
 import {
   FaultError,
+  LazySource,
   parseWindow,
   runProbe,
+  TrustedSource,
   Updater,
   type BundleSource,
   type Hearing,
@@ -26,6 +28,7 @@ import {
 export interface UpdatesOptions {
   /** As it is now: sentences may have been changed by a request. */
   readonly config: () => Config;
+  /** Null: the signed repository that the configuration names, if any. */
   readonly source: BundleSource | null;
   readonly clock: Clock;
   readonly random: () => number;
@@ -79,7 +82,7 @@ export class Updates {
       slotsFolder: join(state.dir, 'slots'),
       stateFolder: join(state.dir, 'update'),
       factoryPath: model.path,
-      source: update.enabled ? options.source : null,
+      source: update.enabled ? (options.source ?? repositoryOf(options)) : null,
       hearing,
       device: { id: device.id, groups: update.groups.split(',').map((g) => g.trim()) },
       pin: update.pin,
@@ -267,6 +270,14 @@ class EarHearing implements Hearing {
     }
     return { reason: 'grammar', detail: message, ours: false };
   }
+}
+
+function repositoryOf({ config, clock }: UpdatesOptions): BundleSource | null {
+  const { update, state } = config();
+  const { url, rootPath, channel } = update;
+  if (url === '') return null;
+  const stateDir = join(state.dir, 'update', 'trust');
+  return new LazySource(() => TrustedSource.open({ rootPath, stateDir, url, channel, clock }));
 }
 
 /** Faults of files that the site wrote. */

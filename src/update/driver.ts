@@ -292,9 +292,14 @@ export class Driver {
     this.beside = source
       .download(offer, onProgress, controller.signal)
       .then((path) => this.dispatch({ type: 'downloaded', deployment, path }))
-      .catch((error: unknown) =>
-        this.stopped ? undefined : fail(messageOf(error), diskReason(error) ?? 'download-failed'),
-      )
+      .catch((error: unknown) => {
+        if (this.stopped) return undefined;
+        // Bytes that were signed and are no bundle are the bundle's fault; all else is on the way.
+        const detail = messageOf(error);
+        return codeOf(error) === 'bad-bundle'
+          ? this.dispatch({ type: 'unfit', deployment, fault: { reason: 'damaged', detail } })
+          : fail(detail, diskReason(error) ?? 'download-failed');
+      })
       .finally(cancel);
   }
 
@@ -385,7 +390,7 @@ export class Driver {
 }
 
 function diskReason(error: unknown): 'disk-full' | null {
-  const codes = ['ENOSPC', 'EDQUOT'];
+  const codes = ['ENOSPC', 'EDQUOT', 'disk-full'];
   const inner = error instanceof Error ? codeOf(error.cause) : undefined;
   return codes.includes(codeOf(error) ?? '') || codes.includes(inner ?? '') ? 'disk-full' : null;
 }

@@ -22,6 +22,7 @@ export interface DaemonOptions {
   readonly capture?: Readonly<Record<string, unknown>>;
   readonly recognizer?: Readonly<Record<string, unknown>>;
   readonly log?: Readonly<Record<string, unknown>>;
+  readonly update?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -47,6 +48,7 @@ export class Daemon {
         capture: { stallAfterMs: '20s', backoffMinMs: 100, backoffMaxMs: 500, ...options.capture },
         recognizer: options.recognizer ?? {},
         publish: { healthMs: '1s', mqtt: { url: options.url } },
+        update: options.update ?? {},
         state: { dir: join(own, 'state') },
         log: options.log ?? {},
       }),

@@ -1,0 +1,31 @@
+import type { BundleSource, Offer } from './source.js';
+
+/**
+ * Opens the source when it is first asked, and again while that fails: a root of trust that is missing
+ * or wrong is said where updates are shown, and does not keep a board from hearing.
+ */
+export class LazySource implements BundleSource {
+  private opened: BundleSource | null = null;
+  /** The offer whose metadata the opened source has seen. */
+  private asked = false;
+
+  constructor(private readonly open: () => Promise<BundleSource>) {}
+
+  async check(signal?: AbortSignal): Promise<Offer | null> {
+    this.opened ??= await this.open();
+    const offer = await this.opened.check(signal);
+    this.asked = true;
+    return offer;
+  }
+
+  /** After a start a download may go on that was begun before: the repository is asked first. */
+  async download(
+    offer: Offer,
+    onProgress: (bytesDone: number) => void,
+    signal?: AbortSignal,
+  ): Promise<string> {
+    if (!this.asked || this.opened === null) await this.check(signal);
+    if (this.opened === null) throw new Error('the source is not open');
+    return this.opened.download(offer, onProgress, signal);
+  }
+}

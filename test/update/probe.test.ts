@@ -1,0 +1,46 @@
+/** Bundles that hang, grow, crash or say nothing: only the process that tries them suffers. */
+import t from 'tap';
+import { systemClock } from '../../src/runtime/clock.js';
+import { runProbe } from '../../src/update/probe.js';
+
+const limits = { timeoutMs: 10_000, memoryMb: 400 };
+const run = (
+  code: string,
+  change: Partial<typeof limits> = {},
+  signal = new AbortController().signal,
+) => runProbe([process.execPath, '-e', code], { ...limits, ...change }, systemClock, signal);
+
+void t.test('what a program says and how it ends', async (t) => {
+  t.same(await run('console.log("noise"); console.log(JSON.stringify({passed: true}))'), {
+    ended: 'said',
+    said: { passed: true },
+  });
+  t.match(await run('process.kill(process.pid, "SIGSEGV")'), {
+    ended: 'killed',
+    reason: 'does-not-load',
+    detail: /signal SIGSEGV/,
+  });
+  t.match(await run('console.error("out of luck"); process.exitCode = 3'), {
+    reason: 'does-not-load',
+    detail: /status 3: out of luck/,
+  });
+  t.match(await run('for (;;);', { timeoutMs: 300 }), {
+    reason: 'too-slow',
+    detail: /after 0.3 s/,
+  });
+  t.match(
+    await run('const a = []; setInterval(() => a.push(Buffer.alloc(2e7, 1)), 5)', {
+      memoryMb: 150,
+    }),
+    { reason: 'too-large', detail: /at most 150/ },
+  );
+  t.match(await run('console.log("{")'), { reason: 'does-not-load' });
+  t.match(await runProbe(['/no/such/program'], limits, systemClock, new AbortController().signal), {
+    reason: 'does-not-load',
+    detail: /ENOENT/,
+  });
+  const stop = new AbortController();
+  const running = run('setInterval(() => {}, 1000)', {}, stop.signal);
+  stop.abort();
+  t.match(await running, { reason: 'aborted' });
+});
