@@ -3,11 +3,22 @@ import { defaultModelPath } from '../runtime/paths.js';
 import { selfTest, selfTestFault, type SelfTestResult } from '../selftest.js';
 import { jsonLine, parse, usageError, type CommandRun } from './command.js';
 
-const options = { json: { type: 'boolean', default: false } } as const;
+const options = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
 
 /** What a bundle is, from its checked manifest, or a checkpoint, from its tensors. */
 export const inspect: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(argv, options, 'kikitori model inspect [--json] DIR|FILE');
+  if (values.help) {
+    io.stdout.write(`usage: kikitori model inspect [--json] DIR|FILE
+
+Says what a bundle or a checkpoint is: network, ranks, arithmetic, files, features, licence, figures.
+Every file of a bundle is checked against its manifest first.
+`);
+    return 0;
+  }
   if (positionals[0]?.endsWith('.safetensors') === true) {
     const { inspectCheckpoint } = await import('./inspect-checkpoint.js');
     await inspectCheckpoint(positionals[0], values.json === true, io);
@@ -68,6 +79,15 @@ export const selftest: CommandRun = async (argv, io) => {
     },
     selftestUsage,
   );
+  if (values.help) {
+    io.stdout.write(`usage: ${selftestUsage}
+
+Opens a bundle as the daemon would and hears the clip that it carries. Status 1 unless the phrase is the
+one it names and, for an 8-bit network, the logits are those it was packed with, bit for bit. Also says
+the real-time factor and the memory. --grammar and --words: a site's own must compile with it.
+`);
+    return 0;
+  }
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1)
     throw usageError('--threads is no number from 1', selftestUsage);
