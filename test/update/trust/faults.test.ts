@@ -7,7 +7,12 @@ import t, { type Test } from 'tap';
 import { Bundle } from '../../../src/bundle/index.js';
 import { changedRoot, generateKey, writeKey } from '../../../src/fleet/index.js';
 import { keyFileName } from '../../../src/fleet/keyring.js';
-import { realFiles, type Files, type TrustedSource } from '../../../src/update/trust/index.js';
+import {
+  openWhenAsked,
+  realFiles,
+  type Files,
+  type TrustedSource,
+} from '../../../src/update/trust/index.js';
 import { cheap, deviceOf, FleetSim, passphrase } from '../../sim/fleet-sim.js';
 import { PowerCut } from '../../sim/power-cut.js';
 import { RepositorySim } from '../../sim/repository-sim.js';
@@ -281,6 +286,25 @@ void t.test('the repository away for a week', async (t) => {
   await t.rejects(source.check(), { code: 'expired' });
   await (await fleet.open()).commit({ renew: new Set(['snapshot', 'timestamp']) });
   t.ok(await update(source), 'and after the publisher signed again');
+});
+
+void t.test('a root of trust that is installed later', async (t) => {
+  const { fleet, server } = await world(t);
+  await fleet.publish('1.0.0');
+  const rootPath = join(fleet.folder, 'later.json');
+  const stateDir = join(fleet.folder, 'later');
+  const source = openWhenAsked(async () => ({
+    rootPath,
+    stateDir,
+    url: server.url,
+    channel: 'stable',
+    clock: fleet.clock,
+    reserveBytes: 0,
+  }));
+  await t.rejects(source.check(), { code: 'bad-root' });
+  await writeFile(rootPath, await readFile(join(fleet.dir, 'root.json')));
+  const offer = await source.check();
+  t.ok(offer !== null && (await source.download(offer, () => undefined)));
 });
 
 void t.test('stopped on request', async (t) => {
