@@ -56,3 +56,27 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
     },
   };
 }
+
+/** How recognition fares since the start, for the fleet manager: no words, only numbers. */
+export class Answers {
+  private accepted = 0;
+  private rejected = 0;
+  private confidenceSum = 0;
+
+  add(accepted: boolean, confidence: number): void {
+    if (accepted) {
+      this.accepted++;
+      this.confidenceSum += confidence;
+    } else this.rejected++;
+  }
+
+  /** `confidence` is the mean of the accepted; it is not there before the first. */
+  health() {
+    const { accepted, rejected, confidenceSum } = this;
+    return {
+      accepted,
+      rejected,
+      ...(accepted === 0 ? {} : { confidence: Number((confidenceSum / accepted).toFixed(3)) }),
+    };
+  }
+}

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Capture } from './capture/index.js';
-import { clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
+import { Answers, clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
 import { requestHandlers } from './agent-requests.js';
 import { Updates } from './agent-updates.js';
 import type { Config, Environment } from './config/index.js';
@@ -58,6 +58,7 @@ export class Agent {
   private droppedChunks = 0;
   private realTimeFactor = 0;
   private latencyMs = 0;
+  private readonly answers = new Answers();
   private readonly startedMs: number;
   private readonly timers = new Set<() => void>();
   private stopped = false;
@@ -334,6 +335,7 @@ export class Agent {
       grammar: this.ear.grammar.sha256.slice(0, 12),
     });
     this.updates.heard(heard.accepted, heard.confidence);
+    this.answers.add(heard.accepted, heard.confidence);
     this.logHeard(heard, latencyMs);
   }
 
@@ -424,6 +426,7 @@ export class Agent {
       latencyMs: Math.round(this.latencyMs),
       uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
       clockSynced: clockSynced(),
+      ...this.answers.health(),
     });
   }
 

@@ -1,10 +1,12 @@
+import { join } from 'node:path';
 import { Agent } from '../agent.js';
-import { loadConfig } from '../config/index.js';
+import { loadConfig, readSecret, type Config } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
 import { openLog } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
-import { parse, type CommandRun } from './command.js';
+import { openWhenAsked } from '../update/trust/index.js';
+import { parse, type CommandRun, type Io } from './command.js';
 
 const usage = 'kikitori run [--config FILE]';
 
@@ -36,6 +38,7 @@ export const run: CommandRun = async (argv, io) => {
     random: Math.random,
     log,
     notifier: new ServiceNotifier(io.env),
+    ...updateSource(config, io),
     onEnd: (error) => {
       if (error !== undefined)
         log.error({ event: 'audio.unreadable', why: messageOf(error) }, 'the audio cannot be read');
@@ -68,3 +71,17 @@ export const run: CommandRun = async (argv, io) => {
   clearTimeout(hard);
   return status;
 };
+
+/** Where models come from; without an address there are no updates. */
+function updateSource({ update, state }: Config, io: Io) {
+  if (update.url === '') return {};
+  const source = openWhenAsked(async () => ({
+    rootPath: update.rootPath,
+    stateDir: join(state.dir, 'trust'),
+    url: update.url,
+    channel: update.channel,
+    clock: systemClock,
+    ...(update.caFile === '' ? {} : { ca: readSecret(update.caFile, io.env) }),
+  }));
+  return { source };
+}

@@ -157,6 +157,16 @@ export const nameList = {
   },
 };
 
+/** As update/ reads it; config/ imports no stage. */
+export const channelName = {
+  name: 'channel-name',
+  validate: (value: unknown) => {
+    const one = '[a-z0-9][a-z0-9-]{0,31}';
+    if (typeof value !== 'string' || !new RegExp(`^(?:${one}/)?${one}$`).test(value))
+      throw new Error('small letters, digits and -, at most 32, or publisher/name');
+  },
+};
+
 /** One level of an MQTT topic. */
 export const topicLevel = {
   name: 'topic-level',

@@ -9,6 +9,7 @@ import {
   numberOrNull,
   repositoryUrl,
   text,
+  channelName,
   topicLevel,
   versionOrAny,
 } from './formats.js';
@@ -287,7 +288,17 @@ export const schema = {
       default: '',
       path: true,
     },
-    channel: { doc: 'The channel to follow.', format: topicLevel, default: 'stable' },
+    caFile: {
+      doc: "Certificate of the authority that signed the repository's server. Empty: the system's.",
+      format: text,
+      default: '',
+      path: true,
+    },
+    channel: {
+      doc: 'The channel to follow; publisher/name for one of a second publisher.',
+      format: channelName,
+      default: 'stable',
+    },
     groups: {
       doc: 'Groups of this device, with commas between; a roll-out may name some first.',
       format: nameList,

@@ -13,6 +13,8 @@ export interface UpdateStatus {
   readonly since: string;
   /** A code; docs/updates.md has the list. */
   readonly reason?: string;
+  /** Why the repository could not be asked at the last check; a code of docs/fleet.md. */
+  readonly checkReason?: string;
   /** For people. */
   readonly error?: string;
 }
@@ -25,6 +27,7 @@ export function statusOf(
     readonly progress: number | null;
     /** Why the repository could not be asked, if so. */
     readonly checkError: string;
+    readonly checkReason: string;
   },
 ): UpdateStatus {
   const bad = ['failed', 'rejected', 'rolled-back'].includes(state.phase);
@@ -37,6 +40,7 @@ export function statusOf(
     deployment: state.offer?.deployment ?? null,
     since: new Date(state.sinceMs).toISOString(),
     ...(state.reason === null ? {} : { reason: state.reason }),
+    ...(seen.checkReason === '' ? {} : { checkReason: seen.checkReason }),
     ...(error === '' ? {} : { error }),
   };
 }

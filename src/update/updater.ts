@@ -1,4 +1,4 @@
-import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
 import { ActivityCounter } from './activity.js';
 import { realDisk } from './disk.js';
@@ -28,6 +28,7 @@ interface Asked {
 export class Updater {
   private latest: Offer | null = null;
   private checkError = '';
+  private checkReason = '';
   private asking: Promise<Offer | null> | null = null;
   private activity: ActivityCounter | null = null;
   private statisticsSavedMs: number;
@@ -123,6 +124,7 @@ export class Updater {
       latestVersion: this.latest?.bundle.version ?? null,
       progress: this.driver.progress,
       checkError: this.checkError,
+      checkReason: this.checkReason,
     });
   }
 
@@ -230,6 +232,7 @@ export class Updater {
     // What only a person can mend is shown; the rest is as it should be.
     const stuck = !decision.go && decision.reason === 'agent-too-old';
     this.checkError = stuck ? decision.detail : '';
+    this.checkReason = stuck ? decision.reason : '';
     this.options.log.debug(
       { event: 'update.checked', go: decision.go, why: decision.go ? undefined : decision.reason },
       'asked the repository',
@@ -257,6 +260,7 @@ export class Updater {
       return this.latest;
     } catch (error) {
       this.checkError = messageOf(error);
+      this.checkReason = codeOf(error) ?? '';
       log.warn(
         { event: 'update.check-failed', why: this.checkError },
         'the repository could not be asked',

@@ -1,10 +1,9 @@
-/** What the device's own side can do to an update: power cuts, full disks, torn files, long absences. */
+/** What the device's own side can do to an update: full disks, torn files, long absences. */
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { Bundle } from '../../../src/bundle/index.js';
 import { changedRoot, generateKey, writeKey } from '../../../src/fleet/index.js';
 import { keyFileName } from '../../../src/fleet/keyring.js';
 import {
@@ -14,7 +13,6 @@ import {
   type TrustedSource,
 } from '../../../src/update/trust/index.js';
 import { cheap, deviceOf, FleetSim, passphrase } from '../../sim/fleet-sim.js';
-import { PowerCut } from '../../sim/power-cut.js';
 import { RepositorySim } from '../../sim/repository-sim.js';
 
 const run = promisify(execFile);
@@ -36,43 +34,6 @@ async function rotateTimestampKey(fleet: FleetSim): Promise<void> {
   await repository.commit({
     root: changedRoot(root.json, { role: 'timestamp', add: [key], remove: keyids }),
   });
-}
-
-void t.test('power cut after every operation on the disk', async (t) => {
-  const { fleet, server } = await world(t);
-  await fleet.publish('1.0.0');
-  const before = await deviceOf(fleet, server.url);
-  await update(await before.open());
-  await rotateTimestampKey(fleet);
-  await fleet.publish('1.1.0');
-  const count = new PowerCut(Infinity);
-  const first = await deviceOf(fleet, server.url);
-  await update(await first.open({ files: count }));
-  t.ok(count.operations > 15, `${count.operations} operations`);
-  for (let n = 0; n < count.operations; n++) {
-    for (const start of ['empty', 'updated']) {
-      const device = await deviceOf(fleet, server.url);
-      if (start === 'updated')
-        await run('cp', ['-a', `${before.stateDir}/.`, await made(device.stateDir)]);
-      const cut = new PowerCut(n);
-      await update(await device.open({ files: cut })).catch(() => undefined);
-      for (const path of await tarsIn(device.stateDir)) await Bundle.open(path);
-      const path = await update(await device.open()).catch((e: unknown) => String(e));
-      if (!path.endsWith('.tar')) t.fail(`${start}, cut after ${n}: ${path}`);
-      await rm(device.stateDir, { recursive: true });
-    }
-  }
-});
-
-async function made(folder: string): Promise<string> {
-  await mkdir(folder, { recursive: true });
-  return folder;
-}
-
-async function tarsIn(stateDir: string): Promise<string[]> {
-  const folder = join(stateDir, 'staging');
-  const names = await readdir(folder).catch(() => []);
-  return names.filter((n) => n.endsWith('.tar')).map((n) => join(folder, n));
 }
 
 void t.test('any file of the state torn in any way', async (t) => {
