@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { readAudioFile } from '../src/audio/index.js';
 import { Engine } from '../src/engine.js';
 import { Listener, TokenSearch } from '../src/recognizer/index.js';
-import { cpuMsOf, numberArgument, report, type Row } from './report.js';
+import { cpuMsOf, numberArgument, report, type Row } from './lib/report.js';
+import { paced } from './lib/paced.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const rateHz = 16_000;
@@ -104,4 +105,7 @@ async function hot(repeat: number): Promise<Row[]> {
   ];
 }
 
-report('path', await hot(numberArgument('repeat', 5)));
+const utterances = numberArgument('utterances', 100);
+const rows = await hot(numberArgument('repeat', 5));
+if (!process.argv.includes('--hot')) rows.push(...(await paced(root, utterances)));
+report('path', rows, { utterances });

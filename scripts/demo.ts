@@ -4,18 +4,19 @@
  * a machine on the network would receive.
  */
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Aedes } from 'aedes';
 import mqtt from 'mqtt';
+import { paired, readMarks, standInRecorder, startBroker, type Mark } from './lib/stand-in.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const withMicrophone = process.argv.includes('--mic');
 const totalTimeoutMs = withMicrophone ? 0 : 120_000;
+const pauseMs = 1500;
+/** After the last sentence, time for its answer. */
+const lastAnswerMs = 5000;
 const show = (line: string) => process.stdout.write(`${line}\n`);
 
 interface Sentence {
@@ -26,6 +27,7 @@ interface Sentence {
 
 /** What the subscriber cares about in intent and rejected payloads. */
 interface Received {
+  readonly atMs: number;
   readonly text?: string;
   readonly intent?: string;
   readonly slots?: Record<string, unknown>;
@@ -46,47 +48,13 @@ async function sentences(): Promise<Sentence[]> {
     });
 }
 
-async function startBroker(): Promise<{ port: number; close: () => Promise<void> }> {
-  const broker = await Aedes.createBroker();
-  const server = createServer(broker.handle);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        broker.close(() => server.close(() => resolve()));
-      }),
-  };
-}
-
-/** A folder first in PATH whose `arecord` is our player, and the playlist it plays. */
-async function standInRecorder(
-  folder: string,
-  played: readonly Sentence[],
-): Promise<NodeJS.ProcessEnv> {
-  const program = join(folder, 'arecord');
-  await writeFile(
-    program,
-    `#!/bin/sh\nexec "${process.execPath}" "${join(root, 'scripts/demo-recorder.js')}" "$@"\n`,
-  );
-  await chmod(program, 0o755);
-  const playlist = join(folder, 'playlist.txt');
-  const lines = played.flatMap(({ file }) => [join(root, 'demo/audio', file), '1500']);
-  await writeFile(playlist, `1500\n${lines.join('\n')}\n`);
-  return {
-    ...process.env,
-    PATH: `${folder}${delimiter}${process.env.PATH ?? ''}`,
-    KIKITORI_DEMO_PLAYLIST: playlist,
-  };
-}
-
-function configuration(port: number, folder: string): string {
+function configuration(url: string, folder: string): string {
   return JSON.stringify({
     device: { id: 'demo' },
     model: { path: join(root, 'models/kikitori-en') },
     grammar: { path: join(root, 'config/sentences.yaml') },
     capture: { source: 'recorder', recorder: 'arecord' },
-    publish: { mqtt: { url: `mqtt://127.0.0.1:${port}` } },
+    publish: { mqtt: { url } },
     state: { dir: join(folder, 'state') },
     log: { level: 'warn' },
   });
@@ -109,24 +77,44 @@ function row(said: string, received: Received): string {
   ].join(' ');
 }
 
+const now = () => performance.timeOrigin + performance.now();
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Shows each answer beside what was said before it, until all was said and answered, or `over()`. */
+async function follow(
+  folder: string,
+  played: readonly Sentence[],
+  received: readonly Received[],
+  over: () => boolean,
+): Promise<Mark[]> {
+  let shown = 0;
+  for (;;) {
+    const marks = await readMarks(folder);
+    for (; shown < received.length; shown++) {
+      const message = received[shown] as Received;
+      const before = marks.filter((m) => m.endedAtMs < message.atMs).length;
+      show(row(played[before - 1]?.text ?? '', message));
+    }
+    const last = marks.at(-1);
+    const answered = paired(marks, received).at(-1) !== undefined;
+    const late = last !== undefined && now() > last.endedAtMs + lastAnswerMs;
+    if (over() || (!withMicrophone && marks.length === played.length && (answered || late)))
+      return marks;
+    await sleep(100);
+  }
+}
+
 async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-demo-'));
   const broker = await startBroker();
   const played = withMicrophone ? [] : await sentences();
-  await writeFile(join(folder, 'config.json'), configuration(broker.port, folder));
-  const subscriber = await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.port}`);
+  const files = played.map(({ file }) => join(root, 'demo/audio', file));
+  await writeFile(join(folder, 'config.json'), configuration(broker.url, folder));
+  const subscriber = await mqtt.connectAsync(broker.url);
   const received: Received[] = [];
-  let wake: () => void = () => undefined;
-  let daemonEnded = false;
   subscriber.on('message', (topic, payload) => {
-    const message = JSON.parse(payload.toString()) as Received;
-    if (topic.includes('/intent/') || topic.endsWith('/rejected')) {
-      show(
-        row(withMicrophone ? '' : (played[received.length]?.text ?? '(nothing was said)'), message),
-      );
-      received.push(message);
-      wake();
-    }
+    if (topic.includes('/intent/') || topic.endsWith('/rejected'))
+      received.push({ ...(JSON.parse(payload.toString()) as Received), atMs: now() });
   });
   await subscriber.subscribeAsync(['kikitori/demo/intent/#', 'kikitori/demo/rejected']);
 
@@ -134,64 +122,48 @@ async function main(): Promise<number> {
   show(
     `${'said'.padEnd(44)} ${'heard'.padEnd(44)} ${'intent and slots'.padEnd(44)}  conf  latency`,
   );
-  const env = withMicrophone ? process.env : await standInRecorder(folder, played);
+  const env = withMicrophone ? process.env : await standInRecorder(root, folder, files, pauseMs);
   const daemon = spawn(
     process.execPath,
     [join(root, 'bin/kikitori.js'), 'run', '--config', join(folder, 'config.json')],
     { env, stdio: ['ignore', 'inherit', 'inherit'] },
   );
+  let over = false;
   const ended = new Promise<void>((resolve) => {
     daemon.on('close', () => {
-      daemonEnded = true;
-      wake();
+      over = true;
       resolve();
     });
   });
-  let timedOut = false;
-  const limit =
-    totalTimeoutMs === 0
-      ? undefined
-      : setTimeout(() => {
-          timedOut = true;
-          wake();
-        }, totalTimeoutMs);
-  process.once('SIGINT', () => {
-    timedOut = true;
-    wake();
-  });
-  while (!timedOut && !daemonEnded && (withMicrophone || received.length < played.length)) {
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-  }
+  const limit = totalTimeoutMs === 0 ? undefined : setTimeout(() => (over = true), totalTimeoutMs);
+  process.once('SIGINT', () => (over = true));
+  const marks = await follow(folder, played, received, () => over);
   clearTimeout(limit);
   daemon.kill('SIGTERM');
   await ended;
   await subscriber.endAsync();
   await broker.close();
   await rm(folder, { recursive: true, force: true });
-  return withMicrophone ? 0 : verdict(played, received);
+  return withMicrophone ? 0 : verdict(played, paired(marks, received));
 }
 
-function verdict(played: readonly Sentence[], received: readonly Received[]): number {
-  const right = played.filter((sentence, i) => {
-    const message = received[i];
+function verdict(played: readonly Sentence[], answers: readonly (Received | undefined)[]): number {
+  const wrong = played.filter((sentence, i) => {
+    const message = answers[i];
     return sentence.expect === 'refused'
-      ? message?.reason !== undefined
-      : message?.intent === sentence.expect && message.reason === undefined;
-  }).length;
-  show(`\n${right} of ${played.length} as expected, ${received.length} messages received.`);
-  if (received.length < played.length) {
-    show('Fewer messages than sentences: see the log lines above.');
-    return 1;
-  }
+      ? message?.intent !== undefined && message.reason === undefined
+      : message?.intent !== sentence.expect || message.reason !== undefined;
+  });
+  show(`\n${played.length - wrong.length} of ${played.length} as expected.`);
+  if (answers.length < played.length)
+    show('Not all sentences were played: see the log lines above.');
   show(`
 What next:
   ./scripts/demo --mic                      hear your own microphone (say what config/sentences.yaml allows)
   node bin/kikitori.js grammar sample config/sentences.yaml
   node bin/kikitori.js transcribe --grammar config/sentences.yaml FILE.wav
   sudo ./scripts/install                    install the service; then edit /etc/kikitori`);
-  return right === played.length ? 0 : 1;
+  return wrong.length === 0 ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -64,6 +64,8 @@ export class Engine {
       AcousticModel.open(bundle, { threads: options.threads ?? 1 }),
       readLexicon(bundle, options.wordsPath),
     ]);
+    // ONNX Runtime has its own copy.
+    bundle.forget('model.onnx');
     return new Engine(bundle, acoustic, lexicon, options);
   }
 
@@ -99,6 +101,13 @@ export class Engine {
 /** The bundle's lexicon with a site's own words, without loading the network. */
 export async function readLexicon(bundle: Bundle, wordsPath?: string): Promise<Lexicon> {
   const lexicon = Lexicon.read(bundle.file('lexicon'), bundle.path);
+  if (lexicon.units.join() !== bundle.manifest.units.join()) {
+    throw new KikitoriError('the lexicon does not fit: its units are not those of the network', {
+      kind: 'bundle',
+      where: bundle.path,
+      hint: 'pack the bundle again',
+    });
+  }
   if (wordsPath === undefined) return lexicon;
   const source = await readText(wordsPath, 'a file of words with pronunciations');
   return lexicon.withUserWords(parseUserWords(source, wordsPath, lexicon));

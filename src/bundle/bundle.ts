@@ -24,7 +24,7 @@ export class Bundle {
     readonly manifest: Manifest,
     /** SHA-256 of manifest.json, which names the SHA-256 of everything else: the bundle's identity. */
     readonly sha256: string,
-    private readonly files: ReadonlyMap<string, Uint8Array>,
+    private readonly files: Map<string, Uint8Array>,
   ) {}
 
   /** Reads a folder or a .tar. Every file is checked against the manifest before this resolves. */
@@ -52,6 +52,11 @@ export class Bundle {
       files.set(name, bytes);
     }
     return new Bundle(path, manifest, sha256(source), files);
+  }
+
+  /** Gives the memory of a file back that is not needed any more. */
+  forget(name: string): void {
+    this.files.delete(name);
   }
 
   file(name: string): Uint8Array {

@@ -98,12 +98,51 @@ export interface Manifest {
 
 type Check = (value: unknown) => string | undefined;
 
+/** Values of one state tensor; a network that carries more is not one that we know. */
+const stateValuesMax = 1_000_000;
+
+function isStateTensor(v: unknown): boolean {
+  const { name, shape } = (v ?? {}) as { name?: unknown; shape?: unknown };
+  return (
+    typeof name === 'string' &&
+    Array.isArray(shape) &&
+    shape.every((n) => Number.isInteger(n) && n >= 1) &&
+    (shape as number[]).reduce((a, b) => a * b, 1) <= stateValuesMax
+  );
+}
+
+function isFileEntry(v: unknown): boolean {
+  const { sha256, bytes } = (v ?? {}) as { sha256?: unknown; bytes?: unknown };
+  return (
+    typeof sha256 === 'string' &&
+    /^[0-9a-f]{64}$/.test(sha256) &&
+    Number.isInteger(bytes) &&
+    (bytes as number) >= 0
+  );
+}
+
+/** A value as it stands in the file, as far as it is worth showing. */
+function shownAs(value: unknown): string {
+  if (value === undefined) return 'missing';
+  try {
+    return (JSON.stringify(value) ?? 'undefined').slice(0, 60);
+  } catch {
+    return 'nested too deep';
+  }
+}
+
 const number =
   (low = -Infinity, high = Infinity): Check =>
   (v) =>
     typeof v === 'number' && Number.isFinite(v) && v >= low && v <= high
       ? undefined
       : `a number from ${low} to ${high}`;
+const whole =
+  (low: number, high: number): Check =>
+  (v) =>
+    Number.isInteger(v) && (v as number) >= low && (v as number) <= high
+      ? undefined
+      : `a whole number from ${low} to ${high}`;
 const text: Check = (v) => (typeof v === 'string' && v !== '' ? undefined : 'a text');
 const semver: Check = (v) =>
   typeof v === 'string' && /^\d+\.\d+\.\d+(-[\w.]+)?$/.test(v) ? undefined : 'a version like 1.2.3';
@@ -119,6 +158,15 @@ const texts: Check = (v) =>
 const record: Check = (v) =>
   typeof v === 'object' && v !== null && !Array.isArray(v) ? undefined : 'an object';
 const list: Check = (v) => (Array.isArray(v) ? undefined : 'a list');
+const stateTensors: Check = (v) =>
+  Array.isArray(v) && v.every(isStateTensor)
+    ? undefined
+    : `a list of {name, shape: whole numbers, at most ${stateValuesMax} values}`;
+const fileEntries: Check = (v) => {
+  if (record(v) !== undefined) return record(v);
+  const bad = Object.entries(v as object).find(([, entry]) => !isFileEntry(entry));
+  return bad && `for ${JSON.stringify(bad[0])} {sha256: 64 hex digits, bytes: whole number}`;
+};
 const oneOf =
   (...words: string[]): Check =>
   (v) =>
@@ -140,30 +188,30 @@ export const manifestFields: Readonly<Record<string, Check>> = {
   minAgent: semver,
   licence: text,
   trainingData: list,
-  files: record,
+  files: fileEntries,
   'selftest.text': text,
   'selftest.grammar': record,
   'features.sampleRateHz': number(8000, 48000),
   'features.windowMs': number(5, 100),
   'features.hopMs': number(1, 50),
-  'features.fftSize': number(64, 8192),
+  'features.fftSize': whole(64, 8192),
   'features.window': oneOf('hann', 'hamming'),
   'features.removeDc': flag,
   'features.preemphasis': number(0, 1),
-  'features.melBins': number(4, 256),
+  'features.melBins': whole(4, 256),
   'features.lowHz': number(0, 24000),
   'features.highHz': number(100, 24000),
   'features.logFloor': number(1e-12, 1),
-  'features.stack': number(1, 32),
-  'features.stride': number(1, 32),
+  'features.stack': whole(1, 32),
+  'features.stride': whole(1, 32),
   'features.mean': numbers,
   'features.std': numbers,
   units: texts,
   'network.kind': oneOf('lstm', 'lstmp'),
   'network.layers': numbers,
   'network.parameters': number(1),
-  'network.chunkSteps': number(1, 64),
-  'network.state': list,
+  'network.chunkSteps': whole(1, 64),
+  'network.state': stateTensors,
   'quantization.weights': text,
   'decoding.priorWeight': number(0, 2),
   'decoding.logPrior': numbers,
@@ -215,7 +263,7 @@ export function parseManifest(source: string, where: string, agentVersion: strin
   }
   const format = at(value, 'format');
   if (format !== 1) {
-    throw new KikitoriError(`format is ${JSON.stringify(format) ?? 'missing'}`, {
+    throw new KikitoriError(`format is ${shownAs(format)}`, {
       kind: 'bundle',
       where,
       expected: 'format 1',
@@ -230,9 +278,7 @@ export function parseManifest(source: string, where: string, agentVersion: strin
     const got = at(value, path);
     const expected = check(got);
     if (expected !== undefined) {
-      const shown =
-        got === undefined ? 'missing' : (JSON.stringify(got) ?? 'undefined').slice(0, 60);
-      faults.push(`${path}: ${shown}, expected ${expected}`);
+      faults.push(`${path}: ${shownAs(got)}, expected ${expected}`);
     }
   }
   if (faults.length === 0) faults.push(...contradictions(value as Manifest));
@@ -270,15 +316,15 @@ function contradictions(m: Manifest): string[] {
   if (m.features.highHz * 2 > m.features.sampleRateHz) {
     faults.push('features.highHz: above half the sample rate');
   }
+  if (!Number.isInteger(Math.log2(m.features.fftSize))) {
+    faults.push('features.fftSize: no power of two');
+  }
+  if (m.features.lowHz >= m.features.highHz) faults.push('features.lowHz: not below highHz');
   if (m.features.fftSize < (m.features.sampleRateHz * m.features.windowMs) / 1000) {
     faults.push('features.fftSize: shorter than the window');
   }
   for (const name of ['model.onnx', 'lexicon', 'selftest.wav']) {
-    const entry = m.files[name];
-    if (entry === undefined) faults.push(`files: "${name}" missing`);
-    else if (!/^[0-9a-f]{64}$/.test(entry.sha256) || !Number.isInteger(entry.bytes)) {
-      faults.push(`files["${name}"]: expected {sha256: 64 hex digits, bytes: whole number}`);
-    }
+    if (m.files[name] === undefined) faults.push(`files: "${name}" missing`);
   }
   return faults;
 }

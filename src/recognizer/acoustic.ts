@@ -128,8 +128,9 @@ export class AcousticModel implements Acoustic {
     }
     try {
       const { logits } = await this.run(new Float32Array(this.dim), this.zeroState());
-      if (logits.length === this.units) return;
-      throw new Error(`it gives ${logits.length} values for ${this.units} units`);
+      if (logits.length !== this.units)
+        throw new Error(`it gives ${logits.length} values for ${this.units} units`);
+      if (!logits.every(Number.isFinite)) throw new Error('it gives values that are no numbers');
     } catch (error) {
       throw new KikitoriError(`model.onnx does not fit its manifest: ${messageOf(error)}`, {
         kind: 'bundle',

@@ -42,7 +42,19 @@ export interface CompileOptions {
 }
 
 /** Source -> automaton of phones, with its meaning. Throws GrammarError with every fault found. */
-export function compileGrammar(source: string, { file, lexicon }: CompileOptions): GrammarDetails {
+export function compileGrammar(source: string, options: CompileOptions): GrammarDetails {
+  try {
+    return compile(source, options);
+  } catch (error) {
+    // Chains of rules, groups and YAML nodes are followed by recursion: the stack is their limit.
+    if (!(error instanceof RangeError && /call stack/.test(error.message))) throw error;
+    throw new GrammarError(options.file, [
+      { line: 1, column: 1, message: 'parts inside parts inside parts, too deep to follow' },
+    ]);
+  }
+}
+
+function compile(source: string, { file, lexicon }: CompileOptions): GrammarDetails {
   const parsed =
     /^\uFEFF?\s*#JSGF/.test(source) || /\.(jsgf|gram)$/.test(file)
       ? parseJsgf(source, lexicon.ownWords)

@@ -60,8 +60,12 @@ function treeOf(ways: Ways, at?: Place): Tree {
   return items.length === 1 ? (items[0] ?? nothing) : { kind: 'choice', items };
 }
 
+/** Groups inside groups; nobody reads more. */
+const nestingMax = 100;
+
 class TemplateReader {
   private at = 0;
+  private nesting = 0;
   private readonly capitals: boolean;
 
   constructor(
@@ -159,7 +163,10 @@ class TemplateReader {
     const offset = this.at;
     if (c === '(' || c === '[') {
       this.at++;
+      if (++this.nesting > nestingMax)
+        throw new TemplateError(`groups inside groups, more than ${nestingMax} deep`, offset);
       const { tree, texts } = this.alternatives(c === '(' ? ')' : ']', offset);
+      this.nesting--;
       return c === '('
         ? { tree, glued, texts, offset }
         : {

@@ -44,7 +44,10 @@ class YamlGrammar {
     const { yaml } = this;
     const { faults, warnings } = yaml;
     const document = parseDocument(source, { lineCounter: yaml.lines, uniqueKeys: true });
-    for (const error of document.errors) {
+    // The YAML reader says so once for every level that it had come to.
+    const deepest = document.errors.find((e) => /call stack/.test(e.message));
+    if (deepest !== undefined) deepest.message = 'brackets inside brackets, too deep to follow';
+    for (const error of deepest === undefined ? document.errors : [deepest]) {
       const place = error.linePos?.[0];
       faults.push({
         line: place?.line ?? 1,

@@ -1,5 +1,5 @@
 import { gunzipSync } from 'node:zlib';
-import { KikitoriError } from '../../runtime/errors.js';
+import { KikitoriError, messageOf } from '../../runtime/errors.js';
 import { costUnits, G2p } from './g2p.js';
 import { letterNames, otherLetterNames } from './letter-names.js';
 
@@ -50,6 +50,8 @@ export class Lexicon {
         words: number;
         g2p?: number;
       };
+      if (!Array.isArray(header.units) || !Number.isInteger(header.words))
+        throw new Error('its second line says neither units nor bytes');
       const begin = secondEnd + 1;
       const end = begin + header.words;
       const rulesEnd = end + (header.g2p ?? 0);
@@ -61,7 +63,7 @@ export class Lexicon {
         new Map(),
       );
     } catch (error) {
-      throw new KikitoriError('the lexicon cannot be read', {
+      throw new KikitoriError(`the lexicon cannot be read: ${messageOf(error)}`, {
         kind: 'bundle',
         where,
         cause: error,
