@@ -1,13 +1,13 @@
 /** What the agent asks of the configuration and the board: how to reach the broker, whether the clock is right. */
 import { readFileSync } from 'node:fs';
-import { readSecret, type Config, type Environment } from './config/index.js';
+import { readSecret, type Config } from './config/index.js';
 import type { Engine } from './engine.js';
 import type { RecognizerOptions } from './recognizer/index.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
-export function linkOptions(config: Config, env: Environment) {
+export function linkOptions(config: Config) {
   const m = config.publish.mqtt;
-  const file = (path: string) => (path === '' ? undefined : readSecret(path, env));
+  const file = (path: string) => (path === '' ? undefined : readSecret(path));
   const secrets = () => ({
     password: file(m.passwordFile),
     ca: file(m.caFile),

@@ -128,7 +128,7 @@ export class Agent {
       base: config.publish.base,
       device: config.device.id,
       boot: randomBytes(6).toString('hex'),
-      link: linkOptions(config, options.env),
+      link: linkOptions(config),
       outbox: { dir: join(config.state.dir, 'outbox'), ...config.publish.outbox },
       handlers: requestHandlers(agentOf),
       clock,

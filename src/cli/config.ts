@@ -1,16 +1,16 @@
-import { environmentName, expectation, keysOf, loadConfig, schema } from '../config/index.js';
+import {
+  ConfigError,
+  environmentName,
+  expectation,
+  keysOf,
+  loadConfig,
+  referenceMarkdown,
+  schema,
+  unknownVariables,
+} from '../config/index.js';
 import { jsonLine, parse, usageError, type Io } from './command.js';
 
 const usage = 'kikitori config check|show|schema [--config FILE] [--json]';
-
-/** The schema as Markdown: docs/configuration.md is this text. */
-export function referenceTable(): string {
-  const rows = [...keysOf(schema)].map(
-    ({ path, key }) =>
-      `| \`${path}\` | \`${JSON.stringify(key.default)}\` | ${key.doc} | ${expectation(key)} | \`${environmentName(path)}\` |`,
-  );
-  return `| key | default | what | expected | environment |\n|---|---|---|---|---|\n${rows.join('\n')}\n`;
-}
 
 export async function configCommand(argv: string[], io: Io): Promise<number> {
   const { values, positionals } = parse(
@@ -29,9 +29,7 @@ export async function configCommand(argv: string[], io: Io): Promise<number> {
   const path = values.config ?? positionals[1];
   switch (positionals[0]) {
     case 'check':
-      loadConfig(path, io.env);
-      io.stdout.write(`${path ?? 'defaults and environment'}: good\n`);
-      return 0;
+      return check(path, values.json === true, io);
     case 'show': {
       const config = loadConfig(path, io.env);
       if (values.json === true) jsonLine(io, config);
@@ -48,9 +46,25 @@ export async function configCommand(argv: string[], io: Io): Promise<number> {
             expected: expectation(key),
             environment: environmentName(at),
           });
-      } else io.stdout.write(referenceTable());
+      } else io.stdout.write(referenceMarkdown());
       return 0;
     default:
       throw usageError(`unknown: config ${positionals[0] ?? ''}`, usage);
   }
+}
+
+function check(path: string | undefined, json: boolean, io: Io): number {
+  const file = path ?? 'defaults and environment';
+  for (const name of unknownVariables(io.env))
+    io.stderr.write(`warning: $${name} is no key of the configuration\n`);
+  try {
+    loadConfig(path, io.env);
+  } catch (error) {
+    if (!json || !(error instanceof ConfigError)) throw error;
+    jsonLine(io, { file, good: false, faults: error.faults });
+    return error.exitStatus;
+  }
+  if (json) jsonLine(io, { file, good: true, faults: [] });
+  else io.stdout.write(`${file}: good\n`);
+  return 0;
 }

@@ -15,6 +15,10 @@ const commands: Record<string, { summary: string; load: () => Promise<CommandRun
     summary: 'microphone to terminal, with a level meter',
     load: async () => (await import('./listen.js')).run,
   },
+  doctor: {
+    summary: 'check device, microphone, model, sentences, broker, clock and disk',
+    load: async () => (await import('./doctor.js')).doctor,
+  },
   evaluate: {
     summary: 'accuracy, false accepts and cost on labelled recordings, clean and in noise',
     load: async () => (await import('./evaluate.js')).run,

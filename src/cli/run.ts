@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import { Agent } from '../agent.js';
 import { loadConfig, readSecret, type Config } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
-import { messageOf } from '../runtime/errors.js';
+import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { openLog } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
 import { openWhenAsked } from '../update/trust/index.js';
@@ -26,6 +27,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const path = values.config ?? io.env['KIKITORI_CONFIG'];
   const config = loadConfig(path, io.env);
+  await makeStateFolder(config.state.dir);
   const log = openLog(config.log.level, io.env);
   let finish: (status: number) => void = () => undefined;
   const finished = new Promise<number>((resolve) => {
@@ -81,7 +83,20 @@ function updateSource({ update, state }: Config, io: Io) {
     url: update.url,
     channel: update.channel,
     clock: systemClock,
-    ...(update.caFile === '' ? {} : { ca: readSecret(update.caFile, io.env) }),
+    ...(update.caFile === '' ? {} : { ca: readSecret(update.caFile) }),
   }));
   return { source };
+}
+
+async function makeStateFolder(dir: string): Promise<void> {
+  try {
+    await mkdir(dir, { recursive: true });
+  } catch (error) {
+    throw new KikitoriError(messageOf(error), {
+      kind: 'storage',
+      where: dir,
+      hint: 'state.dir must be a folder that this user may write',
+      cause: error,
+    });
+  }
 }

@@ -58,6 +58,15 @@ export const numberBetween = (low: number, high: number) => ({
   },
 });
 
+export const integerBetween = (low: number, high: number) => ({
+  name: `integer-${low}-${high}`,
+  coerce: numberBetween(low, high).coerce,
+  validate: (value: unknown) => {
+    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high)
+      throw new Error(`a whole number from ${low} to ${high}`);
+  },
+});
+
 /** A number, or null for what the bundle says. */
 export const numberOrNull = (low: number, high: number) => ({
   name: `number-or-null-${low}-${high}`,

@@ -1,6 +1,7 @@
 /** config: a file and the environment in, one frozen object out, or every fault at once. */
-export { loadConfig, readSecret } from './load.js';
-export type { Environment } from './load.js';
+export { ConfigError, loadConfig, readSecret, unknownVariables } from './load.js';
+export type { Environment, Fault } from './load.js';
+export { defaultYaml, referenceMarkdown } from './render.js';
 export { environmentName, expectation, keysOf, schema } from './schema.js';
 export type { Config, Key } from './schema.js';
 export { changed, editConfig } from './edit.js';

@@ -5,6 +5,7 @@ import {
   flag,
   maintenanceWindow,
   nameList,
+  integerBetween,
   numberBetween,
   numberOrNull,
   repositoryUrl,
@@ -24,10 +25,8 @@ export interface Key {
   readonly doc: string;
   readonly format: Format | readonly string[];
   readonly default: string | number | boolean | null;
-  /** A path: relative ones are taken from the configuration file's folder. */
-  readonly path?: true;
-  /** Never shown. */
-  readonly sensitive?: true;
+  /** A path: relative ones are taken from the configuration file's folder. `secret`: or a systemd credential. */
+  readonly path?: true | 'secret';
 }
 
 const second = 1000;
@@ -82,17 +81,17 @@ export const schema = {
     },
     rateHz: {
       doc: 'Rate that the recorder is asked for; converted when the model wants another.',
-      format: numberBetween(8000, 192000),
+      format: integerBetween(8000, 192000),
       default: 16000,
     },
     channels: {
       doc: 'Channels that the microphone has.',
-      format: numberBetween(1, 32),
+      format: integerBetween(1, 32),
       default: 1,
     },
     channel: {
       doc: 'The channel to hear, from 0; -1 mixes all.',
-      format: numberBetween(-1, 31),
+      format: integerBetween(-1, 31),
       default: 0,
     },
     gainDb: { doc: 'Amplification after capture.', format: numberBetween(-40, 40), default: 0 },
@@ -127,7 +126,7 @@ export const schema = {
     },
     threads: {
       doc: 'Threads of the network; one is fastest for a model of this size.',
-      format: numberBetween(1, 16),
+      format: integerBetween(1, 16),
       default: 1,
     },
     warp: {
@@ -211,7 +210,7 @@ export const schema = {
         format: brokerUrl,
         default: 'mqtt://127.0.0.1:1883',
       },
-      protocolVersion: { doc: 'MQTT 3.1.1 (4) or 5.', format: numberBetween(4, 5), default: 4 },
+      protocolVersion: { doc: 'MQTT 3.1.1 (4) or 5.', format: integerBetween(4, 5), default: 4 },
       clientId: {
         doc: 'Empty: kikitori-<device id>. Two clients with one id throw each other out.',
         format: text,
@@ -222,20 +221,25 @@ export const schema = {
         doc: 'File that holds the password, or the name of a systemd credential. Empty: none.',
         format: text,
         default: '',
-        path: true,
+        path: 'secret',
       },
       caFile: {
         doc: "Certificate of the authority that signed the broker's. Empty: the system's.",
         format: text,
         default: '',
-        path: true,
+        path: 'secret',
       },
-      certFile: { doc: 'Client certificate. Empty: none.', format: text, default: '', path: true },
+      certFile: {
+        doc: 'Client certificate. Empty: none.',
+        format: text,
+        default: '',
+        path: 'secret',
+      },
       keyFile: {
         doc: 'Key of the client certificate, a file or a systemd credential. Empty: none.',
         format: text,
         default: '',
-        path: true,
+        path: 'secret',
       },
       servername: {
         doc: "Name expected in the broker's certificate. Empty: the host of the URL.",

@@ -183,6 +183,8 @@ export class Link {
     this.cancelStable();
     if (this.closed) return;
     this.options.onDown(why, { kickedOut, shortLived: this.shortLived });
+    // Whoever was told may have closed it.
+    if (this.closed as boolean) return;
     const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts++, 10));
     this.cancelRetry = this.options.clock.after(ceiling * (0.5 + 0.5 * this.options.random()), () =>
       this.open(),

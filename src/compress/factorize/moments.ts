@@ -1,5 +1,5 @@
 import { KikitoriError } from '../../runtime/errors.js';
-import { cholesky, zeros, type Mat } from './matrix.js';
+import { zeros, type Mat } from './matrix.js';
 
 /** Mean and covariance of a vector over calibration data. */
 export interface Moments {
@@ -53,12 +53,10 @@ export class MomentSums {
 }
 
 /**
- * The covariance made safely invertible: a small share of the mean square on the diagonal, so that
- * directions which the calibration data never took cost little and do no harm. Products are summed in
- * single precision: where values hardly vary about a large mean, their rounding outweighs the
- * variance, and the share grows until the matrix is positive definite.
+ * The covariance made safely invertible: a small share of its mean variance on the diagonal, so that
+ * directions which the calibration data never took cost little and do no harm.
  */
-export function metricOf({ covariance, mean }: Moments, where: string): Mat {
+export function metricOf({ covariance }: Moments, where: string): Mat {
   const n = covariance.rows;
   let trace = 0;
   for (let i = 0; i < n; i++) trace += covariance.data[i * n + i] ?? 0;
@@ -68,24 +66,7 @@ export function metricOf({ covariance, mean }: Moments, where: string): Mat {
       expected: 'data like what the network will meet',
     });
   }
-  const square = mean.reduce((sum, v) => sum + v * v, trace) / n;
-  for (let share = 1e-6; share < 1e-2; share *= 10) {
-    const data = covariance.data.slice();
-    for (let i = 0; i < n; i++) data[i * n + i] = (data[i * n + i] ?? 0) + share * square;
-    const metric = { rows: n, cols: n, data };
-    if (isPositiveDefinite(metric)) return metric;
-  }
-  throw new KikitoriError(`the covariance at ${where} is only rounding`, {
-    kind: 'input',
-    expected: 'calibration data on which its values vary',
-  });
-}
-
-function isPositiveDefinite(metric: Mat): boolean {
-  try {
-    cholesky(metric);
-    return true;
-  } catch {
-    return false;
-  }
+  const data = covariance.data.slice();
+  for (let i = 0; i < n; i++) data[i * n + i] = (data[i * n + i] ?? 0) + (1e-6 * trace) / n;
+  return { rows: n, cols: n, data };
 }

@@ -1,0 +1,145 @@
+/** Each check of the doctor, right and wrong, against real parts. */
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import t from 'tap';
+import { main } from '../../src/cli/main.js';
+import { Mosquitto } from '../sim/mosquitto.js';
+import { tinyBundle } from '../sim/tiny-checkpoint.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'kikitori-doctor-'));
+const bundle = await tinyBundle();
+const broker = await Mosquitto.open();
+t.teardown(async () => {
+  await broker.close();
+  await rm(folder, { recursive: true, force: true });
+  await rm(bundle.folder, { recursive: true, force: true });
+});
+const at = (name: string) => join(folder, name);
+
+interface Finding {
+  readonly check: string;
+  readonly status: string;
+  readonly what: string;
+  readonly todo?: string;
+}
+
+async function doctor(config: Record<string, unknown>, args: readonly string[] = ['--json']) {
+  await writeFile(at('config.json'), JSON.stringify(config));
+  let stdout = '';
+  let stderr = '';
+  const status = await main(['doctor', '--config', at('config.json'), ...args], {
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+    env: process.env,
+  });
+  const findings = args.includes('--json')
+    ? stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Finding)
+    : [];
+  const of = (check: string) => findings.find((f) => f.check === check);
+  return { status, stdout, stderr, findings, of };
+}
+
+/** A stand-in for arecord: `-L` lists a card, else it is a microphone of that loudness, or it fails. */
+async function recorder(kind: 'voice' | 'quiet' | 'mute' | 'loud' | 'gone'): Promise<void> {
+  const peak = { voice: 3000, quiet: 3, mute: 0, loud: 32767, gone: 0 }[kind];
+  await writeFile(
+    at('arecord'),
+    `#!/usr/bin/python3
+import sys, time, struct
+if '-L' in sys.argv:
+    print('null\\n    nothing\\nhw:CARD=Device,DEV=0\\n    USB\\nplughw:CARD=Device,DEV=0\\n    USB')
+    sys.exit(0)
+if '${kind}' == 'gone':
+    sys.stderr.write('arecord: main:830: audio open error: No such file or directory\\n')
+    sys.exit(1)
+block = b''.join(struct.pack('<h', ${peak} if i % 20 < 10 else -${peak}) for i in range(1600))
+while True:
+    sys.stdout.buffer.write(block); sys.stdout.buffer.flush(); time.sleep(0.1)
+`,
+  );
+  await chmod(at('arecord'), 0o755);
+}
+const path = process.env.PATH ?? '';
+t.before(() => {
+  process.env.PATH = `${folder}${delimiter}${path}`;
+});
+t.teardown(() => {
+  process.env.PATH = path;
+});
+
+const good = {
+  model: { path: bundle.path },
+  grammar: { path: 'sentences.yaml' },
+  capture: { device: 'plughw:CARD=Device,DEV=0', stallAfterMs: '10s' },
+  publish: { mqtt: { url: broker.url } },
+  state: { dir: 'state' },
+};
+
+void t.test('a board where all is well', async (t) => {
+  await writeFile(at('sentences.yaml'), 'intents: {Stop: {data: [{sentences: ["stop"]}]}}');
+  await recorder('voice');
+  const { status, findings, of } = await doctor(good);
+  t.same(
+    findings.map((f) => f.check),
+    ['platform', 'device', 'microphone', 'model', 'grammar', 'broker', 'clock', 'disk'],
+  );
+  for (const check of ['platform', 'device', 'microphone', 'grammar', 'broker'])
+    t.equal(of(check)?.status, 'ok', `${check}: ${of(check)?.what ?? ''}`);
+  t.match(of('microphone')?.what, /loudest -21 dBFS/);
+  t.match(of('disk')?.status, /ok|warning/);
+  t.equal(status, 1);
+  for (const f of findings) if (f.status !== 'ok') t.ok(f.todo, `${f.check} says what to do`);
+});
+
+void t.test('microphones', async (t) => {
+  for (const [kind, status, what] of [
+    ['quiet', 'warning', /loudest -81 dBFS/],
+    ['mute', 'failed', /digital silence/],
+    ['loud', 'warning', /loudest -?0 dBFS/],
+    ['gone', 'failed', /audio open error: No such file/],
+  ] as const) {
+    await recorder(kind);
+    t.match((await doctor(good)).of('microphone'), { status, what, todo: /./ }, kind);
+  }
+  await recorder('voice');
+  const named = (device: string) => ({ ...good, capture: { ...good.capture, device } });
+  t.match((await doctor(named('plughw:CARD=Other,DEV=0'))).of('device'), {
+    status: 'failed',
+    todo: /plughw:CARD=Device,DEV=0/,
+  });
+  t.match((await doctor(named('hw:1,0'))).of('device'), { status: 'warning', todo: /plughw:CARD/ });
+});
+
+void t.test('everything wrong at once: every check is made all the same', async (t) => {
+  await recorder('gone');
+  await writeFile(at('broken.yaml'), 'intents: {Stop: {data: [{sentences: ["stop {x}"]}]}}');
+  const { status, of, findings } = await doctor({
+    ...good,
+    grammar: { path: 'broken.yaml' },
+    publish: { mqtt: { url: 'mqtt://127.0.0.1:1' } },
+    state: { dir: at('sentences.yaml') },
+  });
+  t.equal(status, 1);
+  t.match(of('grammar'), { status: 'failed', what: /broken\.yaml/ });
+  t.match(of('broker'), { status: 'failed', what: /127\.0\.0\.1:1: .*ECONNREFUSED/ });
+  t.match(of('disk'), { status: 'failed', todo: /state\.dir/ });
+  t.equal(findings.length, 8);
+  const secret = { url: broker.url, username: 'd', passwordFile: 'no-such' };
+  const other = await doctor({ ...good, model: { path: 'none' }, publish: { mqtt: secret } });
+  t.match(other.of('broker'), { status: 'failed', what: /no such secret/ });
+  t.match(other.of('model'), { status: 'failed', what: /none/ });
+});
+
+void t.test('for people, and with a bad configuration', async (t) => {
+  await recorder('voice');
+  const { stdout } = await doctor({ ...good, model: { path: 'none' } }, []);
+  t.match(stdout, /^ok {7}platform/);
+  t.match(stdout, /^FAILED {3}model .*\n {20} -> /m);
+  const bad = await doctor({ capture: { gain: 1 } }, []);
+  t.equal(bad.status, 2);
+  t.match(bad.stderr, /capture\.gain: unknown key, did you mean capture\.gainDb/);
+});

@@ -1,0 +1,224 @@
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import * as YAML from 'yaml';
+import {
+  ConfigError,
+  defaultYaml,
+  environmentName,
+  keysOf,
+  loadConfig,
+  readSecret,
+  referenceMarkdown,
+  schema,
+  unknownVariables,
+} from '../../src/config/index.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const folder = await mkdtemp(join(tmpdir(), 'kikitori-config-'));
+t.teardown(() => rm(folder, { recursive: true, force: true }));
+
+let count = 0;
+async function file(content: string, extension = 'yaml'): Promise<string> {
+  const path = join(folder, `config-${count++}.${extension}`);
+  await writeFile(path, content);
+  return path;
+}
+
+async function faultsOf(content: string, env = {}, extension = 'yaml') {
+  const path = await file(content, extension);
+  try {
+    loadConfig(path, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return { faults: error.faults, text: error.message };
+    throw error;
+  }
+  return { faults: [], text: '' };
+}
+
+void t.test('every default is valid, and the whole cannot be changed', async (t) => {
+  const config = loadConfig(undefined, { STATE_DIRECTORY: '/var/lib/kikitori' });
+  t.equal(config.state.dir, '/var/lib/kikitori');
+  t.equal(config.publish.mqtt.keepaliveMs, 30_000);
+  t.match(config.device.id, /^[\w.-]+$/);
+  t.throws(() => {
+    (config.capture as { gainDb: number }).gainDb = 3;
+  });
+});
+
+void t.test('YAML, JSON5 and JSON say the same', async (t) => {
+  const yaml = 'capture:\n  gainDb: 3\n  silentAfterMs: 5s\nlog: {transcripts: yes}\n';
+  const json5 =
+    "// comment\n{capture: {gainDb: 3, silentAfterMs: '5s'}, log: {transcripts: 'yes'},}";
+  const json = '{"capture": {"gainDb": 3, "silentAfterMs": 5000}, "log": {"transcripts": true}}';
+  const three = await Promise.all([file(yaml), file(json5, 'json5'), file(json, 'json')]);
+  const [a, b, c] = three.map((path) => loadConfig(path, {}));
+  t.same(a?.capture.silentAfterMs, 5000);
+  t.same(a, b);
+  t.same(b, c);
+  t.throws(() => loadConfig(join(folder, 'none.yaml'), {}), {
+    kind: 'config',
+    message: /no such file/,
+  });
+  const other = await file('', 'ini');
+  t.throws(() => loadConfig(other, {}), { kind: 'config', message: /expected .yaml/ });
+});
+
+void t.test('every fault at once, with place, what was found and what was expected', async (t) => {
+  const { faults, text } = await faultsOf(
+    [
+      'capture:',
+      '  gainDB: 3',
+      '  channels: 2.5',
+      '  device: [1]',
+      'publish:',
+      '  mqtt:',
+      '    url: http://broker',
+      '    keepaliveMs: 5 fortnights',
+      'log:',
+      '  transcripts: perhaps',
+      '  level: loud',
+      'device: 7',
+    ].join('\n'),
+    { KIKITORI_PUBLISH_OUTBOX_MAX_BYTES: 'much' },
+  );
+  t.match(faults, [
+    {
+      path: 'capture.gainDB',
+      line: 2,
+      column: 3,
+      what: 'unknown key, did you mean capture.gainDb?',
+    },
+    { path: 'capture.channels', line: 3, what: 'got 2.5, expected a whole number from 1 to 32' },
+    { path: 'capture.device', line: 4, what: 'got [1], expected a text' },
+    {
+      path: 'publish.mqtt.url',
+      line: 7,
+      what: /got "http:\/\/broker", expected a broker like mqtt:/,
+    },
+    { path: 'publish.mqtt.keepaliveMs', line: 8, what: /got "5 fortnights", expected a duration/ },
+    { path: 'log.transcripts', line: 10, what: /got "perhaps", expected true or false/ },
+    { path: 'log.level', line: 11, what: /got "loud", expected one of trace, debug/ },
+    { path: 'device', line: 12, what: 'got 7, expected keys below it' },
+    { path: 'publish.outbox.maxBytes', environment: 'KIKITORI_PUBLISH_OUTBOX_MAX_BYTES' },
+  ]);
+  t.match(text, /9 faults in the configuration\n {2}2:3: capture\.gainDB: unknown/);
+  t.match(text, /\$KIKITORI_PUBLISH_OUTBOX_MAX_BYTES: publish\.outbox\.maxBytes: got "much"/);
+  const json = await faultsOf('{\n "capture": {\n  "gainDb": "x" } }', {}, 'json');
+  t.match(json.faults, [{ path: 'capture.gainDb', line: 3, column: 3 }]);
+});
+
+void t.test('keys that are good alone and not together', async (t) => {
+  const { faults } = await faultsOf(
+    'capture: {channel: 2, channels: 2, source: file}\npublish: {mqtt: {certFile: a.pem, passwordFile: p}}',
+  );
+  t.same(faults.map(({ path }) => path).sort(), [
+    'capture.channel',
+    'capture.source',
+    'publish.mqtt.certFile',
+    'publish.mqtt.passwordFile',
+  ]);
+});
+
+void t.test('broken files are said with their place', async (t) => {
+  const broken: [string, string, RegExp][] = [
+    ['capture: [', 'yaml', /line 1, column|at line/],
+    ['a: 1\na: 2', 'yaml', /unique|line 2/],
+    ['{"a": ', 'json', /1:7|end of input/],
+    ['capture: &a\n  gainDb: *b', 'yaml', /alias|Unresolved/i],
+    [`#${'x'.repeat(1_100_000)}`, 'yaml', /at most 1000000/],
+  ];
+  for (const [content, extension, message] of broken) {
+    const path = await file(content, extension);
+    t.throws(() => loadConfig(path, {}), { kind: 'config', exitStatus: 2, message });
+  }
+});
+
+void t.test('the environment wins, in its own spelling', async (t) => {
+  const path = await file('capture: {gainDb: 3}\nlog: {transcripts: true}');
+  const config = loadConfig(path, {
+    KIKITORI_CAPTURE_GAIN_DB: '-6.5',
+    KIKITORI_LOG_TRANSCRIPTS: 'no',
+    KIKITORI_PUBLISH_HEALTH_MS: '2m',
+    KIKITORI_PUBLISH_OUTBOX_MAX_BYTES: '64MiB',
+    KIKITORI_RECOGNIZER_MIN_CONFIDENCE: '0.7',
+  });
+  t.equal(config.capture.gainDb, -6.5);
+  t.equal(config.log.transcripts, false, '"no" is no');
+  t.equal(config.publish.healthMs, 120_000);
+  t.equal(config.publish.outbox.maxBytes, 64 * 1024 * 1024);
+  t.equal(config.recognizer.minConfidence, 0.7);
+  const names = [...keysOf(schema)].map(({ path: at }) => environmentName(at));
+  t.equal(new Set(names).size, names.length, 'no two keys have one name');
+  t.same(unknownVariables({ KIKITORI_CAPTUR_GAIN: '1', KIKITORI_CONFIG: 'x', HOME: '/' }), [
+    'KIKITORI_CAPTUR_GAIN',
+  ]);
+});
+
+void t.test('paths begin at the file; secrets may be credentials; none is shown', async (t) => {
+  const credentials = join(folder, 'credentials');
+  await mkdir(credentials);
+  await mkdir(join(folder, 'secrets'));
+  await writeFile(join(credentials, 'mqtt_password'), 'from systemd\n');
+  await writeFile(join(folder, 'secrets', 'password'), 'from the folder\n');
+  const path = await file(
+    'grammar: {path: sentences.yaml}\npublish: {mqtt: {username: d, passwordFile: mqtt_password}}',
+  );
+  const service = loadConfig(path, { CREDENTIALS_DIRECTORY: credentials });
+  t.equal(
+    service.grammar.path,
+    join(folder, 'sentences.yaml'),
+    'a plain file name is no credential',
+  );
+  t.equal(readSecret(service.publish.mqtt.passwordFile), 'from systemd');
+  const byHand = loadConfig(path, {});
+  t.equal(readSecret(byHand.publish.mqtt.passwordFile), 'from the folder');
+  t.throws(() => readSecret(join(folder, 'nothing')), {
+    kind: 'config',
+    message: /no such secret/,
+  });
+  const { text } = await faultsOf('publish: {mqtt: {url: "mqtt://me:hunter2@broker"}}');
+  t.match(text, /use username and passwordFile/);
+  t.notMatch(text, /hunter2/);
+});
+
+void t.test('config/default.yaml: every key with its default, made from the schema', async (t) => {
+  const committed = await readFile(join(root, 'config/default.yaml'), 'utf8');
+  const same = committed.trim() === defaultYaml().trim();
+  t.ok(same, 'current; if not: npm run build && npm run docs:config');
+  const path = await file(committed);
+  t.same(loadConfig(path, {}), loadConfig(await file(''), {}), 'as it is it changes nothing');
+  const active = YAML.parse(committed.replace(/^( *)#(\w+: )/gm, '$1$2')) as Record<
+    string,
+    unknown
+  >;
+  for (const { path: at, key } of keysOf(schema)) {
+    const value = at
+      .split('.')
+      .reduce<unknown>((o, k) => (o as Record<string, unknown>)[k], active);
+    t.equal(value, key.default, at);
+  }
+});
+
+void t.test('docs/configuration.md is made from the schema', async (t) => {
+  const committed = await readFile(join(root, 'docs/configuration.md'), 'utf8');
+  t.ok(
+    committed.trim() === referenceMarkdown().trim(),
+    'current; if not: npm run build && npm run docs:config',
+  );
+});
+
+void t.test('the examples of boards are good', async (t) => {
+  const names = await readdir(join(root, 'config/examples'));
+  t.same(names.sort(), ['arm64.yaml', 'raspberry-pi-4.yaml', 'raspberry-pi-5.yaml', 'x64.yaml']);
+  for (const name of names) {
+    const path = join(root, 'config/examples', name);
+    t.ok(loadConfig(path, {}).device.id, name);
+    // Also with what is commented out in them taken in.
+    const whole = (await readFile(path, 'utf8')).replace(/^( *)# (\w+: \S+)$/gm, '$1$2');
+    const text = whole.replace(/^ *url: mqtt:.*\n(?=(.*\n)*.*url: mqtts)/m, '');
+    t.ok(loadConfig(await file(text), {}).publish.mqtt.url, `${name}, all of it`);
+  }
+});
