@@ -7,7 +7,7 @@ import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { openLog } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
 import { openWhenAsked } from '../update/trust/index.js';
-import { parse, type CommandRun, type Io } from './command.js';
+import { parse, type CommandRun } from './command.js';
 
 const usage = 'kikitori run [--config FILE]';
 
@@ -40,7 +40,7 @@ export const run: CommandRun = async (argv, io) => {
     random: Math.random,
     log,
     notifier: new ServiceNotifier(io.env),
-    ...updateSource(config, io),
+    ...updateSource(config),
     onEnd: (error) => {
       if (error !== undefined)
         log.error({ event: 'audio.unreadable', why: messageOf(error) }, 'the audio cannot be read');
@@ -75,7 +75,7 @@ export const run: CommandRun = async (argv, io) => {
 };
 
 /** Where models come from; without an address there are no updates. */
-function updateSource({ update, state }: Config, io: Io) {
+function updateSource({ update, state }: Config) {
   if (update.url === '') return {};
   const source = openWhenAsked(async () => ({
     rootPath: update.rootPath,

@@ -296,7 +296,7 @@ export const schema = {
       doc: "Certificate of the authority that signed the repository's server. Empty: the system's.",
       format: text,
       default: '',
-      path: true,
+      path: 'secret',
     },
     channel: {
       doc: 'The channel to follow; publisher/name for one of a second publisher.',
