@@ -65,7 +65,7 @@ void t.test(
     const got = subscriber.messages.map(({ json }) => numberOf(json));
     const unique = [...new Set(got)];
     const missing = accepted.filter((n) => !unique.includes(n));
-    t.ok(accepted.length > 300, `${accepted.length} accepted`);
+    t.ok(accepted.length >= 100, `${accepted.length} accepted`);
     t.same(missing, [], 'none is lost');
     t.same(
       unique,
