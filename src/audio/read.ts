@@ -146,13 +146,22 @@ function runConverter(
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: converterTimeoutMs,
+      // Not `timeout`: for a program that is missing its timer would hold this process open.
+      signal: AbortSignal.timeout(converterTimeoutMs),
       killSignal: 'SIGKILL',
     });
     const parts: Buffer[] = [];
     let size = 0;
     let errors = '';
-    child.on('error', () => resolve('missing'));
+    child.on('error', (error) => {
+      if (error.name !== 'AbortError') resolve('missing');
+      else
+        resolve({
+          status: null,
+          output: Buffer.alloc(0),
+          errors: `not done within ${converterTimeoutMs} ms`,
+        });
+    });
     child.stdout.on('data', (part: Buffer) => {
       size += part.length;
       if (size > 2 * samplesMax) child.kill('SIGKILL');
