@@ -239,7 +239,8 @@ def fit(config: Config) -> None:
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     Path(config.out).mkdir(parents=True, exist_ok=True)
     if not torch.cuda.is_available():
-        torch.set_num_threads(1 if world > 1 else max(1, os.cpu_count() or 1))
+        alone = int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))
+        torch.set_num_threads(1 if world > 1 else alone)
     if world > 1:
         distributed.init_process_group("gloo")
     run = Run(config, rank, world)
