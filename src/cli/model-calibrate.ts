@@ -28,7 +28,7 @@ const snrsDb = [20, 15, 12, 9, 6, 3, 0];
 const noisyShare = 0.5;
 const noiseSeconds = 4;
 /** Noise alone, to be refused, for each hundred clips. */
-const noiseShare = 0.2;
+const noiseShare = 1;
 
 export const run: CommandRun = async (argv, io) => {
   const { values } = parse(

@@ -65,12 +65,8 @@ export interface GridPoint {
   readonly right: number;
 }
 
-/**
- * The threshold lets this share through of speech that is no command, and of noise that got as far as a
- * sentence. Read prompts under grammars of their own kind are harder to refuse than talk or machines are
- * under a site's: there the count of false accepts an hour is measured (docs/accuracy.md).
- */
-export const falseAcceptShare = 0.05;
+/** The threshold lets these shares through of speech that is no command, and of noise that got as far as a sentence. */
+export const falseAcceptShares = { otherSpeech: 0.05, noise: 0.005 } as const;
 const folds = 5;
 const priorWeights = [0, 0.2, 0.4, 0.6, 0.8];
 const blankBiases = [-2, -1, 0, 1, 2, 3];
@@ -162,7 +158,7 @@ export function fitConfidence(
     },
     threshold: {
       value: threshold,
-      point: `${100 * falseAcceptShare} % of speech out of the grammar and of noise accepted`,
+      point: `${100 * falseAcceptShares.otherSpeech} % of speech out of the grammar and ${100 * falseAcceptShares.noise} % of noise accepted`,
       acceptedOf: Object.fromEntries(
         kinds.map((k) => [k, accepted(examples.filter((e) => e.kind === k))]),
       ),
@@ -181,7 +177,8 @@ function chooseThreshold(
       .filter((e) => e.kind === kind)
       .map(probability)
       .sort((a, b) => b - a);
-  const limit = (kind: string) => of(kind)[Math.floor(falseAcceptShare * of(kind).length)];
+  const limit = (kind: keyof typeof falseAcceptShares) =>
+    of(kind)[Math.floor(falseAcceptShares[kind] * of(kind).length)];
   const both = Math.max(limit('otherSpeech') ?? 0.5, limit('noise') ?? 0);
   return Math.min(0.97, Math.max(0.3, Math.ceil(100 * both + 0.5) / 100));
 }

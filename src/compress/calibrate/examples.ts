@@ -23,17 +23,17 @@ export interface JudgedExample extends Example {
 
 /**
  * What a device meets, and how often each is taken to be met. Half of what is said is a command, under
- * grammars from a few sentences to millions; a fifth is a near-miss; the rest is other speech,
- * fragments and noise. The confidence is a probability under this mixture.
+ * grammars from a few sentences to millions; a fifth is noise, because machines are what a device hears
+ * all day; the rest is near-misses, other speech and fragments. The confidence is a probability under this mixture.
  */
 export const mixture = {
-  few: 0.2,
-  many: 0.2,
+  few: 0.15,
+  many: 0.25,
   nearWords: 0.1,
-  nearMiss: 0.2,
-  otherSpeech: 0.2,
+  nearMiss: 0.1,
+  otherSpeech: 0.15,
   fragment: 0.05,
-  noise: 0.05,
+  noise: 0.2,
 } as const;
 
 export type Kind = keyof typeof mixture;
