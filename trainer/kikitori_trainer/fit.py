@@ -173,9 +173,7 @@ class Run:
 
     def evaluate(self, fields: dict[str, Any]) -> None:
         self.network.eval()
-        on = self.network.bf16
         errors = phone_errors(self.network, self.checkpoint, self.held_out)
-        self.network.bf16 = on
         self.network.train()
         self.log({**fields, "phoneErrors": {k: round(v, 4) for k, v in errors.items()}})
 

@@ -74,7 +74,7 @@ def voices() -> dict[str, list[str]]:
 
 
 def plan(count: int, vocabulary: Vocabulary, seed: int, texts: Sequence[str] = ()) -> list[Order]:
-    """Who says what; half of the `texts` given (if any), the rest generated."""
+    """Who says what; a fifth are of the `texts` given (if any), the rest generated."""
     chance = random.Random(seed)
     available = voices()
     if not available:
