@@ -1,19 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import {
-  encodeCheckpoint,
-  parameterCount,
-  readCheckpoint,
-  writeCheckpoint,
-} from '../compress/checkpoint.js';
+import { encodeCheckpoint, readCheckpoint, writeCheckpoint } from '../compress/checkpoint.js';
 import { randomFrom } from '../compress/evaluate/statistics.js';
 import {
   audioFeeds,
-  bytesAt8Bits,
+  bytesRewritten,
   compress,
   readCosts,
   type CompressionFacts,
   type CompressOptions,
-  type Price,
   type Target,
 } from '../compress/factorize/index.js';
 import { denseGraph } from '../compress/graph/dense.js';
@@ -186,12 +180,6 @@ async function compressForeign(
     calibration === undefined
       ? undefined
       : seriesFeeds(chain, await readSeries(calibration), calibration);
-  const rest = chain.model.bytes.length - 4 * parameterCount(chain.network);
-  const floats: Price = {
-    weight: 4,
-    row: 0,
-    fixed: (n) => Math.max(0, rest) + (4 * bytesAt8Bits.fixed(n)) / 8,
-  };
   const fisher = text(values, 'fisher');
   const { network, facts } = await compress(chain, {
     ...common,
@@ -201,7 +189,7 @@ async function compressForeign(
       : { costs: await readCosts(fisher, chain.network.layers, chain.network.outputs) }),
     loss: { scale: new Float64Array(chain.network.outputs).fill(1) },
     outputs: chain.model.outputs,
-    bytes: floats,
+    bytes: bytesRewritten(chain),
   });
   const bytes = rewrite(chain, network);
   const checkpoint = encodeCheckpoint(network);

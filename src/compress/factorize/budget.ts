@@ -1,5 +1,8 @@
 import { KikitoriError } from '../../runtime/errors.js';
-import type { NetworkCheckpoint } from '../checkpoint.js';
+import { tensorShapes, type NetworkCheckpoint, type Tensor } from '../checkpoint.js';
+import { buildGraph } from '../graph/build.js';
+import { rewrite, type Chain } from '../import/index.js';
+import { activationNames } from '../quantize/scales.js';
 import type { Analysis, Ranks } from './factorize.js';
 import { explainedRank, waterFill, type Candidate } from './ranks.js';
 
@@ -23,14 +26,50 @@ export const parameters: Price = {
 };
 
 /**
- * Bytes of the network file at 8 bits: a byte a weight, a float scale and a float bias for each output
- * of a matrix, and the graph itself.
+ * Bytes of the network file at 8 bits: a byte a weight; for a row of P also a float scale and a zero
+ * point. All else is measured on the graph of a network of rank 1 rather than counted.
  */
-export const bytesAt8Bits: Price = {
-  weight: 1,
-  row: 8,
-  fixed: (n) => 8 * (4 * sum(n.layers) + n.outputs) + 16_384 + 2_048 * n.layers.length,
-};
+export const bytesAt8Bits: Price = measured({ weight: 1, row: 5 }, (network) => {
+  const activations = Object.fromEntries(activationNames(network).map((name) => [name, 1]));
+  const quantization = { weights: 'uint8' as const, activations };
+  return buildGraph({ ...network, quantization }, 'uint8').onnx.length;
+});
+
+/** Bytes of somebody else's file with the LSTM nodes rewritten: four a weight. */
+export function bytesRewritten(chain: Chain): Price {
+  return measured({ weight: 4, row: 0 }, (network) => rewrite(chain, network).length);
+}
+
+/** What does not depend on the ranks: the size of the smallest network's file, less what its ranks cost. */
+function measured(
+  { weight, row }: Pick<Price, 'weight' | 'row'>,
+  sizeOf: (network: NetworkCheckpoint) => number,
+): Price {
+  const known = new WeakMap<NetworkCheckpoint, number>();
+  const fixed = (network: NetworkCheckpoint) => {
+    let bytes = known.get(network);
+    if (bytes === undefined) {
+      const ranks = { layers: network.layers.map(() => 1), input: 1 };
+      bytes = sizeOf(blank(network, ranks)) - priceOf(network, ranks, { weight, row, fixed: free });
+      known.set(network, bytes);
+    }
+    return bytes;
+  };
+  return { weight, row, fixed };
+}
+
+const free = () => 0;
+
+/** A factored network of these ranks, all zeros. */
+function blank(network: NetworkCheckpoint, { layers, input }: Ranks): NetworkCheckpoint {
+  const shape = { ...network, kind: 'lstmp' as const, ranks: layers, inputRank: input };
+  const tensors = new Map<string, Tensor>();
+  for (const [name, dims] of tensorShapes(shape)) {
+    const length = dims.reduce((a, b) => a * b, 1);
+    tensors.set(name, { shape: dims, data: new Float32Array(length) });
+  }
+  return { ...shape, tensors };
+}
 
 export interface Budget {
   readonly price: Price;

@@ -1,5 +1,12 @@
 export { audioFeeds, soundFiles } from './audio-feeds.js';
-export { bytesAt8Bits, parameters, priceOf, withinBudget, type Price } from './budget.js';
+export {
+  bytesAt8Bits,
+  bytesRewritten,
+  parameters,
+  priceOf,
+  withinBudget,
+  type Price,
+} from './budget.js';
 export { collect } from './collect.js';
 export {
   compress,

@@ -100,27 +100,27 @@ export class ForeignModel {
   async constant(name: string): Promise<Constant | undefined> {
     const tensor = this.initializers.get(name) ?? constantNode(this.producers.get(name));
     if (tensor !== undefined) return floats(tensor, name, this.where);
-    if (!this.isConstant(name)) return undefined;
-    return this.evaluate(name);
+    const needed = this.constantNodes(name);
+    return needed === undefined ? undefined : this.evaluate(name, needed);
   }
 
-  private isConstant(name: string, depth = 0): boolean {
-    if (this.initializers.has(name)) return true;
-    const node = this.producers.get(name);
-    if (node === undefined || depth > 50) return false;
-    return (node.input ?? []).every((i) => i === '' || this.isConstant(i, depth + 1));
+  /** The nodes that a value needs, when it needs nothing but constants. */
+  private constantNodes(name: string): Set<Onnx.INodeProto> | undefined {
+    const needed = new Set<Onnx.INodeProto>();
+    const left = [name];
+    for (let next = left.pop(); next !== undefined; next = left.pop()) {
+      if (next === '' || this.initializers.has(next)) continue;
+      const node = this.producers.get(next);
+      if (node === undefined) return undefined;
+      if (needed.has(node)) continue;
+      needed.add(node);
+      left.push(...(node.input ?? []));
+    }
+    return needed;
   }
 
   /** Weights that the exporter left as an expression (Unsqueeze, Concat, Slice ...): run it. */
-  private async evaluate(name: string): Promise<Constant> {
-    const needed = new Set<Onnx.INodeProto>();
-    const visit = (value: string) => {
-      const node = this.producers.get(value);
-      if (node === undefined || needed.has(node)) return;
-      needed.add(node);
-      (node.input ?? []).forEach(visit);
-    };
-    visit(name);
+  private async evaluate(name: string, needed: ReadonlySet<Onnx.INodeProto>): Promise<Constant> {
     const graph = {
       ...this.graph,
       node: this.nodes.filter((n) => needed.has(n)),

@@ -259,18 +259,8 @@ function assemble(
   const all = [...model.nodes.filter((n) => !replaced.has(n)), ...pieces.flatMap((p) => p.nodes)];
   const producers = new Map<string, Onnx.INodeProto>();
   for (const node of all) for (const name of node.output ?? []) producers.set(name, node);
-  const sorted: Onnx.INodeProto[] = [];
-  const seen = new Set<Onnx.INodeProto>();
   const read = new Set<string>(model.outputs);
-  const visit = (name: string): void => {
-    read.add(name);
-    const node = producers.get(name);
-    if (node === undefined || seen.has(node)) return;
-    seen.add(node);
-    readsOf(node).forEach(visit);
-    sorted.push(node);
-  };
-  model.outputs.forEach(visit);
+  const sorted = inOrder(model.outputs, producers, read);
   const initializer = [
     ...(model.graph.initializer ?? []),
     ...pieces.flatMap((p) => p.initializers),
@@ -287,6 +277,34 @@ function assemble(
       valueInfo: [],
     },
   }).finish();
+}
+
+/**
+ * Producers of the values named and of all that they read, each after what it reads; every value met
+ * goes into `read`. A stack of its own: graphs may be deeper than the call stack.
+ */
+function inOrder(
+  names: readonly string[],
+  producers: ReadonlyMap<string, Onnx.INodeProto>,
+  read: Set<string>,
+): Onnx.INodeProto[] {
+  const sorted: Onnx.INodeProto[] = [];
+  const seen = new Set<Onnx.INodeProto>();
+  const stack: { node?: Onnx.INodeProto; left: string[] }[] = [{ left: [...names].reverse() }];
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const name = top.left.pop();
+    if (name === undefined) {
+      if (top.node !== undefined) sorted.push(top.node);
+      stack.pop();
+      continue;
+    }
+    read.add(name);
+    const node = producers.get(name);
+    if (node === undefined || seen.has(node)) continue;
+    seen.add(node);
+    stack.push({ node, left: readsOf(node).reverse() });
+  }
+  return sorted;
 }
 
 /** Inputs of a node and whatever its inner graphs take from outside. */

@@ -8,6 +8,7 @@ import {
 import { randomFrom } from '../../../src/compress/evaluate/statistics.js';
 import {
   analyseDataAware,
+  bytesAt8Bits,
   analysePaper,
   explainedRank,
   factorize,
@@ -25,6 +26,8 @@ import {
   referenceProjectedStep,
   zeroProjectedState,
 } from '../../../src/compress/reference/lstmp.js';
+import { buildGraph } from '../../../src/compress/graph/build.js';
+import { activationNames } from '../../../src/compress/quantize/scales.js';
 import { randomNetwork } from '../../sim/random-network.js';
 
 const dense = randomNetwork({ layers: [8, 7], inputs: 6, outputs: 4 }, 3, 0.6);
@@ -285,4 +288,30 @@ void t.test('costs predict the divergence that a small change causes', async (t)
   }
   const predicted = size ** 2 * Float64Array.from(costs.output).reduce((a, b) => a + b, 0);
   t.ok(Math.abs(predicted / kl - 1) < 0.1, `predicted ${predicted}, measured ${kl}`);
+});
+
+void t.test('the price in bytes is the size of the file within 1 %', async (t) => {
+  for (const layers of [[64, 48], [320, 320, 320], [500]]) {
+    const network = randomNetwork({ layers, inputs: 320, outputs: 40 }, 1);
+    for (const [rank, input] of [
+      [1, 1],
+      [8, 16],
+      [40, 0],
+      [47, 64],
+    ] as const) {
+      const shape = { ...network, kind: 'lstmp' as const, ranks: layers.map(() => rank) };
+      const tensors = new Map(
+        [...tensorShapes({ ...shape, inputRank: input })].map(([name, dims]) => {
+          const length = dims.reduce((a, b) => a * b, 1);
+          return [name, { shape: dims, data: Float32Array.from({ length }, (_, i) => i % 7) }];
+        }),
+      );
+      const factored = { ...shape, inputRank: input, tensors };
+      const activations = Object.fromEntries(activationNames(factored).map((n) => [n, 0.02]));
+      const quantization = { weights: 'uint8' as const, activations };
+      const real = buildGraph({ ...factored, quantization }, 'uint8').onnx.length;
+      const price = priceOf(network, { layers: shape.ranks, input }, bytesAt8Bits);
+      t.ok(Math.abs(price / real - 1) < 0.01, `${layers.join()}: ${price} of ${real}`);
+    }
+  }
 });

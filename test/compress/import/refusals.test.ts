@@ -133,6 +133,43 @@ void t.test(
   },
 );
 
+void t.test('graphs deeper than the call stack are rewritten and computed', async (t) => {
+  const depth = 20_000;
+  const deep = changed((_, graph) => {
+    const last = (graph.node ?? []).find((n) => n.output?.[0] === 'logits');
+    if (last?.output) last.output[0] = 'deep.0';
+    for (let i = 0; i < depth; i++) {
+      const output = i === depth - 1 ? 'logits' : `deep.${i + 1}`;
+      graph.node?.push({ opType: 'Neg', input: [`deep.${i}`], output: [output] });
+    }
+    // Weights as a long expression, each value of it read twice.
+    graph.initializer?.forEach((tensor) => {
+      if (tensor.name !== 'b0') return;
+      tensor.name = 'half.0';
+      const values = new Float32Array(new Uint8Array(tensor.rawData ?? []).buffer);
+      tensor.rawData = new Uint8Array(values.map((v) => v * 2 ** -60).buffer);
+    });
+    const sums = Array.from({ length: 60 }, (_, i) => ({
+      opType: 'Add',
+      input: [`half.${i}`, `half.${i}`],
+      output: [i === 59 ? 'b0' : `half.${i + 1}`],
+    }));
+    graph.node = [...sums, ...(graph.node ?? [])];
+  });
+  const chain = await readChain(ForeignModel.parse(deep, 'deep.onnx'));
+  t.equal(chain.model.nodes.length, depth + 60 + onnx.ModelProto.decode(bytes).graph.node.length);
+  const factored = factorize(analysePaper(chain.network), { layers: [12, 10], input: 0 });
+  const rewritten = onnx.ModelProto.decode(rewrite(chain, factored));
+  t.equal(rewritten.graph?.node?.filter((n) => n.opType === 'Neg').length, depth);
+  t.ok(rewritten.graph?.node?.every((n) => n.opType !== 'LSTM'));
+  const shallow = await readChain(ForeignModel.parse(bytes, 'net.onnx'));
+  t.same(
+    tensorOf(chain.network, 'lstm.0.bias'),
+    tensorOf(shallow.network, 'lstm.0.bias'),
+    'an expression of constants is computed',
+  );
+});
+
 void t.test('gates come back in the order of this package', async (t) => {
   const checkpoint = parseCheckpoint(encodeCheckpoint(tinyCheckpoint()), 'tiny');
   const { network } = await readChain(ForeignModel.parse(bytes, 'net.onnx'));
