@@ -83,8 +83,11 @@ class Augmenter:
         piece = self.pack.samples(begin + start, min(count, length - start))
         return np.resize(piece, count)
 
-    def waveform(self, pieces: list[Array], strength: float, chance: Chance) -> Array:
-        """`strength` 0 to 1 scales how often rooms and noise come in."""
+    def waveform(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Array]:
+        """What the microphone hears, and the same without noise.
+
+        `strength`, 0 to 1, scales how often rooms and noise come in.
+        """
         o = self.options
         x = self.join(pieces, chance)
         if chance.uniform() < o.speedChance:
@@ -92,27 +95,31 @@ class Augmenter:
         if self.pack.rooms and chance.uniform() < o.roomChance * strength:
             response = self.pack.samples(*self.pack.rooms[chance.integers(len(self.pack.rooms))])
             x = scipy.signal.fftconvolve(x, response)[: len(x)].astype(np.float32)
-        loud = float(np.sqrt(np.mean(x[np.abs(x) > 0.1 * np.abs(x).max(initial=1e-6)] ** 2)))
+        quiet = x
+        voiced = x[np.abs(x) > 0.1 * np.abs(x).max(initial=1e-6)]
+        loud = float(np.sqrt(np.mean(voiced**2))) if len(voiced) else 0.0
         if self.pack.noises and chance.uniform() < o.noiseChance * strength:
             snr = 10 ** (chance.uniform(*o.snrDb) / 20)
             x = x + self.noise(len(x), chance) * (loud / snr)
         floor = 10 ** (chance.uniform(-80, -45) / 20)
-        x = x + chance.standard_normal(len(x), np.float32) * np.float32(floor * 0.3)
+        hiss = chance.standard_normal(len(x), np.float32) * np.float32(floor * 0.3)
+        x, quiet = x + hiss, quiet + hiss
         if chance.uniform() < o.clipChance:
             limit = float(np.abs(x).max()) * chance.uniform(0.2, 0.7)
             x = np.clip(x, -limit, limit)
-        x = x * np.float32(10 ** (chance.uniform(*o.gainDb) / 20))
-        return np.clip(x, -1, 1).astype(np.float32)
+        gain = np.float32(10 ** (chance.uniform(*o.gainDb) / 20))
+        return np.clip(x * gain, -1, 1).astype(np.float32), np.clip(quiet * gain, -1, 1).astype(np.float32)
 
-    def frames(self, x: Array, chance: Chance) -> Array:
-        """Log-mel energies [frames, bins] through a random vocal tract and microphone."""
+    def frames(self, waveforms: list[Array], chance: Chance) -> list[Array]:
+        """Log-mel energies [frames, bins] of each, all through one random vocal tract and microphone."""
         o, f = self.options, self.features
-        out = log_mel(power(x, f), self.banks[chance.integers(WARPS)], f)
+        bank = self.banks[chance.integers(WARPS)]
         bins = np.linspace(-0.5, 0.5, f.melBins)
         tilt = chance.uniform(-o.tiltDb, o.tiltDb) * bins + chance.uniform(-o.tiltDb, o.tiltDb) * (4 * bins**2 - 0.33)
         # 10 dB are a factor of ten in power. The floor stays where it is.
-        coloured: Array = out + (tilt * np.log(10) / 10).astype(np.float32)
-        return np.maximum(coloured, np.float32(np.log(f.logFloor)))
+        colour = (tilt * np.log(10) / 10).astype(np.float32)
+        floor = np.float32(np.log(f.logFloor))
+        return [np.maximum(log_mel(power(x, f), bank, f) + colour, floor).astype(np.float32) for x in waveforms]
 
     def mask(self, normalised: Array, chance: Chance) -> Array:
         """SpecAugment: bands and moments set to the mean, which is 0."""
@@ -128,4 +135,9 @@ class Augmenter:
         return normalised
 
     def example(self, pieces: list[Array], strength: float, chance: Chance) -> Array:
-        return self.frames(self.waveform(pieces, strength, chance), chance)
+        return self.frames([self.waveform(pieces, strength, chance)[0]], chance)[0]
+
+    def pair(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Array]:
+        """The example, and the same moments of the same voice without the noise."""
+        noisy, quiet = self.frames(list(self.waveform(pieces, strength, chance)), chance)
+        return noisy, quiet

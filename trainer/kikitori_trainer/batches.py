@@ -37,6 +37,8 @@ class Batch:
     features: torch.Tensor
     steps: torch.Tensor
     clips: list[list[int]]
+    quiet: torch.Tensor | None = None
+    """The same features without noise and masks: what a teacher listens to."""
 
 
 class Batches(IterableDataset[Batch]):
@@ -50,10 +52,12 @@ class Batches(IterableDataset[Batch]):
         seed: int,
         rank: int = 0,
         first: int = 0,
+        with_quiet: bool = False,
     ) -> None:
         self.pack, self.augmenter, self.sampling = pack, augmenter, sampling
         self.mean, self.std = mean, std
         self.seed, self.rank, self.first = seed, rank, first
+        self.with_quiet = with_quiet
         seconds = np.array([c.samples for c in pack.clips]) / augmenter.features.sampleRateHz
         weights = np.array([self.weight(c.set, c.speaker) for c in pack.clips])
         weights[seconds > sampling.secondsMax] = 0
@@ -106,17 +110,29 @@ class Batches(IterableDataset[Batch]):
         f = self.augmenter.features
         warmup = max(self.sampling.warmupBatches, 1)
         strength = min(1.0, 0.2 + 0.8 * max(0, n - 0.5 * warmup) / (2 * warmup))
-        rows = []
+        rows, quiets = [], []
         for example in examples:
             spans = [(self.pack.clips[i].begin, self.pack.clips[i].samples) for i in example]
-            frames = self.augmenter.example([self.pack.samples(*s) for s in spans], strength, chance)
-            normal = ((frames - self.mean) / self.std).astype(np.float32)
-            rows.append(stack(self.augmenter.mask(normal, chance), f))
-        steps = [len(r) for r in rows]
-        features = np.zeros((max(steps), len(rows), f.dim), np.float32)
-        for b, row in enumerate(rows):
-            features[: len(row), b] = row
-        return Batch(torch.from_numpy(features), torch.tensor(steps), examples)
+            pieces = [self.pack.samples(*s) for s in spans]
+            if self.with_quiet:
+                frames, quiet = self.augmenter.pair(pieces, strength, chance)
+                quiets.append(stack(self.normal(quiet), f))
+            else:
+                frames = self.augmenter.example(pieces, strength, chance)
+            rows.append(stack(self.augmenter.mask(self.normal(frames), chance), f))
+        steps = torch.tensor([len(r) for r in rows])
+        return Batch(padded(rows), steps, examples, padded(quiets) if quiets else None)
+
+    def normal(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        return ((frames - self.mean) / self.std).astype(np.float32)
+
+
+def padded(rows: list[NDArray[np.float32]]) -> torch.Tensor:
+    """[steps, dim] of each example -> [T, B, dim], zeros after the end."""
+    out = np.zeros((max(len(r) for r in rows), len(rows), rows[0].shape[1]), np.float32)
+    for b, row in enumerate(rows):
+        out[: len(row), b] = row
+    return torch.from_numpy(out)
 
 
 def statistics(augmenter: Augmenter, count: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -42,6 +42,8 @@ class Distillation:
     weight: float = 0.0
     """Share of the loss; the rest is CTC."""
     temperature: float = 1.0
+    quiet: bool = False
+    """The teacher hears each example without its noise and masks, the student with them."""
 
 
 @dataclass(frozen=True)

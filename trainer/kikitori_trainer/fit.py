@@ -144,7 +144,8 @@ class Run:
         if self.teacher is None:
             return connectionist, connectionist.detach()
         with torch.no_grad():
-            wanted = (self.teacher(features).float() / d.temperature).softmax(2)
+            heard = features if batch.quiet is None else batch.quiet.to(self.device)
+            wanted = (self.teacher(heard).float() / d.temperature).softmax(2)
         own = (log_probs / d.temperature).log_softmax(2)
         per_step = (wanted * (wanted.clamp_min(1e-8).log() - own)).sum(2)
         inside = torch.arange(len(per_step))[:, None] < batch.steps[None]
@@ -189,6 +190,7 @@ class Run:
         dataset = Batches(
             self.pack, self.augmenter, self.config.sampling,
             torch.tensor(c.mean).numpy(), torch.tensor(c.std).numpy(), t.seed, self.rank, self.step,
+            self.teacher is not None and self.config.distillation.quiet,
         )  # fmt: skip
         loader = iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4))
         recent: list[float] = []

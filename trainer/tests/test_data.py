@@ -90,9 +90,21 @@ def test_without_augmentation_the_frames_are_the_features(pack: Pack) -> None:
     still = Augmentation(speedChance=0, warp=(1, 1), roomChance=0, noiseChance=0, gainDb=(0, 0), tiltDb=0, clipChance=0)
     features = Features()
     augmenter = Augmenter(pack, features, still)
-    x = augmenter.waveform([speak("one two")], 1.0, np.random.default_rng(0))
-    got = augmenter.frames(x, np.random.default_rng(0))
+    x, quiet = augmenter.waveform([speak("one two")], 1.0, np.random.default_rng(0))
+    got = augmenter.frames([x], np.random.default_rng(0))[0]
+    assert np.array_equal(x, quiet)
     assert np.abs(got - extract(x, features)).max() < 1e-4
+
+
+def test_a_teacher_hears_the_same_moments_without_noise(pack: Pack) -> None:
+    loud = Augmentation(noiseChance=1, snrDb=(-5, -5), roomChance=1, clipChance=0)
+    augmenter = Augmenter(pack, Features(), loud)
+    chance = [np.random.default_rng(4) for _ in range(3)]
+    noisy, quiet = augmenter.pair([speak("one two")], 1.0, chance[0])
+    assert noisy.shape == quiet.shape
+    assert np.array_equal(noisy, augmenter.example([speak("one two")], 1.0, chance[1]))
+    alone = augmenter.pair([np.zeros(RATE, np.float32)], 1.0, chance[2])
+    assert quiet.mean() < noisy.mean() - 1 and np.isfinite(alone).all()
 
 
 def test_batches_are_repeatable_and_resumable(pack: Pack) -> None:

@@ -101,6 +101,7 @@ def test_factored_distilled_and_quantised(prepared: Path) -> None:
 [distillation]
 teacher = "{prepared / 'run' / 'model.safetensors'}"
 weight = 0.5
+quiet = true
 [quantisation]
 enabled = true
 scales = {scales}
