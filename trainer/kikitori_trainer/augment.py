@@ -15,6 +15,8 @@ from .pack import Pack
 Array = NDArray[np.float32]
 Chance = np.random.Generator
 WARPS = 25
+COLOUR_KNOTS = 6
+TEMPO_KNOT_FRAMES = 40
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Augmentation:
     babbleShare: float = 0.15
     gainDb: tuple[float, float] = (-24, 6)
     tiltDb: float = 8
+    colourDb: float = 0
+    """Highest gain or loss of a random microphone's curve, drawn at COLOUR_KNOTS places of the mel axis."""
+    tempoChance: float = 0
+    tempo: tuple[float, float] = (0.8, 1.25)
+    """Slower or faster without another voice: frames are drawn out or closed up, differently from place to place."""
     clipChance: float = 0.05
     silenceMs: tuple[float, float] = (40, 500)
     timeMasks: int = 2
@@ -43,6 +50,23 @@ def change_speed(samples: Array, factor: float) -> Array:
     """Faster and higher for factor > 1, by linear interpolation."""
     at = np.arange(0, len(samples) - 1, factor)
     return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+
+
+def tempo_map(frames: int, slowest: float, fastest: float, chance: Chance) -> Array:
+    """Where in the original each new frame lies; the local rate wanders between the two bounds."""
+    knots = frames // TEMPO_KNOT_FRAMES + 2
+    rate = np.interp(np.arange(frames) / TEMPO_KNOT_FRAMES, np.arange(knots), chance.uniform(slowest, fastest, knots))
+    came = np.cumsum(1 / rate)
+    count = max(1, int(came[-1]))
+    return np.interp(np.arange(1, count + 1), came, np.arange(frames)).astype(np.float32)
+
+
+def at_moments(frames: Array, where: Array) -> Array:
+    """Rows of [frames, bins] at fractional places, linearly between neighbours."""
+    below = np.minimum(where.astype(np.int64), len(frames) - 1)
+    above = np.minimum(below + 1, len(frames) - 1)
+    part = (where - below)[:, None]
+    return (frames[below] * (1 - part) + frames[above] * part).astype(np.float32)
 
 
 class Augmenter:
@@ -116,10 +140,17 @@ class Augmenter:
         bank = self.banks[chance.integers(WARPS)]
         bins = np.linspace(-0.5, 0.5, f.melBins)
         tilt = chance.uniform(-o.tiltDb, o.tiltDb) * bins + chance.uniform(-o.tiltDb, o.tiltDb) * (4 * bins**2 - 0.33)
+        if o.colourDb:
+            knots = chance.uniform(-o.colourDb, o.colourDb, COLOUR_KNOTS)
+            tilt = tilt + np.interp(bins, np.linspace(-0.5, 0.5, COLOUR_KNOTS), knots)
         # 10 dB are a factor of ten in power. The floor stays where it is.
         colour = (tilt * np.log(10) / 10).astype(np.float32)
         floor = np.float32(np.log(f.logFloor))
-        return [np.maximum(log_mel(power(x, f), bank, f) + colour, floor).astype(np.float32) for x in waveforms]
+        out = [np.maximum(log_mel(power(x, f), bank, f) + colour, floor).astype(np.float32) for x in waveforms]
+        if o.tempoChance and chance.uniform() < o.tempoChance and len(out[0]) > 1:
+            where = tempo_map(len(out[0]), *o.tempo, chance)
+            out = [at_moments(x, where) for x in out]
+        return out
 
     def mask(self, normalised: Array, chance: Chance) -> Array:
         """SpecAugment: bands and moments set to the mean, which is 0."""

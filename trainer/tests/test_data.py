@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kikitori_trainer.augment import Augmentation, Augmenter, change_speed
+from kikitori_trainer.augment import Augmentation, Augmenter, at_moments, change_speed, tempo_map
 from kikitori_trainer.batches import Batches, Sampling, statistics
 from kikitori_trainer.corpora import clips_tsv, common_voice, librispeech, normalise
 from kikitori_trainer.features import Features, extract, stack
@@ -105,6 +105,15 @@ def test_a_teacher_hears_the_same_moments_without_noise(pack: Pack) -> None:
     assert np.array_equal(noisy, augmenter.example([speak("one two")], 1.0, chance[1]))
     alone = augmenter.pair([np.zeros(RATE, np.float32)], 1.0, chance[2])
     assert quiet.mean() < noisy.mean() - 1 and np.isfinite(alone).all()
+
+
+def test_tempo_keeps_the_order_and_the_voice() -> None:
+    where = tempo_map(500, 2, 2, np.random.default_rng(2))
+    assert len(where) == 250 and np.allclose(np.diff(where), 2, atol=1e-3)
+    wandering = tempo_map(500, 0.8, 1.25, np.random.default_rng(2))
+    assert (np.diff(wandering) > 0).all() and 390 <= len(wandering) <= 626 and wandering[-1] <= 499
+    rows = np.arange(20, dtype=np.float32).reshape(10, 2)
+    assert at_moments(rows, np.array([0, 1.5, 9], np.float32)).tolist() == [[0, 1], [3, 4], [18, 19]]
 
 
 def test_batches_are_repeatable_and_resumable(pack: Pack) -> None:
