@@ -1,4 +1,12 @@
 /** bundle: the model contract every side shares. A path in, a checked bundle out. */
 export { Bundle, sha256, writeBundle } from './bundle.js';
 export { atLeast, manifestFields, parseManifest } from './manifest.js';
-export type { Confidence, Decoding, EndpointTimes, FeatureOptions, Manifest } from './manifest.js';
+export type {
+  Confidence,
+  Decoding,
+  EndpointTimes,
+  FeatureOptions,
+  Logistic,
+  Manifest,
+  PhoneChain,
+} from './manifest.js';

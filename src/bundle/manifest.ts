@@ -27,17 +27,29 @@ export interface Decoding {
   readonly blankBias: number;
 }
 
+export interface Logistic {
+  readonly bias: number;
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+/** ln p of the first phone, and of each phone after each other one. Indices are unit ids less one: no blank. */
+export interface PhoneChain {
+  readonly first: readonly number[];
+  readonly next: readonly (readonly number[])[];
+}
+
 export interface Confidence {
-  /** 1: one logistic function. 2: a second one for rivals, and a measured curve. Absent: 1. */
-  readonly version?: 1 | 2;
+  /** 1: one logistic function. 2: a second one for rivals, and a measured curve. 3: a third for noise, and a phone chain. Absent: 1. */
+  readonly version?: 1 | 2 | 3;
   /** Whether the sentence is what was said at all. */
   readonly bias: number;
   readonly weights: Readonly<Record<string, number>>;
   /** Whether it, and no other of the grammar, is; both must hold. Absent: always. */
-  readonly rival?: {
-    readonly bias: number;
-    readonly weights: Readonly<Record<string, number>>;
-  };
+  readonly rival?: Logistic;
+  /** Whether anybody spoke; this must hold as well. Absent: always. */
+  readonly speech?: Logistic;
+  /** How phones follow each other in the language; see search/filler.ts. Absent: evidence made of it is 0. */
+  readonly chain?: PhoneChain;
   /** Score -> probability, piecewise linear, both rising. Absent: the logistic function. */
   readonly curve?: readonly (readonly [number, number])[];
   /** Below this probability a command is refused, unless an intent says otherwise. */
@@ -311,7 +323,7 @@ function contradictions(m: Manifest): string[] {
   same('features.mean', m.features.mean.length, m.features.melBins, 'one a mel bin');
   same('features.std', m.features.std.length, m.features.melBins, 'one a mel bin');
   same('decoding.logPrior', m.decoding.logPrior.length, m.units.length, 'one a unit');
-  faults.push(...confidenceFaults(m.confidence), ...networkFaults(m));
+  faults.push(...confidenceFaults(m.confidence, m.units.length), ...networkFaults(m));
   if (m.features.std.some((s) => s <= 0)) faults.push('features.std: not positive');
   if (m.features.highHz * 2 > m.features.sampleRateHz) {
     faults.push('features.highHz: above half the sample rate');
@@ -347,13 +359,29 @@ function networkFaults({ network, quantization, selftest }: Manifest): string[] 
   return faults;
 }
 
+function isChain(value: unknown, phones: number): boolean {
+  const row = (v: unknown) => numbers(v) === undefined && (v as number[]).length === phones;
+  const next = at(value, 'next');
+  return (
+    row(at(value, 'first')) && Array.isArray(next) && next.length === phones && next.every(row)
+  );
+}
+
 /** A form of the confidence that this agent does not know must not be guessed at. */
-function confidenceFaults({ version, curve, rival }: Confidence): string[] {
+function confidenceFaults(confidence: Confidence, units: number): string[] {
+  const { version, curve, chain } = confidence;
   const faults: string[] = [];
-  if (rival !== undefined && (number()(at(rival, 'bias')) ?? numberRecord(at(rival, 'weights'))))
-    faults.push('confidence.rival: expected {"bias": number, "weights": object of numbers}');
-  if (version !== undefined && ![1, 2].includes(version))
-    faults.push(`confidence.version: ${JSON.stringify(version)}, expected 1 or 2`);
+  for (const name of ['rival', 'speech'] as const) {
+    const part = confidence[name];
+    if (part !== undefined && (number()(at(part, 'bias')) ?? numberRecord(at(part, 'weights'))))
+      faults.push(`confidence.${name}: expected {"bias": number, "weights": object of numbers}`);
+  }
+  if (chain !== undefined && !isChain(chain, units - 1))
+    faults.push(
+      `confidence.chain: expected {"first": ${units - 1} numbers, "next": ${units - 1} times as many}`,
+    );
+  if (version !== undefined && ![1, 2, 3].includes(version))
+    faults.push(`confidence.version: ${JSON.stringify(version)}, expected 1, 2 or 3`);
   if (curve === undefined) return faults;
   const points: readonly unknown[] = Array.isArray(curve) ? curve : [];
   const rising = points.every((point, i) => {

@@ -5,7 +5,7 @@ import { Bundle } from '../bundle/index.js';
 import { calibrate, type Calibration, type SpokenClip } from '../compress/calibrate/calibrate.js';
 import { commandSentence } from '../compress/calibrate/commands.js';
 import { reliabilityDiagram } from '../compress/evaluate/charts.js';
-import { parseLabels } from '../compress/evaluate/labels.js';
+import { parseLabels, type Label } from '../compress/evaluate/labels.js';
 import { machineNoise } from '../compress/evaluate/machine-noise.js';
 import { throughNetwork } from '../compress/evaluate/network.js';
 import { randomFrom } from '../compress/evaluate/statistics.js';
@@ -20,12 +20,16 @@ const usage = `kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--ma
 
 Fits label priors, blank weight, confidence, threshold and endpoint times on held-out clips: a table with "file" and
 "text" (files relative to it; an empty text is something to refuse), those whose path matches --match.
-Adds --synthetic commands spoken by the installed voices, and noise. --out gets calibration.json,
+Of each folder as many, --limit in all. Adds --synthetic commands spoken by the installed voices, and noise: machines,
+and each --noise. Half of the clips are warped into other voices, half get noise. --out gets calibration.json,
 examples.jsonl and reliability.svg; --write puts the result into the bundle, --card into the card that \`model pack\` reads.`;
 
 /** Half of the clips get noise, at levels that a factory has. */
 const snrsDb = [20, 15, 12, 9, 6, 3, 0];
 const noisyShare = 0.5;
+/** Half of the clips sound like somebody with another vocal tract: few of the voices are strangers to the model. */
+const warpedShare = 0.5;
+const [warpMin, warpMax] = [0.86, 1.16];
 const noiseSeconds = 4;
 /** Noise alone, to be refused, for each hundred clips. */
 const noiseShare = 1;
@@ -78,18 +82,24 @@ export const run: CommandRun = async (argv, io) => {
       io,
     })),
   ];
+  const piece = (noise: Float32Array) => {
+    const length = noiseSeconds * sampleRateHz;
+    const from = Math.floor(random() * Math.max(1, noise.length - length));
+    return noise.subarray(from, from + length);
+  };
   const clips: SpokenClip[] = [];
   for (const { text, samples } of sounds) {
+    const warp = random() < warpedShare ? warpMin + (warpMax - warpMin) * random() : undefined;
     const snrDb = snrsDb[Math.floor(random() * snrsDb.length)] ?? 10;
     const noise = noiseOf();
     const noisy =
       random() < noisyShare
         ? mixAtSnr(samples, noise, snrDb, Math.floor(random() * noise.length))
         : samples;
-    clips.push({ text, clip: await throughNetwork(engine, noisy) });
+    clips.push({ text, clip: await throughNetwork(engine, noisy, warp) });
   }
   for (let i = 0; i < noiseShare * sounds.length; i++)
-    clips.push({ text: '', clip: await throughNetwork(engine, noiseOf()) });
+    clips.push({ text: '', clip: await throughNetwork(engine, piece(noiseOf())) });
   const usable = clips.filter((c) => c.clip.steps > 0);
   io.stderr.write(`${usable.length} clips through the network\n`);
   const result = await calibrate(engine.bundle.manifest, usable, engine.lexicon, random, (line) =>
@@ -117,13 +127,11 @@ async function readClips(
   } catch (error) {
     throw usageError(`--match is no regular expression: ${String(error)}`, usage);
   }
-  const rows = parseLabels(await readText(path, 'a table of clips'), path)
-    .filter(({ file, text }) => pattern.test(file) && text !== undefined && text !== '?')
-    .map((row) => ({ row, key: random() }))
-    .sort((a, b) => a.key - b.key)
-    .slice(0, limit);
+  const rows = parseLabels(await readText(path, 'a table of clips'), path).filter(
+    ({ file, text }) => pattern.test(file) && text !== undefined && text !== '?',
+  );
   const sounds: Sound[] = [];
-  for (const { row } of rows) {
+  for (const row of ofEachFolder(rows, limit, random)) {
     const { samples } = await readAudioFile(resolve(dirname(path), row.file), {
       rateHz: sampleRateHz,
     });
@@ -136,6 +144,22 @@ async function readClips(
       expected: `rows whose file matches "${match}"`,
     });
   return sounds;
+}
+
+/** By chance, but as many of each folder as it has: a large one must not stand for all. */
+function ofEachFolder(rows: readonly Label[], limit: number, random: () => number): Label[] {
+  const folders = new Map<string, { row: Label; key: number }[]>();
+  for (const row of rows) {
+    const folder = dirname(row.file);
+    folders.set(folder, [...(folders.get(folder) ?? []), { row, key: random() }]);
+  }
+  return [...folders.values()]
+    .flatMap((all) =>
+      all.sort((a, b) => a.key - b.key).map(({ row, key }, turn) => ({ row, turn, key })),
+    )
+    .sort((a, b) => a.turn - b.turn || a.key - b.key)
+    .slice(0, limit)
+    .map(({ row }) => row);
 }
 
 async function synthetic(
@@ -176,6 +200,21 @@ right answers accepted ${share(threshold.rightAccepted)}; accepted of ${Object.e
   );
 }
 
+/** What a report draws the diagram from: ten bins of confidence, on examples that nothing was fitted on. */
+function reliabilityData({ heldOut, examples }: Calibration['report']) {
+  const three = (v: number) => Number(v.toFixed(3));
+  return {
+    examples: Object.values(examples).reduce((a, b) => a + b, 0),
+    calibrationError: Number(heldOut.calibrationError.toFixed(4)),
+    bins: heldOut.bins.map(({ confidence, right, weight, count }) => ({
+      predicted: three(confidence),
+      observed: three(right),
+      count,
+      share: three(weight),
+    })),
+  };
+}
+
 async function write(
   { decoding, confidence, endpoint, judged, report }: Calibration,
   to: { out: string | undefined; card: string | undefined; bundle: string | undefined },
@@ -197,10 +236,20 @@ async function write(
       0o644,
     );
   }
-  if (to.bundle !== undefined) await rewriteManifest(to.bundle, { decoding, confidence, endpoint });
+  const reliability = reliabilityData(report);
+  if (to.bundle !== undefined) {
+    const { measured } = (await Bundle.open(to.bundle)).manifest;
+    await rewriteManifest(to.bundle, {
+      decoding,
+      confidence,
+      endpoint,
+      measured: { ...measured, reliability },
+    });
+  }
   if (to.card !== undefined) {
     const card = JSON.parse(await readFile(to.card, 'utf8')) as Record<string, unknown>;
-    await atomicWrite(to.card, text({ ...card, decoding, confidence, endpoint }), 0o644);
+    const measured = { ...(card['measured'] as Record<string, unknown> | undefined), reliability };
+    await atomicWrite(to.card, text({ ...card, decoding, confidence, endpoint, measured }), 0o644);
   }
   if (to.bundle !== undefined) await Bundle.open(to.bundle);
 }

@@ -1,11 +1,22 @@
-import type { Confidence } from '../bundle/index.js';
+import type { Confidence, Logistic, PhoneChain } from '../bundle/index.js';
 import type { AlignedPhone } from './search/align.js';
+import { fillerScore } from './search/filler.js';
 
 /**
  * What speaks for and against a sentence. Ratios are logarithms of likelihood ratios against the phone
  * loop, which may say any phones at all: 0 when the sentence explains the audio as well as anything could.
  */
 export interface Evidence {
+  /**
+   * How much better the sentence explains all of the audio than phones of the language in any order, less
+   * ln(sentences), which one of so many does by chance; within leadMax of 0. In a bundle without a phone
+   * chain 0.
+   */
+  readonly lead: number;
+  /** Mean over phones of ln(share of the phone among all phones, blank left out) near its frame. */
+  readonly clarity: number;
+  /** Edits between the phones that the network hears by itself, without priors, and the sentence's, for each of its phones. */
+  readonly misheard: number;
   /** Mean over phones; at most 0. */
   readonly llrMean: number;
   /** Mean of the worst word. */
@@ -36,6 +47,8 @@ export interface Evidence {
   readonly phones: number;
 }
 
+/** Evidence beyond this adds nothing: a few phones more or less of a long sentence must not outweigh the rest. */
+const leadMax = 20;
 export const marginMax = 20;
 const marginPhoneMax = 10;
 const usualPhonesPerSecond = 11;
@@ -44,10 +57,15 @@ const secondsPerMs = 1e-3;
 const framesBefore = 1;
 const framesAfter = 3;
 const quietShare = 0.1;
+/** A phone that the network rules out counts as this and no worse: one such phone must not decide alone. */
+const clarityMin = -10;
 
 /** Everything that the evidence is made of; rows of `scores` and `logProbs` have one value a unit. */
 export interface Heard {
   readonly phones: readonly AlignedPhone[];
+  /** Score of the sentence over all of the audio. */
+  readonly sentenceScore: number;
+  readonly chain: PhoneChain | undefined;
   readonly ratios: readonly number[];
   /** Scores of the search: log-probabilities after priors. */
   readonly scores: Float32Array;
@@ -108,9 +126,13 @@ export function gatherEvidence(h: Heard): Evidence {
   const [from, to] = [Math.max(0, first - framesBefore), last + framesAfter];
   const seconds = Math.max((last - first + 1) * h.stepMs * secondsPerMs, 0.05);
   const free = greedy(h.scores, units);
+  const clear = greedy(h.logProbs.subarray(from * units, (to + 1) * units), units);
   const speech = [...free].flatMap((u, t) => (u === 0 ? [] : [t]));
   const count = Math.max(phones.length, 1);
   return {
+    lead: lead(h),
+    clarity: clarity(phones, h.logProbs, units),
+    misheard: Math.min(2, edits(collapsed(clear), said(phones)) / count),
     llrMean: mean(ratios),
     llrWorstWord: Math.min(0, ...[...byWord.values()].map(mean)),
     llrWorstPhone: Math.min(0, ...ratios),
@@ -128,6 +150,31 @@ export function gatherEvidence(h: Heard): Evidence {
     length: Math.log(count),
     phones: phones.length,
   };
+}
+
+function lead({ scores, units, sentenceScore, sentences, chain }: Heard): number {
+  if (chain === undefined) return 0;
+  const ahead = sentenceScore - fillerScore(scores, units, chain);
+  const byChance = Math.log(1 + Math.min(sentences, Number.MAX_SAFE_INTEGER));
+  return Math.min(leadMax, Math.max(-leadMax, ahead - byChance));
+}
+
+/** The network may say a phone one frame earlier or later than the best path. */
+const nearFrames = 1;
+
+function clarity(phones: readonly AlignedPhone[], logProbs: Float32Array, units: number): number {
+  const frames = logProbs.length / units;
+  const shares = phones.map(({ unit, startFrame }) => {
+    let best = -Infinity;
+    const end = Math.min(frames - 1, startFrame + nearFrames);
+    for (let t = Math.max(0, startFrame - nearFrames); t <= end; t++) {
+      let all = 0;
+      for (let u = 1; u < units; u++) all += Math.exp(logProbs[t * units + u] ?? -Infinity);
+      best = Math.max(best, (logProbs[t * units + unit] ?? -Infinity) - Math.log(all));
+    }
+    return Math.max(best, clarityMin);
+  });
+  return mean(shares);
 }
 
 const mean = (values: readonly number[]) =>
@@ -186,51 +233,42 @@ function loudness(levels: Float32Array, from: number, to: number): number {
   return inside.length === 0 ? 0 : mean(inside) - quiet;
 }
 
-/** Evidence that a fit may use for "this is what was said", each with the sign that its weight may have. */
-export const saidSigns = {
-  llrMean: 1,
-  llrWorstWord: 1,
-  llrWorstPhone: 1,
-  outside: -1,
-  rate: -1,
-  mismatch: -1,
-  gap: -1,
-  crowded: -1,
-  doubt: -1,
-  loudness: 1,
-  freedom: -1,
-  length: 0,
-} as const satisfies Partial<Record<keyof Evidence, -1 | 0 | 1>>;
+/**
+ * Evidence that a fit may use, each with the sign that its weight may have; one set for each question that
+ * must be answered with yes. Few on purpose: each of these orders strangers as it orders known voices,
+ * which other evidence (kept for bundles that have weights for it) did not.
+ */
+export const signs = {
+  /** Did anybody speak? */
+  speech: { misheard: -1, clarity: 1 },
+  /** Is it this sentence, and not something outside of the grammar? */
+  said: { lead: 1 },
+  /** Is it this one, and no other command? */
+  rival: { margin: 1, marginPhone: 1 },
+} as const satisfies Record<string, Partial<Record<keyof Evidence, -1 | 0 | 1>>>;
 
-/** The same for "and no other sentence of the grammar is". */
-export const rivalSigns = {
-  margin: 1,
-  marginPhone: 1,
-  llrMean: 1,
-  llrWorstWord: 1,
-  freedom: -1,
-} as const satisfies Partial<Record<keyof Evidence, -1 | 0 | 1>>;
-
-type Linear = Pick<Confidence, 'bias' | 'weights'>;
-
-function linear(evidence: Readonly<Record<string, number>>, { bias, weights }: Linear): number {
+function linear(evidence: Readonly<Record<string, number>>, { bias, weights }: Logistic): number {
   let sum = bias;
   for (const [name, weight] of Object.entries(weights)) sum += weight * (evidence[name] ?? 0);
   return sum;
 }
 
 /**
- * One number for both questions, as the logit of the product of their logistic functions: a command
- * must be what was said, and the only one that it could be.
+ * One number for all questions, as the logit of the product of their logistic functions: somebody spoke,
+ * it is what was said, and the only command that it could be.
  */
 export function scoreOf(
   evidence: Readonly<Record<string, number>>,
-  model: Linear & Pick<Confidence, 'rival'>,
+  model: Logistic & Pick<Confidence, 'rival' | 'speech'>,
 ): number {
-  const said = linear(evidence, model);
-  if (model.rival === undefined) return said;
-  const rival = linear(evidence, model.rival);
-  return -Math.log(Math.exp(-said) + Math.exp(-rival) + Math.exp(-said - rival));
+  const parts = [model, model.rival, model.speech].flatMap((part) =>
+    part === undefined ? [] : [linear(evidence, part)],
+  );
+  const [only = 0] = parts;
+  if (parts.length === 1) return only;
+  // The odds against, 1 / p - 1: the product of (1 + exp(-x)) less 1, added up so that small ones survive.
+  const against = parts.reduce((sum, x) => sum + (1 + sum) * Math.exp(-x), 0);
+  return -Math.log(against);
 }
 
 /** The score, then the measured curve from it to a probability, if the bundle has one. */

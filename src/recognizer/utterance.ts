@@ -184,10 +184,12 @@ export class Utterance {
     const told = this.told(best);
     const begin = this.beginOf(best);
     const rest = scores.subarray(begin * units);
-    const phones = this.aligned(told, rest);
+    const { phones, score: sentenceScore } = this.aligned(told, rest);
     const ratios = phoneRatios(phones, rest, units);
     const evidence = gatherEvidence({
       phones,
+      sentenceScore,
+      chain: this.context.confidence.chain,
       ratios,
       scores: rest,
       units,
@@ -197,7 +199,7 @@ export class Utterance {
       secondPhones:
         second === undefined
           ? null
-          : this.aligned(this.told(second.candidate), rest).map((p) => p.unit),
+          : this.aligned(this.told(second.candidate), rest).phones.map((p) => p.unit),
       sentences: this.context.grammar.sentences,
       stepMs: this.context.stepMs,
     });
@@ -243,12 +245,12 @@ export class Utterance {
       : 0;
   }
 
-  private aligned(words: readonly SentenceWord[], scores: Float32Array): readonly AlignedPhone[] {
+  private aligned(words: readonly SentenceWord[], scores: Float32Array) {
     return alignSentence(
       words.map(({ word }) => this.context.grammar.phonesOf(word)),
       scores,
       this.context.acoustic.units,
-    ).phones;
+    );
   }
 
   private reasonAgainst(

@@ -68,7 +68,11 @@ void t.test('confidence: rounded weights, a threshold at the stated point', asyn
     group,
     right,
     weight: mixture[kind],
-    evidence: { llrMean: (right ? -0.5 : -3) + random(), margin: right ? 5 + random() : random() },
+    evidence: {
+      lead: (right ? 10 : -10) + random(),
+      clarity: (kind === 'noise' ? -4 : -1) + random(),
+      margin: right ? 5 + random() : random(),
+    },
   });
   const examples = Array.from({ length: 300 }, (_, g) => [
     example('few', g, true),
@@ -76,10 +80,13 @@ void t.test('confidence: rounded weights, a threshold at the stated point', asyn
     example('noise', g, false),
   ]).flat();
   const { confidence, heldOut, threshold } = fitConfidence(examples);
-  t.equal(confidence.version, 2);
+  t.equal(confidence.version, 3);
   const both = { bias: 2, weights: {}, rival: { bias: 1, weights: {} } };
   const sigmoid = (v: number) => 1 / (1 + Math.exp(-v));
   t.ok(Math.abs(sigmoid(scoreOf({}, both)) - sigmoid(2) * sigmoid(1)) < 1e-12, 'both must hold');
+  const all = { ...both, speech: { bias: -3, weights: {} } };
+  const three = sigmoid(2) * sigmoid(1) * sigmoid(-3);
+  t.ok(Math.abs(sigmoid(scoreOf({}, all)) - three) < 1e-12, 'all three must hold');
   t.ok(heldOut.areaUnderCurve > 0.99);
   t.ok(heldOut.calibrationError < 0.05);
   t.ok((threshold.acceptedOf['otherSpeech'] ?? 1) <= 0.01);

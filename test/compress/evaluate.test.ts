@@ -145,6 +145,6 @@ void t.test('charts are whole SVG', async (t) => {
   t.match(chart, /^<svg .*<\/svg>\n$/s);
   t.match(chart, /a &lt; b/);
   t.notMatch(chart, /NaN|undefined/);
-  const bin = { from: 0, to: 0.1, weight: 1, confidence: 0.05, right: 0.1 };
+  const bin = { from: 0, to: 0.1, count: 3, weight: 1, confidence: 0.05, right: 0.1 };
   t.notMatch(reliabilityDiagram([bin, { ...bin, weight: 0 }], 'r'), /NaN|undefined/);
 });

@@ -1,9 +1,8 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
 import {
   interpolated,
-  rivalSigns,
-  saidSigns,
   scoreOf,
+  signs,
   TokenSearch,
   type GrammarDetails,
   type Lexicon,
@@ -15,10 +14,12 @@ import {
   nothingRight,
   pronounceable,
   type JudgedExample,
+  type Kind,
   type SpokenClip,
 } from './examples.js';
 import { chooseEndpoint } from './pauses.js';
 import { fitLogistic, type Fitted } from './logistic.js';
+import { phoneChain } from './phone-chain.js';
 import {
   areaUnderCurve,
   bins,
@@ -102,13 +103,20 @@ export async function calibrate(
   }
   const { priorWeight, blankBias } = smoothedBest(grid);
   const decoding = { priorWeight, logPrior: logPrior.map((v) => Number(v.toFixed(4))), blankBias };
-  const examples = await makeExamples({ ...manifest, decoding }, clips, maker, random, progress);
+  const chain = phoneChain(lexicon.pronunciations(), manifest.units.length);
+  const examples = await makeExamples(
+    { ...manifest, decoding, confidence: { ...manifest.confidence, chain } },
+    clips,
+    maker,
+    random,
+    progress,
+  );
   const { confidence, ...rest } = fitConfidence(examples);
   const stepMs = manifest.features.hopMs * manifest.features.stride;
   const endpoint = chooseEndpoint(spoken, lexicon, stepMs, manifest.endpoint);
   return {
     decoding,
-    confidence,
+    confidence: { ...confidence, chain },
     endpoint,
     judged: examples,
     report: { grid, clips: clips.length, ...rest },
@@ -122,7 +130,7 @@ export function fitConfidence(
   const scores = new Map<JudgedExample, number>();
   for (let fold = 0; fold < folds; fold++) {
     const inFold = (e: JudgedExample) => e.group % folds === fold;
-    const fitted = fitBoth(examples.filter((e) => !inFold(e)));
+    const fitted = fitParts(examples.filter((e) => !inFold(e)));
     for (const e of examples.filter(inFold)) scores.set(e, scoreOf(e.evidence, fitted));
   }
   const scoredOf = (chosen: readonly JudgedExample[]): Scored[] =>
@@ -143,8 +151,8 @@ export function fitConfidence(
   const right = examples.filter((e) => e.right);
   return {
     confidence: {
-      version: 2,
-      ...fitBoth(examples),
+      version: 3,
+      ...fitParts(examples),
       curve,
       threshold,
     },
@@ -184,24 +192,23 @@ function chooseThreshold(
 }
 
 /**
- * What was said at all: right answers against whatever was heard of something else. Which one: right
- * against wrong where the grammar held what was said.
+ * Each question from the examples that ask it: right answers against noise, against speech outside of the
+ * grammar, and against other commands where the grammar held what was said. Near-misses, words that only
+ * sound like one of the grammar, count in the curve alone: no evidence tells them well enough.
  */
-function fitBoth(examples: readonly JudgedExample[]): Fitted & { readonly rival: Fitted } {
-  const nothing = (e: JudgedExample) => nothingRight.includes(e.kind);
+function fitParts(
+  examples: readonly JudgedExample[],
+): Fitted & { readonly rival: Fitted; readonly speech: Fitted } {
+  const right = (...against: Kind[]) => examples.filter((e) => e.right || against.includes(e.kind));
   return {
-    ...rounded(
-      fitLogistic(
-        examples.filter((e) => e.right || nothing(e)),
-        saidSigns,
-      ),
-    ),
+    ...rounded(fitLogistic(right('otherSpeech', 'fragment'), signs.said)),
     rival: rounded(
       fitLogistic(
-        examples.filter((e) => !nothing(e)),
-        rivalSigns,
+        examples.filter((e) => !nothingRight.includes(e.kind)),
+        signs.rival,
       ),
     ),
+    speech: rounded(fitLogistic(right('noise'), signs.speech)),
   };
 }
 

@@ -70,6 +70,7 @@ const round = (v: number) => Number(v.toFixed(4));
 export interface Bin {
   readonly from: number;
   readonly to: number;
+  readonly count: number;
   readonly weight: number;
   readonly confidence: number;
   readonly right: number;
@@ -89,6 +90,7 @@ export function bins(judged: readonly Judged[], count = 10): Bin[] {
     return {
       from,
       to,
+      count: inside.length,
       weight,
       confidence: mean((j) => j.probability),
       right: mean((j) => (j.right ? 1 : 0)),
