@@ -1,18 +1,24 @@
 /** Joins the update stage to the agent: what the updater decides, the ear does. */
 import { readFileSync } from 'node:fs';
+import { arch } from 'node:os';
 import { join } from 'node:path';
 import { recognizerOptions } from './agent-board.js';
 import type { Config } from './config/index.js';
 import type { Ear, Ready } from './ear.js';
+import { readSecret } from './config/index.js';
 import { Engine } from './engine.js';
 import type { Clock } from './runtime/clock.js';
 import { KikitoriError, messageOf } from './runtime/errors.js';
 import type { Log } from './runtime/log.js';
 import { commandPath } from './runtime/paths.js';
+import { agentVersion } from './runtime/version.js';
 import {
+  DdiClient,
   FaultError,
+  HawkbitTrigger,
   LazySource,
   parseWindow,
+  realDisk,
   runProbe,
   TrustedSource,
   Updater,
@@ -23,6 +29,7 @@ import {
   type PortFault,
   type ProbeEnd,
   type UpdateStatus,
+  type UpdateTrigger,
 } from './update/index.js';
 
 export interface UpdatesOptions {
@@ -78,11 +85,17 @@ export class Updates {
     const { clock, random, log } = options;
     const { update, state, device, model } = options.config();
     const hearing = new EarHearing(options);
+    if (update.hawkbit.url !== '' && update.url === '' && options.source === null)
+      log.warn(
+        { event: 'hawkbit.no-repository' },
+        'update.hawkbit.url is set and update.url is not: hawkBit says which bundle, the signed repository has it',
+      );
     const updater = await Updater.open({
       slotsFolder: join(state.dir, 'slots'),
       stateFolder: join(state.dir, 'update'),
       factoryPath: model.path,
       source: update.enabled ? (options.source ?? repositoryOf(options)) : null,
+      ...(update.hawkbit.url === '' ? {} : { trigger: hawkbitOf(options) }),
       hearing,
       device: { id: device.id, groups: update.groups.split(',').map((g) => g.trim()) },
       pin: update.pin,
@@ -274,10 +287,44 @@ class EarHearing implements Hearing {
 
 function repositoryOf({ config, clock }: UpdatesOptions): BundleSource | null {
   const { update, state } = config();
-  const { url, rootPath, channel } = update;
+  const { url, rootPath, channel, caFile } = update;
   if (url === '') return null;
-  const stateDir = join(state.dir, 'update', 'trust');
-  return new LazySource(() => TrustedSource.open({ rootPath, stateDir, url, channel, clock }));
+  const stateDir = join(state.dir, 'trust');
+  return new LazySource(async () => {
+    const ca = caFile === '' ? {} : { ca: readSecret(caFile) };
+    return TrustedSource.open({ rootPath, stateDir, url, channel, clock, ...ca });
+  });
+}
+
+/** Eclipse hawkBit says which bundle to try; its secrets are read each time they are needed. */
+function hawkbitOf({ config, clock, random, log }: UpdatesOptions): UpdateTrigger {
+  const { update, state, device } = config();
+  const { url, tenant, token, tokenFile, caFile } = update.hawkbit;
+  const controllerId = update.hawkbit.controllerId === '' ? device.id : update.hawkbit.controllerId;
+  const scheme = token === 'gateway' ? 'GatewayToken' : 'TargetToken';
+  const client = new DdiClient({
+    url,
+    tenant,
+    controllerId,
+    clock,
+    authorization: () => (tokenFile === '' ? undefined : `${scheme} ${readSecret(tokenFile)}`),
+    ca: () => (caFile === '' ? undefined : readSecret(caFile)),
+  });
+  return new HawkbitTrigger({
+    client,
+    attributes: () => ({
+      device: device.id,
+      kikitori: agentVersion,
+      arch: arch(),
+      channel: update.channel,
+      groups: update.groups,
+    }),
+    stateFolder: join(state.dir, 'update'),
+    disk: realDisk,
+    clock,
+    random,
+    log: log.child({ trigger: 'hawkbit' }),
+  });
 }
 
 /** Faults of files that the site wrote. */

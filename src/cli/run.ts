@@ -1,12 +1,10 @@
-import { join } from 'node:path';
 import { mkdir } from 'node:fs/promises';
 import { Agent } from '../agent.js';
-import { loadConfig, readSecret, type Config } from '../config/index.js';
+import { loadConfig } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { openLog } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
-import { openWhenAsked } from '../update/trust/index.js';
 import { parse, type CommandRun } from './command.js';
 
 const usage = 'kikitori run [--config FILE]';
@@ -40,7 +38,6 @@ export const run: CommandRun = async (argv, io) => {
     random: Math.random,
     log,
     notifier: new ServiceNotifier(io.env),
-    ...updateSource(config),
     onEnd: (error) => {
       if (error !== undefined)
         log.error({ event: 'audio.unreadable', why: messageOf(error) }, 'the audio cannot be read');
@@ -73,20 +70,6 @@ export const run: CommandRun = async (argv, io) => {
   clearTimeout(hard);
   return status;
 };
-
-/** Where models come from; without an address there are no updates. */
-function updateSource({ update, state }: Config) {
-  if (update.url === '') return {};
-  const source = openWhenAsked(async () => ({
-    rootPath: update.rootPath,
-    stateDir: join(state.dir, 'trust'),
-    url: update.url,
-    channel: update.channel,
-    clock: systemClock,
-    ...(update.caFile === '' ? {} : { ca: readSecret(update.caFile) }),
-  }));
-  return { source };
-}
 
 async function makeStateFolder(dir: string): Promise<void> {
   try {

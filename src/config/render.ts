@@ -79,7 +79,7 @@ prints what would hold. \`SIGHUP\` (\`systemctl reload kikitori\`) reads the fil
 change at once, other sections are named in the log as needing a restart, and with a fault the old
 configuration stays.
 
-Secrets are files, named in \`publish.mqtt.*File\`: a path, or the name of a systemd credential (the unit makes
+Secrets are files, named in \`publish.mqtt.*File\` and \`update.*File\`: a path, or the name of a systemd credential (the unit makes
 \`mqtt_NAME\` of every \`/etc/kikitori/secrets/NAME\`). They are read when a connection is made and never printed.
 
 ${sections.join('\n')}`;

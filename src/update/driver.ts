@@ -7,6 +7,7 @@ import type { Place, Slots } from './slots.js';
 import type { Offer } from './source.js';
 import type { UpdateState } from './state.js';
 import { forgetting, nothingHeard, sum, type Statistics } from './trial.js';
+import type { Gate } from './trigger.js';
 import { isOpen } from './window.js';
 
 /** Trial statistics without a change of phase are written this often at most: flash wears out. */
@@ -34,6 +35,8 @@ export class Driver {
   progress = 0;
   /** The journal could not be written last time. */
   unsaved = false;
+  /** When the trigger lets a tried bundle become current. */
+  gate: Gate = 'open';
   /** The candidate that has passed its self-test and waits for the window. */
   probed: string | null = null;
   private queue: Promise<void> = Promise.resolve();
@@ -111,6 +114,7 @@ export class Driver {
   }
 
   get mayChange(): boolean {
+    if (this.gate !== 'open') return this.gate === 'forced';
     return isOpen(this.options.window, new Date(this.options.clock.now()));
   }
 

@@ -1,4 +1,5 @@
 import type { BundleSource, Offer } from './source.js';
+import type { Wanted } from './trigger.js';
 
 /**
  * Opens the source when it is first asked, and again while that fails: a root of trust that is missing
@@ -14,6 +15,14 @@ export class LazySource implements BundleSource {
   async check(signal?: AbortSignal): Promise<Offer | null> {
     this.opened ??= await this.open();
     const offer = await this.opened.check(signal);
+    this.asked = true;
+    return offer;
+  }
+
+  async find(wanted: Wanted, signal?: AbortSignal): Promise<Offer> {
+    this.opened ??= await this.open();
+    if (this.opened.find === undefined) throw new Error('this source finds no bundle by name');
+    const offer = await this.opened.find(wanted, signal);
     this.asked = true;
     return offer;
   }

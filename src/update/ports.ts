@@ -8,6 +8,7 @@ import type { Place } from './slots.js';
 import type { BundleSource } from './source.js';
 import type { UpdateStatus } from './status.js';
 import type { TrialRules } from './trial.js';
+import type { UpdateTrigger } from './trigger.js';
 import type { MaintenanceWindow } from './window.js';
 
 /** What hears, and where it lies. */
@@ -52,6 +53,8 @@ export interface UpdaterOptions {
   readonly factoryPath: string;
   /** Null: no repository is configured, or updates are off. */
   readonly source: BundleSource | null;
+  /** What says which bundle to try; without one the channel is asked now and then. */
+  readonly trigger?: UpdateTrigger;
   readonly hearing: Hearing;
   readonly device: Device;
   readonly pin: string;

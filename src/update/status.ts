@@ -13,7 +13,7 @@ export interface UpdateStatus {
   readonly since: string;
   /** A code; docs/updates.md has the list. */
   readonly reason?: string;
-  /** Why the repository could not be asked at the last check; a code of docs/fleet.md. */
+  /** Why the repository or the trigger could not be asked at the last check; a code of docs/fleet.md or docs/hawkbit.md. */
   readonly checkReason?: string;
   /** For people. */
   readonly error?: string;

@@ -10,11 +10,10 @@ import type { Hears, UpdaterOptions } from './ports.js';
 import { Slots, type Place } from './slots.js';
 import type { Offer } from './source.js';
 import { statusOf, type UpdateStatus } from './status.js';
+import { PollTrigger, type Board, type UpdateTrigger, type Wanted } from './trigger.js';
 
 const saveStatisticsEveryMs = 600_000;
 const checkMsMax = 10 * 60_000;
-/** After a start the repository is asked within this. */
-const firstCheckMsMax = 300_000;
 
 interface Asked {
   readonly explicit: boolean;
@@ -35,12 +34,15 @@ export class Updater {
   private begun = false;
   private stopped = false;
   private readonly timers = new Set<() => void>();
+  private readonly trigger: UpdateTrigger | null;
 
   private constructor(
     private readonly options: UpdaterOptions,
     private readonly driver: Driver,
   ) {
     this.statisticsSavedMs = options.clock.monotonic();
+    this.trigger = options.source === null ? null : (options.trigger ?? new PollTrigger(options));
+    driver.gate = this.trigger?.firstGate ?? 'open';
   }
 
   /** Reads the journal and decides what should hear; nothing else happens before `begin`. */
@@ -100,9 +102,7 @@ export class Updater {
     await this.driver.begin();
     this.publish();
     this.every(this.options.tickMs, () => this.tick());
-    const { source, checkEveryMs, random } = this.options;
-    if (source !== null)
-      this.after(random() * Math.min(checkEveryMs, firstCheckMsMax), () => this.checkForEver());
+    this.trigger?.begin(this.board());
   }
 
   /** Says goodbye to the journal, so that the next start knows that this was no crash. */
@@ -110,6 +110,7 @@ export class Updater {
     if (this.stopped) return;
     this.stopped = true;
     for (const cancel of this.timers) cancel();
+    await this.trigger?.stop();
     await this.driver.stop();
   }
 
@@ -155,7 +156,10 @@ export class Updater {
   async request(payload: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>> {
     switch (payload['action'] ?? 'check') {
       case 'check':
-        return this.answer(await this.check({ explicit: false, retry: false }));
+        if (this.trigger?.ask === undefined)
+          return this.answer(await this.check({ explicit: false, retry: false }));
+        await this.trigger.ask();
+        return { ...this.status, available: isBusy(this.driver.state.phase) };
       case 'install':
         return this.install(payload['retry'] === true);
       case 'rollback':
@@ -213,10 +217,49 @@ export class Updater {
     };
   }
 
+  /** What a trigger may do. */
+  private board(): Board {
+    const statusNow = () => this.status;
+    return {
+      get status() {
+        return statusNow();
+      },
+      check: () => this.check({ explicit: false, retry: false }),
+      take: (wanted) => this.take(wanted),
+      gate: (gate) => {
+        this.driver.gate = gate;
+        this.openWindow();
+      },
+      abort: () => this.driver.dispatch({ type: 'abort' }),
+      complain: (reason, error) => {
+        if (this.checkReason === reason && this.checkError === error) return;
+        this.checkReason = reason;
+        this.checkError = error;
+        this.publish();
+      },
+    };
+  }
+
+  private async take(wanted: Wanted): Promise<Decision> {
+    const { source } = this.options;
+    const offer = await this.ask(async (signal) => {
+      if (source?.find === undefined) throw new Error('this source finds no bundle by name');
+      return source.find(wanted, signal);
+    });
+    const { refused } = this.driver.state;
+    const before = refused.find((r) => r.sha256 === wanted.sha256)?.reason;
+    // Who stopped it before may begin again; what failed here on its own stays refused.
+    return this.consider(offer, { explicit: false, retry: before === 'requested' });
+  }
+
   /** Asks the repository and takes what it offers if this device may. */
   private async check(asked: Asked): Promise<Decision> {
-    const offer = await this.ask();
+    const offer = await this.ask((signal) => this.askOnce(signal));
     await this.heed(offer);
+    return this.consider(offer, asked);
+  }
+
+  private async consider(offer: Offer | null, asked: Asked): Promise<Decision> {
     const { state, hears } = this.driver;
     const decision = decide(state, offer, {
       device: this.options.device,
@@ -243,8 +286,20 @@ export class Updater {
     return decision;
   }
 
-  /** One question at a time; its failure is shown, the state stays. */
-  private async ask(): Promise<Offer | null> {
+  /** One question to the channel at a time; who asks meanwhile gets the same answer. */
+  private async askOnce(signal: AbortSignal): Promise<Offer | null> {
+    this.asking ??= this.options.source?.check(signal) ?? Promise.resolve(null);
+    try {
+      return await this.asking;
+    } finally {
+      this.asking = null;
+    }
+  }
+
+  /** Within its time; a failure is shown, the state stays. */
+  private async ask(
+    question: (signal: AbortSignal) => Promise<Offer | null>,
+  ): Promise<Offer | null> {
     const { source, clock, log } = this.options;
     if (source === null) {
       throw new KikitoriError('updates are off', {
@@ -254,9 +309,8 @@ export class Updater {
     }
     const limit = new AbortController();
     const cancel = clock.after(checkMsMax, () => limit.abort());
-    this.asking ??= source.check(limit.signal);
     try {
-      this.latest = await this.asking;
+      this.latest = await question(limit.signal);
       return this.latest;
     } catch (error) {
       this.checkError = messageOf(error);
@@ -269,7 +323,6 @@ export class Updater {
       throw error;
     } finally {
       cancel();
-      this.asking = null;
     }
   }
 
@@ -286,17 +339,16 @@ export class Updater {
       await this.driver.dispatch({ type: 'abort' });
   }
 
-  private checkForEver(): void {
-    const { checkEveryMs, random } = this.options;
-    void this.check({ explicit: false, retry: false }).catch(() => undefined);
-    this.after(checkEveryMs * (0.9 + 0.2 * random()), () => this.checkForEver());
+  private openWindow(): void {
+    if (this.driver.waits && this.driver.mayChange)
+      void this.driver.dispatch({ type: 'window-open' });
   }
 
   private tick(): void {
     const { driver } = this;
     if (driver.unsaved) void driver.saveAgain();
     void driver.flush();
-    if (driver.waits && driver.mayChange) void driver.dispatch({ type: 'window-open' });
+    this.openWindow();
     const now = this.options.clock.monotonic();
     if (now - this.statisticsSavedMs < saveStatisticsEveryMs) return;
     this.statisticsSavedMs = now;
@@ -304,7 +356,10 @@ export class Updater {
   }
 
   private publish(): void {
-    if (this.begun) this.options.onStatus(this.status);
+    if (!this.begun) return;
+    const { status } = this;
+    this.options.onStatus(status);
+    this.trigger?.heard(status);
   }
 
   private every(ms: number, action: () => void): void {

@@ -23,6 +23,9 @@ export const bundleLimits: Limits = {
 
 export interface Request {
   readonly url: string;
+  /** GET unless said otherwise. */
+  readonly method?: string;
+  readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly limits: Limits;
   readonly clock: Clock;
@@ -40,7 +43,7 @@ const tlsCodes =
   /^(ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO|EPROTO$|HOSTNAME_MISMATCH)/;
 
 /**
- * One GET. `accept` sees status and headers and says how many bytes may follow; `sink` gets them one
+ * One request. `accept` sees status and headers and says how many bytes may follow; `sink` gets them one
  * part after the other. Nothing is followed, decoded or kept: a redirect is an error, and so is any
  * byte more than was agreed.
  */
@@ -102,7 +105,7 @@ function open(request: Request, signal: AbortSignal): Promise<http.IncomingMessa
   const { url, ca } = request;
   return new Promise((resolve, reject) => {
     const options: https.RequestOptions = {
-      method: 'GET',
+      method: request.method ?? 'GET',
       signal,
       agent: false,
       headers: {
@@ -124,7 +127,7 @@ function open(request: Request, signal: AbortSignal): Promise<http.IncomingMessa
       else resolve(response);
     });
     sent.on('error', reject);
-    sent.end();
+    sent.end(request.body);
   });
 }
 

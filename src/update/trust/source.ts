@@ -4,16 +4,17 @@ import { Metadata, MetadataKind, type Root, type TargetFile, type Timestamp } fr
 import { Updater } from 'tuf-js';
 import { Bundle } from '../../bundle/index.js';
 import type { Clock } from '../../runtime/clock.js';
-import { messageOf } from '../../runtime/errors.js';
+import { codeOf, messageOf } from '../../runtime/errors.js';
 import { withLock } from '../../runtime/lock.js';
 import { channelNamePattern, parseChannelFile, type ChannelFile } from '../channel.js';
 import type { BundleSource, Offer } from '../source.js';
+import type { Wanted } from '../trigger.js';
 import { download } from './download.js';
 import { translate, UpdateError } from './errors.js';
 import { MetadataFetcher } from './fetcher.js';
 import { realFiles, type Files } from './files.js';
 import { bundleLimits, metadataLimits, type Limits } from './http.js';
-import { channelTarget } from './names.js';
+import { bundleTarget, channelTarget, publisherOf } from './names.js';
 
 export interface TrustedSourceOptions {
   /** Root of trust that was installed with the agent; read, never written. */
@@ -93,6 +94,37 @@ export class TrustedSource implements BundleSource {
 
   /** Newest trusted metadata, and with it what the channel wants. */
   async check(signal?: AbortSignal): Promise<Offer> {
+    return this.refreshed(signal, (updater, fetcher) => this.fetchChannel(updater, fetcher));
+  }
+
+  /**
+   * A bundle that somebody outside names, as the newest trusted metadata describes it: only where it lies
+   * and which it is are asked of them. A channel that has aborted it, or means it as a downgrade, is heeded.
+   */
+  async find(wanted: Wanted, signal?: AbortSignal): Promise<Offer> {
+    return this.refreshed(signal, async (updater, fetcher) => {
+      const bundle = await this.fetchNamed(updater, wanted);
+      const channel = await this.fetchChannel(updater, fetcher).catch((error: unknown) => {
+        if (codeOf(error) === 'no-channel') return undefined;
+        throw error;
+      });
+      const meant = channel?.bundle.path === bundle.path ? channel : undefined;
+      return {
+        format: 1,
+        channel: this.options.channel,
+        deployment: wanted.deployment,
+        bundle,
+        rollout: { percent: 100, groups: [], state: aborted(meant) ? 'aborted' : 'running' },
+        downgrade: meant?.downgrade === true,
+        publishedAt: new Date(this.options.clock.now()).toISOString(),
+      };
+    });
+  }
+
+  private refreshed<T>(
+    signal: AbortSignal | undefined,
+    look: (updater: Updater, fetcher: MetadataFetcher) => Promise<T>,
+  ): Promise<T> {
     return this.exclusively(async () => {
       const root = await this.prepareWork();
       const fetcher = this.fetcher(signal);
@@ -104,12 +136,12 @@ export class TrustedSource implements BundleSource {
         await this.checkClock(await this.seenMs(root));
         try {
           await updater.refresh();
-          const channel = await this.fetchChannel(updater, fetcher);
+          const found = await look(updater, fetcher);
           const issuedMs = issuedAtMs(inside.trustedSet.timestamp);
           await this.checkClock(issuedMs);
           this.session = { updater, fetcher };
           await this.keepSeen(inside.trustedSet.root, issuedMs);
-          return channel;
+          return found;
         } finally {
           // Whatever tuf-js wrote there it had verified: a new root counts even if the rest failed.
           await this.keepWork();
@@ -188,6 +220,27 @@ export class TrustedSource implements BundleSource {
     if (file.channel !== channel)
       throw new UpdateError('malformed', { where: target, what: `it is of ${file.channel}` });
     return file;
+  }
+
+  /** By the name of its file, else by what its name is made of. */
+  private async fetchNamed(updater: Updater, wanted: Wanted): Promise<Offer['bundle']> {
+    const publisher = publisherOf(this.options.channel);
+    const made = bundleTarget(publisher, wanted);
+    const given = made.replace(/[^/]*$/, () => wanted.file);
+    for (const path of new Set([given, made])) {
+      if (!/^[A-Za-z0-9][\w./ -]*\.tar$/.test(path) || path.includes('..')) continue;
+      const info = await updater.getTargetInfo(path);
+      if (info?.hashes['sha256'] !== wanted.sha256) continue;
+      const said = (info.custom ?? {}) as Readonly<Record<string, unknown>>;
+      const { name, version, minAgent } = said;
+      const bundle = { path, name, version, sha256: wanted.sha256, bytes: info.length, minAgent };
+      // The same strictness as for what a channel offers.
+      return parseVerified(
+        Buffer.from(JSON.stringify({ ...anyChannel, channel: this.options.channel, bundle })),
+        path,
+      ).bundle;
+    }
+    throw new UpdateError('not-signed', { where: given });
   }
 
   private async targetInfo(updater: Updater, fetcher: MetadataFetcher, path: string) {
@@ -305,6 +358,17 @@ export class TrustedSource implements BundleSource {
     }
   }
 }
+
+const aborted = (channel: ChannelFile | undefined) => channel?.rollout.state === 'aborted';
+
+/** A frame for the facts about a bundle that no channel offers. */
+const anyChannel = {
+  format: 1,
+  deployment: 'named',
+  rollout: { percent: 100, groups: [], state: 'running' },
+  downgrade: false,
+  publishedAt: '1970-01-01T00:00:00Z',
+};
 
 function parseVerified(bytes: Buffer, where: string): ChannelFile {
   try {

@@ -1,0 +1,78 @@
+import type { Clock } from '../runtime/clock.js';
+import type { Decision } from './policy.js';
+import type { UpdateStatus } from './status.js';
+
+/** A bundle as somebody outside names it. Nothing of it is believed: the repository must vouch for it. */
+export interface Wanted {
+  /** Names this order; the state of the update is told under it. */
+  readonly deployment: string;
+  /** The bundle's file in the repository, without folders, if it is called that. */
+  readonly file: string;
+  readonly name: string;
+  readonly version: string;
+  /** Of the .tar. */
+  readonly sha256: string;
+}
+
+/** When a tried bundle may become the current one. held: not yet. open: in this board's own window. forced: at once. */
+export type Gate = 'held' | 'open' | 'forced';
+
+/** What a trigger may do to the board. */
+export interface Board {
+  readonly status: UpdateStatus;
+  /** What the channel offers, taken by the channel's rules. Rejects with a KikitoriError. */
+  check(): Promise<Decision>;
+  /** One bundle by name, taken if the repository vouches for it. Rejects with a KikitoriError. */
+  take(wanted: Wanted): Promise<Decision>;
+  gate(gate: Gate): void;
+  /** Stops what is under way; a trial is rolled back. */
+  abort(): Promise<void>;
+  /** Shown beside the state; '' takes it back. */
+  complain(reason: string, error: string): void;
+}
+
+/**
+ * Something outside tells this board which bundle to try, and hears how it went. It decides when, never
+ * what may run: every bundle comes out of the signed repository.
+ */
+export interface UpdateTrigger {
+  /** Holds until the trigger has spoken, also after a restart in the middle. */
+  readonly firstGate: Gate;
+  begin(board: Board): void;
+  /** The state has changed. Returns at once. */
+  heard(status: UpdateStatus): void;
+  /** A person wants it asked now; absent when the channel itself is what to ask. */
+  readonly ask?: () => Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** After a start the repository is asked within this. */
+const firstCheckMsMax = 300_000;
+
+/** The channel of the repository is the trigger: asked now and then. */
+export class PollTrigger implements UpdateTrigger {
+  readonly firstGate = 'open';
+  private cancel: () => void = () => undefined;
+
+  constructor(
+    private readonly options: { clock: Clock; random: () => number; checkEveryMs: number },
+  ) {}
+
+  begin(board: Board): void {
+    const { clock, random, checkEveryMs } = this.options;
+    const checkForEver = () => {
+      // Its failure is shown by the board.
+      void board.check().catch(() => undefined);
+      this.cancel = clock.after(checkEveryMs * (0.9 + 0.2 * random()), checkForEver);
+    };
+    this.cancel = clock.after(random() * Math.min(checkEveryMs, firstCheckMsMax), checkForEver);
+  }
+
+  heard(): void {
+    // Boards report over MQTT.
+  }
+
+  async stop(): Promise<void> {
+    this.cancel();
+  }
+}
