@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mixAtSnr, readAudioFile } from '../audio/index.js';
+import { readAudioFile } from '../audio/index.js';
 import { labelMeaning, parseLabels, type Label } from '../compress/evaluate/labels.js';
 import {
   acceptanceCurve,
@@ -21,17 +21,23 @@ import {
 } from '../compress/evaluate/others.js';
 import { hearStream } from '../compress/evaluate/stream.js';
 import { summarise, type Outcome, type Summary } from '../compress/evaluate/score.js';
-import { randomFrom, type Interval } from '../compress/evaluate/statistics.js';
+import { randomFrom } from '../compress/evaluate/statistics.js';
 import { Engine, hearClip, readText } from '../engine.js';
 import type { Heard } from '../records.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import type { GrammarDetails } from '../recognizer/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
-import { defaultModelPath } from '../runtime/paths.js';
 import { transcriptLine } from './transcribe.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
+import {
+  commonOptions,
+  conditionsOf,
+  noiseOptions,
+  percent,
+  type Condition,
+} from './evaluate-options.js';
 
-const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--clips] [--json] [DIR]
+const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--limit N] [--clips] [--json] [DIR]
 
 Accuracy, false accepts, word error, real-time factor and peak memory on recordings, with 95 %
 intervals. Without labels every file of DIR counts as no command. Noise is mixed in by the peak-frame
@@ -41,23 +47,15 @@ recordings of speech, --noise-alone noise at ${noiseLevelsDb.join(', ')} dB of f
 machine noise. --curve draws false accepts an hour against refused commands for every threshold,
 overall and per intent; --per-hour says which threshold keeps false accepts to N an hour.`;
 
-interface Condition {
-  readonly name: string;
-  readonly noise?: Float32Array;
-  readonly noiseFile?: string;
-  readonly snrDb?: number;
-}
-
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
     argv,
     {
-      model: { type: 'string', default: defaultModelPath },
+      ...commonOptions,
+      ...noiseOptions,
       grammar: { type: 'string' },
       words: { type: 'string' },
       labels: { type: 'string' },
-      noise: { type: 'string', multiple: true, default: [] },
-      snr: { type: 'string', multiple: true, default: [] },
       talk: { type: 'string', multiple: true, default: [] },
       'noise-alone': { type: 'string', multiple: true, default: [] },
       machines: { type: 'string' },
@@ -65,8 +63,6 @@ export const run: CommandRun = async (argv, io) => {
       'per-hour': { type: 'string' },
       'min-confidence': { type: 'string' },
       clips: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     usage.split('\n')[0] ?? '',
   );
@@ -86,11 +82,6 @@ export const run: CommandRun = async (argv, io) => {
   if (nothing || positionals.length > 1 || typeof values.grammar !== 'string') {
     throw usageError('expected a folder of recordings and --grammar', usage.split('\n')[0] ?? '');
   }
-  const noiseFiles = values.noise;
-  const snrs = values.snr.flatMap((v) => v.split(',')).map((v) => numberOption('snr', v) ?? 0);
-  if ((noiseFiles.length === 0) !== (snrs.length === 0)) {
-    throw usageError('--noise and --snr go together', usage.split('\n')[0] ?? '');
-  }
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: values.grammar,
@@ -100,18 +91,15 @@ export const run: CommandRun = async (argv, io) => {
     },
   });
   const grammar = await engine.compile();
-  const labels = folder === undefined ? [] : await readLabels(folder, values.labels);
-  const conditions: Condition[] = folder === undefined ? [] : [{ name: 'clean' }];
-  for (const noiseFile of noiseFiles) {
-    const noise = (await readAudioFile(noiseFile)).samples;
-    for (const snrDb of snrs)
-      conditions.push({
-        name: `${snrDb} dB of ${noiseFile.split('/').at(-1) ?? ''}`,
-        noise,
-        noiseFile,
-        snrDb,
-      });
-  }
+  const limit = numberOption('limit', values.limit);
+  const labels =
+    folder === undefined ? [] : (await readLabels(folder, values.labels)).slice(0, limit);
+  const all = await conditionsOf(
+    values,
+    engine.bundle.manifest.features.sampleRateHz,
+    usage.split('\n')[0] ?? '',
+  );
+  const conditions = folder === undefined ? [] : all;
   const measured: { name: string; outcomes: readonly Outcome[] }[] = [];
   for (const condition of conditions) {
     const outcomes = await measure(engine, grammar, folder ?? '', labels, condition, io);
@@ -130,8 +118,8 @@ export const run: CommandRun = async (argv, io) => {
     if (values.json === true)
       jsonLine(io, {
         condition: condition.name,
-        snrDb: condition.snrDb ?? null,
-        noise: condition.noiseFile ?? null,
+        snrDb: condition.snrDb,
+        noise: condition.noiseFile,
         ...summary,
         peakMemoryMb,
       });
@@ -140,7 +128,13 @@ export const run: CommandRun = async (argv, io) => {
   const recognizer = engine.recognizer(grammar);
   const results: OtherResult[] = [];
   for (const other of others(engine.bundle.manifest.features.sampleRateHz)) {
-    const result = await hearOthers(engine, recognizer, other, (l) => io.stderr.write(`${l}\n`));
+    const result = await hearOthers(
+      engine,
+      recognizer,
+      other,
+      (l) => io.stderr.write(`${l}\n`),
+      limit,
+    );
     results.push(result);
     const { name, hours, heard, accepted } = result;
     if (values.json === true)
@@ -261,7 +255,7 @@ async function measure(
   grammar: GrammarDetails,
   folder: string,
   labels: readonly Label[],
-  { noise, snrDb, name }: Condition,
+  { name, mixed }: Condition,
   io: Io,
 ): Promise<Outcome[]> {
   const recognizer = engine.recognizer(grammar);
@@ -273,10 +267,7 @@ async function measure(
       const clip = await readAudioFile(join(folder, label.file), {
         rateHz: engine.bundle.manifest.features.sampleRateHz,
       });
-      const samples =
-        noise === undefined
-          ? clip.samples
-          : mixAtSnr(clip.samples, noise, snrDb ?? 0, Math.floor(random() * noise.length));
+      const samples = mixed(clip.samples, random);
       const begin = performance.now();
       const wanted = labelMeaning(label, grammar);
       // What is no command reaches a device in a stream, and may hold several utterances.
@@ -336,9 +327,6 @@ const nothingHeard: Heard = {
   endMs: 0,
   evidence: {},
 };
-
-const percent = ({ value, low, high }: Interval) =>
-  `${(100 * value).toFixed(1)} % (95 %: ${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
 
 function human(name: string, s: Summary, peakMemoryMb: number): string {
   const lines = [`${name}: ${s.clips} clips, ${(s.audioSeconds / 60).toFixed(1)} minutes`];

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { mixAtSnr, readAudioFile } from '../audio/index.js';
+import { readAudioFile } from '../audio/index.js';
 import {
   measureEndpoint,
   openShare,
@@ -10,10 +10,10 @@ import { labelMeaning, parseLabels } from '../compress/evaluate/labels.js';
 import { sameMeaning } from '../compress/evaluate/score.js';
 import { randomFrom } from '../compress/evaluate/statistics.js';
 import { Engine, hearClip, readText } from '../engine.js';
-import { defaultModelPath } from '../runtime/paths.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from './command.js';
+import { commonOptions, conditionsOf, noiseOptions, percent } from './evaluate-options.js';
 
-const usage = `kikitori evaluate --endpoint --grammar FILE --labels FILE [--noise FILE --snr DB...] [--model DIR|FILE] [--final-ms N] [--open-ms N] [--prefix-ms N] [--hold-ms N] [--limit N] [--json] DIR
+const usage = `kikitori evaluate --endpoint --grammar FILE --labels FILE [--noise FILE... --snr DB...] [--model DIR|FILE] [--final-ms N] [--open-ms N] [--prefix-ms N] [--hold-ms N] [--limit N] [--json] DIR
 
 Plays each recording that is recognised rightly, in the daemon's chunks, and measures from the end of
 its last word to the decision: audio time and the time to compute. Cut off: an answer in the middle of
@@ -23,18 +23,14 @@ export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
     argv,
     {
-      model: { type: 'string', default: defaultModelPath },
+      ...commonOptions,
+      ...noiseOptions,
       grammar: { type: 'string' },
       labels: { type: 'string' },
-      noise: { type: 'string' },
-      snr: { type: 'string', multiple: true, default: [] },
       'final-ms': { type: 'string' },
       'open-ms': { type: 'string' },
       'prefix-ms': { type: 'string' },
       'hold-ms': { type: 'string' },
-      limit: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     usage.split('\n')[0] ?? '',
   );
@@ -46,9 +42,6 @@ export const run: CommandRun = async (argv, io) => {
   const { labels: labelsPath, grammar: grammarPath } = values;
   if (folder === undefined || labelsPath === undefined || grammarPath === undefined)
     throw usageError('something is missing', usage.split('\n')[0] ?? '');
-  const snrs = values.snr.flatMap((v) => v.split(',')).map((v) => numberOption('snr', v) ?? 0);
-  if ((values.noise === undefined) !== (snrs.length === 0))
-    throw usageError('--noise and --snr go together', usage.split('\n')[0] ?? '');
   const engine = await Engine.open({ modelPath: String(values.model), grammarPath });
   const grammar = await engine.compile();
   const recognizer = engine.recognizer(grammar, {
@@ -60,10 +53,7 @@ export const run: CommandRun = async (argv, io) => {
     },
   });
   const rateHz = engine.bundle.manifest.features.sampleRateHz;
-  const noise =
-    values.noise === undefined
-      ? new Float32Array(1)
-      : (await readAudioFile(values.noise, { rateHz })).samples;
+  const conditions = await conditionsOf(values, rateHz, usage.split('\n')[0] ?? '');
   const labels = parseLabels(await readText(labelsPath, 'labels in JSON or TSV'), labelsPath).slice(
     0,
     numberOption('limit', values.limit),
@@ -71,7 +61,7 @@ export const run: CommandRun = async (argv, io) => {
   io.stderr.write(
     `${(100 * openShare(grammar)).toFixed(0)} % of the places where a sentence may end can go on; ${JSON.stringify(recognizer.endpoint)}\n`,
   );
-  for (const snrDb of [undefined, ...snrs]) {
+  for (const { name, mixed } of conditions) {
     const random = randomFrom(1);
     const outcomes: EndpointOutcome[] = [];
     for (const label of labels) {
@@ -79,24 +69,21 @@ export const run: CommandRun = async (argv, io) => {
       const { samples } = await readAudioFile(join(folder, label.file), { rateHz });
       const heard = await hearClip(engine, recognizer, samples);
       if (wanted == null || !sameMeaning(heard, wanted)) continue;
-      const all = withTail(samples, rateHz);
-      const offset = Math.floor(random() * noise.length);
-      const mixed = snrDb === undefined ? all : mixAtSnr(all, noise, snrDb, offset);
+      const all = mixed(withTail(samples, rateHz), random);
       const outcome = await measureEndpoint(
         engine,
         recognizer,
         label.file,
-        mixed.subarray(0, samples.length),
-        mixed.subarray(samples.length),
+        all.subarray(0, samples.length),
+        all.subarray(samples.length),
       );
       if (outcome !== null) outcomes.push(outcome);
     }
-    const name = snrDb === undefined ? 'clean' : `${snrDb} dB`;
     const s = summariseEndpoints(outcomes);
     if (values.json === true) jsonLine(io, { condition: name, ...s });
     else
       io.stdout.write(
-        `${name}: ${s.clips} sentences, from the last word to the decision p50 ${s.p50Ms} ms, p95 ${s.p95Ms} ms, longest ${s.maxMs} ms; cut off ${s.cutOffs} (${((100 * s.cutOffs) / Math.max(s.clips, 1)).toFixed(1)} %), unanswered ${s.unanswered}\n`,
+        `${name}: ${s.clips} sentences, from the last word to the decision p50 ${s.p50Ms} ms, p95 ${s.p95Ms} ms, longest ${s.maxMs} ms (audio alone p50 ${s.waitP50Ms} ms, p95 ${s.waitP95Ms} ms); cut off ${percent(s.cutOffs)}, unanswered ${s.unanswered}\n`,
       );
   }
   return 0;

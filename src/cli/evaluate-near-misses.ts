@@ -14,15 +14,15 @@ import { installedVoices, padded, speak } from '../compress/evaluate/synthesis.j
 import { Engine, readText } from '../engine.js';
 import type { GrammarDetails } from '../recognizer/index.js';
 import { KikitoriError } from '../runtime/errors.js';
-import { defaultModelPath } from '../runtime/paths.js';
 import { jsonLine, numberOption, parse, type CommandRun, type Io } from './command.js';
+import { commonOptions } from './evaluate-options.js';
 
 const usage = `kikitori evaluate --near-misses [--labels FILE.tsv --match REGEX] [--limit N] [--model DIR|FILE] [--min-confidence P] [--json]
 
 Commands that differ in one word, spoken by every installed synthetic voice: how often the right one
 is executed, the wrong one, or none. "only the other": the one that was said is not allowed, so
 whatever is executed is wrong. With --labels the same is built from recordings: one word of each
-sentence is offered as a word that sounds nearly the same.`;
+sentence is offered as a word that sounds nearly the same. --limit: recordings, or voices.`;
 
 interface Row {
   readonly name: string;
@@ -34,13 +34,10 @@ export const run: CommandRun = async (argv, io) => {
   const { values } = parse(
     argv,
     {
-      model: { type: 'string', default: defaultModelPath },
+      ...commonOptions,
       labels: { type: 'string' },
       match: { type: 'string', default: '' },
-      limit: { type: 'string', default: '150' },
       'min-confidence': { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     usage.split('\n')[0] ?? '',
   );
@@ -52,16 +49,11 @@ export const run: CommandRun = async (argv, io) => {
   const minConfidence = numberOption('min-confidence', values['min-confidence']);
   const judge = async (clip: NetworkClip, grammar: GrammarDetails, said: string) =>
     verdict(await hearAgain(engine.bundle.manifest, clip, grammar, { minConfidence }), said);
+  const limit = numberOption('limit', values.limit);
   const rows =
     values.labels === undefined
-      ? await spokenPairs(engine, judge)
-      : await recordedPairs(
-          engine,
-          judge,
-          values.labels,
-          values.match,
-          numberOption('limit', values.limit) ?? 150,
-        );
+      ? await spokenPairs(engine, judge, limit)
+      : await recordedPairs(engine, judge, values.labels, values.match, limit ?? 150);
   const total = rowOf('all');
   for (const row of rows)
     for (const v of ['right', 'refused', 'wrong'] as const) {
@@ -81,8 +73,12 @@ const rowOf = (name: string): Row => ({
 });
 
 /** Every sentence of every pair by every voice, in the presence of all sentences. */
-async function spokenPairs(engine: Engine, judge: Judge): Promise<Row[]> {
-  const voices = await installedVoices();
+async function spokenPairs(
+  engine: Engine,
+  judge: Judge,
+  limit: number | undefined,
+): Promise<Row[]> {
+  const voices = someOf(await installedVoices(), limit);
   if (voices.length === 0)
     throw new KikitoriError('no synthetic voice is installed', {
       kind: 'device',
@@ -110,6 +106,14 @@ async function spokenPairs(engine: Engine, judge: Judge): Promise<Row[]> {
     rows.push(row);
   }
   return rows;
+}
+
+/** Spread over the list, so that a few are not all of one program. */
+function someOf<T>(all: readonly T[], limit = all.length): T[] {
+  const count = Math.min(limit, all.length);
+  return all.filter(
+    (_, i) => Math.floor((i * count) / all.length) !== Math.floor(((i - 1) * count) / all.length),
+  );
 }
 
 /** One word of each recorded sentence offered as a word that sounds nearly the same, or only that one. */

@@ -7,8 +7,8 @@ import { installedVoices, padded, speak } from '../compress/evaluate/synthesis.j
 import { peaksOf, wakeCurve, type Peak, type WakePoint } from '../compress/evaluate/wake.js';
 import { Engine } from '../engine.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
-import { defaultModelPath } from '../runtime/paths.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
+import { commonOptions } from './evaluate-options.js';
 
 const usage = `kikitori evaluate --wake PHRASE [--hits DIR] [--wake PHRASE --hits DIR]... --talk PATH... [--machines SECONDS] [--curve FILE.svg|json] [--model DIR|FILE] [--limit N] [--json]
 
@@ -22,15 +22,12 @@ export const run: CommandRun = async (argv, io) => {
   const { values } = parse(
     argv,
     {
-      model: { type: 'string', default: defaultModelPath },
+      ...commonOptions,
       wake: { type: 'string', multiple: true, default: [] },
       hits: { type: 'string', multiple: true, default: [] },
       talk: { type: 'string', multiple: true, default: [] },
       machines: { type: 'string' },
       curve: { type: 'string' },
-      limit: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h', default: false },
     },
     usage.split('\n')[0] ?? '',
   );

@@ -11,8 +11,11 @@ export interface LogProbs {
 
 /** The network of one utterance: state carried from call to call. */
 export interface AcousticStream {
-  /** Rows of features in; log-probabilities of every whole group of `chunkSteps` out. */
-  feed(rows: Float32Array): Promise<LogProbs>;
+  /**
+   * Rows of features in; log-probabilities of every whole group of `chunkSteps` out, and `atOnce` of those
+   * left over too, at the cost of a call for fewer steps.
+   */
+  feed(rows: Float32Array, atOnce?: boolean): Promise<LogProbs>;
   /** The rows left over, as a last shorter group. */
   finish(): Promise<LogProbs>;
 }
@@ -154,7 +157,7 @@ class Stream implements AcousticStream {
     this.pending = new Float32Array(chunkSteps * model.dim);
   }
 
-  async feed(rows: Float32Array): Promise<LogProbs> {
+  async feed(rows: Float32Array, atOnce = false): Promise<LogProbs> {
     const { dim } = this.model;
     const parts: Float32Array[] = [];
     for (let at = 0; at < rows.length; at += dim) {
@@ -162,6 +165,7 @@ class Stream implements AcousticStream {
       this.pendingRows++;
       if (this.pendingRows === this.chunkSteps) parts.push(await this.runPending());
     }
+    if (atOnce && this.pendingRows > 0) parts.push(await this.runPending());
     return joined(parts, this.model.units);
   }
 

@@ -1,6 +1,5 @@
-import type { Confidence, Logistic, PhoneChain } from '../bundle/index.js';
+import type { Confidence, Logistic } from '../bundle/index.js';
 import type { AlignedPhone } from './search/align.js';
-import { fillerScore } from './search/filler.js';
 
 /**
  * What speaks for and against a sentence. Ratios are logarithms of likelihood ratios against the phone
@@ -65,7 +64,8 @@ export interface Heard {
   readonly phones: readonly AlignedPhone[];
   /** Score of the sentence over all of the audio. */
   readonly sentenceScore: number;
-  readonly chain: PhoneChain | undefined;
+  /** Score of any phones over the same; absent in a bundle without a phone chain. */
+  readonly fillerScore: number | undefined;
   readonly ratios: readonly number[];
   /** Scores of the search: log-probabilities after priors. */
   readonly scores: Float32Array;
@@ -152,9 +152,9 @@ export function gatherEvidence(h: Heard): Evidence {
   };
 }
 
-function lead({ scores, units, sentenceScore, sentences, chain }: Heard): number {
-  if (chain === undefined) return 0;
-  const ahead = sentenceScore - fillerScore(scores, units, chain);
+function lead({ sentenceScore, fillerScore, sentences }: Heard): number {
+  if (fillerScore === undefined) return 0;
+  const ahead = sentenceScore - fillerScore;
   const byChance = Math.log(1 + Math.min(sentences, Number.MAX_SAFE_INTEGER));
   return Math.min(leadMax, Math.max(-leadMax, ahead - byChance));
 }

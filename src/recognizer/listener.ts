@@ -243,11 +243,13 @@ export class Listener {
 
   private over(utterance: Utterance, quietMs: number): boolean {
     const { finalMs, openMs, prefixMs, holdMs } = this.recognizer.endpoint;
-    const { final, open, trailing, text } = utterance.partial();
+    const { final, open, trailing, text, hopeless } = utterance.partial();
     // After the wake phrase a speaker may think before the command.
     if (this.woken && text === '') return quietMs >= (this.recognizer.wake?.listenMs ?? prefixMs);
     if (final && trailing * this.recognizer.stepMs >= holdMs) return true;
-    return quietMs >= (final ? (open ? openMs : finalMs) : prefixMs);
+    // What is no beginning of a command is not waited for: that would only delay its refusal.
+    if (!final) return quietMs >= (hopeless ? openMs : prefixMs);
+    return quietMs >= (open ? openMs : finalMs);
   }
 
   private partialOf(utterance: Utterance): RecognizerEvent[] {

@@ -13,6 +13,7 @@ import type { CompiledGrammar, Interpretation } from './graph.js';
 import { levelOf } from './level.js';
 import { scoresOf } from './scores.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
+import { Filler, fillerScore } from './search/filler.js';
 import { runnersUp, type RunnersUp } from './search/runners-up.js';
 import { TokenSearch, type Candidate } from './search/token-search.js';
 import type { SentenceWord } from './search/word-history.js';
@@ -27,6 +28,8 @@ const secondPassArcsMax = 250_000;
 const speechFramesMin = 3;
 /** A sentence this far from what was said, per phone, is no command at all. */
 const notACommandRatio = -3;
+/** A sentence that lags this far behind any phones at all, in nats, will not be one that is accepted. */
+const hopelessLag = 10;
 
 const logHalf = Math.log(0.5);
 
@@ -52,6 +55,7 @@ export interface UtteranceContext {
 export class Utterance {
   private readonly stream: AcousticStream;
   private readonly search: TokenSearch;
+  private readonly filler: Filler | undefined;
   private scores = new Float32Array(0);
   private logProbs = new Float32Array(0);
   private levels = new Float32Array(64);
@@ -70,6 +74,8 @@ export class Utterance {
   ) {
     this.stream = context.acoustic.begin();
     this.search = new TokenSearch(context.grammar.graph);
+    const { chain } = context.confidence;
+    if (chain !== undefined) this.filler = new Filler(chain, context.acoustic.units);
   }
 
   get full(): boolean {
@@ -87,7 +93,8 @@ export class Utterance {
 
   async feed(rows: Float32Array): Promise<void> {
     this.keepLevels(rows);
-    this.take(await this.stream.feed(rows));
+    // Once it is quiet each step may be the one that ends the sentence: none waits for a full call.
+    this.take(await this.stream.feed(rows, this.spoken && this.quietSteps > 0));
   }
 
   private keepLevels(rows: Float32Array): void {
@@ -98,11 +105,19 @@ export class Utterance {
     }
   }
 
-  /** The best token so far; `trailing` counts the steps since its last word ended. */
-  partial(): ReturnType<TokenSearch['partial']> & { text: string; trailing: number } {
+  /**
+   * The best token so far; `trailing` counts the steps since its last word ended, `hopeless` says that no
+   * sentence of the grammar will come of it.
+   */
+  partial(): ReturnType<TokenSearch['partial']> & {
+    text: string;
+    trailing: number;
+    hopeless: boolean;
+  } {
     const best = this.search.partial();
     const trailing = this.steps - 1 - (best.words.at(-1)?.endFrame ?? -1);
-    return { ...best, text: this.textOf(best.words.map((w) => w.word)), trailing };
+    const hopeless = (this.filler?.score ?? -Infinity) - best.score > hopelessLag;
+    return { ...best, text: this.textOf(best.words.map((w) => w.word)), trailing, hopeless };
   }
 
   /** Runs what is left and decides. */
@@ -138,6 +153,7 @@ export class Utterance {
     for (let t = 0; t < room; t++) {
       const row = this.steps * units;
       this.search.feed(this.scores, row);
+      this.filler?.feed(this.scores, row);
       this.steps++;
       // As the network gave it: priors make phones likelier than blank in silence.
       const phone = (data[t * units] ?? 0) < logHalf;
@@ -189,7 +205,7 @@ export class Utterance {
     const evidence = gatherEvidence({
       phones,
       sentenceScore,
-      chain: this.context.confidence.chain,
+      fillerScore: this.fillerFrom(begin, rest),
       ratios,
       scores: rest,
       units,
@@ -236,6 +252,12 @@ export class Utterance {
   /** The words without a wake phrase. */
   private told({ words }: Candidate): SentenceWord[] {
     return words.filter((w) => w.word !== this.context.grammar.hidden);
+  }
+
+  private fillerFrom(begin: number, rest: Float32Array): number | undefined {
+    const { chain } = this.context.confidence;
+    if (begin === 0 || chain === undefined) return this.filler?.score;
+    return fillerScore(rest, this.context.acoustic.units, chain);
   }
 
   /** Where the sentence may begin: after a wake phrase. */

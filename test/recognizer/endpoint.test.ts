@@ -1,4 +1,5 @@
 import t from 'tap';
+import { phoneChain } from '../../src/compress/calibrate/phone-chain.js';
 import { compileGrammar, Listener, Recognizer } from '../../src/recognizer/index.js';
 import { NoiseFloor } from '../../src/recognizer/level.js';
 import { listenerManifest, spokenNetwork } from '../sim/spoken-network.js';
@@ -10,7 +11,8 @@ const grammar = compileGrammar(
   { file: 'test', lexicon },
 );
 const endpoint = { finalMs: 300, openMs: 600, prefixMs: 900, holdMs: 1200 };
-const recognizer = () => new Recognizer(listenerManifest, spokenNetwork, grammar, { endpoint });
+const recognizer = (manifest = listenerManifest) =>
+  new Recognizer(manifest, spokenNetwork, grammar, { endpoint });
 
 /** One step: a unit that the network hears, at a level that it does not look at. */
 type Step = readonly [unit: number, level: number];
@@ -31,8 +33,9 @@ const noise = (ms: number, level: number): Step[] =>
 async function answers(
   steps: readonly Step[],
   from: number,
+  manifest = listenerManifest,
 ): Promise<{ text: string; ms: number }[]> {
-  const listener = new Listener(recognizer());
+  const listener = new Listener(recognizer(manifest));
   const out: { text: string; ms: number }[] = [];
   for (const [i, step] of steps.entries())
     for (const e of await listener.feed({
@@ -66,6 +69,21 @@ void t.test('a pause inside a sentence does not cut it', async (t) => {
   ]);
   const inside = [...quiet(1200), ...say('stop'), ...quiet(750), ...say('conveyor')];
   t.match(await answers([...inside, ...quiet(2000)], inside.length), [{ text: 'stop conveyor' }]);
+});
+
+void t.test('what is no beginning of a command is not waited for', async (t) => {
+  const chain = phoneChain(lexicon.pronunciations(), lexicon.units.length);
+  const confidence = { ...listenerManifest.confidence, chain };
+  const knowing = { ...listenerManifest, confidence };
+  const talk = [...quiet(1200), ...say('stop light')];
+  const [late] = await answers([...talk, ...quiet(2000)], talk.length);
+  const [soon] = await answers([...talk, ...quiet(2000)], talk.length, knowing);
+  t.ok((late?.ms ?? 0) >= endpoint.prefixMs - 90, `after ${late?.ms}`);
+  t.ok((soon?.ms ?? 9999) <= endpoint.openMs + 150, `after ${soon?.ms}`);
+  const inside = [...quiet(1200), ...say('stop'), ...quiet(750), ...say('conveyor')];
+  t.match(await answers([...inside, ...quiet(2000)], inside.length, knowing), [
+    { text: 'stop conveyor' },
+  ]);
 });
 
 void t.test('the floor follows the noise, down at once and up within its memory', async (t) => {

@@ -1,6 +1,6 @@
 import type { Engine } from '../../engine.js';
 import type { CompiledGrammar, Recognizer } from '../../recognizer/index.js';
-import { quantile } from './statistics.js';
+import { quantile, wilson, type Interval } from './statistics.js';
 import { hearStream } from './stream.js';
 
 /** One clip played to the listener: how long after its last word the answer came. */
@@ -8,6 +8,8 @@ export interface EndpointOutcome {
   readonly file: string;
   /** From the end of the last word to the decision: audio time and the time to compute. null: no answer. */
   readonly latencyMs: number | null;
+  /** The audio time alone, which no load of the machine changes. */
+  readonly waitMs: number | null;
   /** The sentence was ended before the speaker was done with it. */
   readonly cutOff: boolean;
 }
@@ -38,12 +40,11 @@ export async function measureEndpoint(
     const decidedMs = decidedSample / perMs;
     return decidedMs > firstWord.endMs && decidedMs < lastWord.endMs - slackMs;
   });
+  const waitMs = answer === undefined ? null : answer.decidedSample / perMs - lastWord.endMs;
   return {
     file,
-    latencyMs:
-      answer === undefined
-        ? null
-        : answer.decidedSample / perMs - lastWord.endMs + answer.computeMs,
+    waitMs,
+    latencyMs: answer === undefined || waitMs === null ? null : waitMs + answer.computeMs,
     cutOff: early,
   };
 }
@@ -57,18 +58,24 @@ export interface EndpointSummary {
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly maxMs: number;
-  readonly cutOffs: number;
+  readonly waitP50Ms: number;
+  readonly waitP95Ms: number;
+  readonly cutOffs: Interval;
 }
 
 export function summariseEndpoints(outcomes: readonly EndpointOutcome[]): EndpointSummary {
-  const times = outcomes.flatMap((o) => (o.latencyMs === null || o.cutOff ? [] : [o.latencyMs]));
+  const whole = outcomes.filter((o) => !o.cutOff);
+  const times = whole.flatMap((o) => o.latencyMs ?? []);
+  const waits = whole.flatMap((o) => o.waitMs ?? []);
   return {
     clips: outcomes.length,
     unanswered: outcomes.filter((o) => o.latencyMs === null).length,
     p50Ms: Math.round(quantile(times, 0.5)),
     p95Ms: Math.round(quantile(times, 0.95)),
     maxMs: Math.round(Math.max(0, ...times)),
-    cutOffs: outcomes.filter((o) => o.cutOff).length,
+    waitP50Ms: Math.round(quantile(waits, 0.5)),
+    waitP95Ms: Math.round(quantile(waits, 0.95)),
+    cutOffs: wilson(outcomes.length - whole.length, outcomes.length),
   };
 }
 

@@ -85,11 +85,15 @@ export async function hearOthers(
   recognizer: Recognizer,
   other: OtherAudio,
   progress: (line: string) => void,
+  /** Recordings looked at, at most. */
+  limit = Infinity,
 ): Promise<OtherResult> {
   const heard: Heard[] = [];
+  let sounds = 0;
   let seconds = 0;
   let told = 0;
   for await (const samples of other.sounds()) {
+    if (sounds++ >= limit) break;
     seconds += samples.length / engine.bundle.manifest.features.sampleRateHz;
     heard.push(...(await hearStream(engine, recognizer, samples)).map((e) => e.heard));
     if (seconds - told < 300) continue;

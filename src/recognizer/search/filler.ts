@@ -5,45 +5,69 @@ import type { PhoneChain } from '../../bundle/index.js';
  * for how rarely it follows the one before in the language. Without that price a loop of phones explains
  * a command better than the command does, and speech outside of the grammar no worse (Rose and Paul, 1990).
  */
-export function fillerScore(scores: Float32Array, units: number, chain: PhoneChain): number {
-  const phones = units - 1;
-  const { first, next } = matrixOf(chain);
-  // Of each phone: the best path that is saying it, and the best one in the blanks after it.
-  let said = new Float64Array(phones).fill(-Infinity);
-  let freshly = new Float64Array(phones);
-  const paused = new Float64Array(phones).fill(-Infinity);
-  const either = new Float64Array(phones);
-  let silent = 0;
-  for (let at = 0; at < scores.length; at += units) {
+export class Filler {
+  private readonly phones: number;
+  /** Best path of each phone that is saying it, and best one in the blanks after it. */
+  private said: Float64Array;
+  private next: Float64Array;
+  private readonly paused: Float64Array;
+  private readonly either: Float64Array;
+  private silent = 0;
+  private readonly chain: ChainMatrix;
+
+  constructor(chain: PhoneChain, units: number) {
+    this.phones = units - 1;
+    this.chain = matrixOf(chain);
+    this.said = new Float64Array(this.phones).fill(-Infinity);
+    this.next = new Float64Array(this.phones);
+    this.paused = new Float64Array(this.phones).fill(-Infinity);
+    this.either = new Float64Array(this.phones);
+  }
+
+  /** One frame of scores, unit 0 blank. `at` is where the row begins. */
+  feed(scores: Float32Array, at = 0): void {
+    const { phones, said, next, paused, either, silent } = this;
+    const { first, follows } = this.chain;
     for (let p = 0; p < phones; p++) either[p] = Math.max(said[p] ?? 0, paused[p] ?? 0);
     for (let p = 0; p < phones; p++) {
       // The same phone twice needs a blank between.
       let best = Math.max(
         silent + (first[p] ?? 0),
-        (paused[p] ?? 0) + (next[p * phones + p] ?? 0),
+        (paused[p] ?? 0) + (follows[p * phones + p] ?? 0),
         said[p] ?? 0,
       );
       for (let before = 0; before < phones; before++) {
         if (before === p) continue;
-        const way = (either[before] ?? 0) + (next[before * phones + p] ?? 0);
+        const way = (either[before] ?? 0) + (follows[before * phones + p] ?? 0);
         if (way > best) best = way;
       }
-      freshly[p] = best + (scores[at + 1 + p] ?? 0);
+      next[p] = best + (scores[at + 1 + p] ?? 0);
     }
     const blank = scores[at] ?? 0;
     for (let p = 0; p < phones; p++) paused[p] = (either[p] ?? 0) + blank;
-    [said, freshly] = [freshly, said];
-    silent += blank;
+    [this.said, this.next] = [next, said];
+    this.silent += blank;
   }
-  let best = silent;
-  for (let p = 0; p < phones; p++) best = Math.max(best, said[p] ?? 0, paused[p] ?? 0);
-  return best;
+
+  get score(): number {
+    let best = this.silent;
+    for (let p = 0; p < this.phones; p++)
+      best = Math.max(best, this.said[p] ?? 0, this.paused[p] ?? 0);
+    return best;
+  }
+}
+
+/** The same of all frames at once. */
+export function fillerScore(scores: Float32Array, units: number, chain: PhoneChain): number {
+  const filler = new Filler(chain, units);
+  for (let at = 0; at < scores.length; at += units) filler.feed(scores, at);
+  return filler.score;
 }
 
 interface ChainMatrix {
   readonly first: Float64Array;
   /** Row-major [phone before, phone]. */
-  readonly next: Float64Array;
+  readonly follows: Float64Array;
 }
 
 const matrices = new WeakMap<PhoneChain, ChainMatrix>();
@@ -53,7 +77,7 @@ function matrixOf(chain: PhoneChain): ChainMatrix {
   if (known !== undefined) return known;
   const made = {
     first: Float64Array.from(chain.first),
-    next: Float64Array.from(chain.next.flat()),
+    follows: Float64Array.from(chain.next.flat()),
   };
   matrices.set(chain, made);
   return made;
