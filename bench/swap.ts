@@ -1,22 +1,30 @@
-/** Resident memory over many changes of the model in one process, as the daemon does them. */
-import { join } from 'node:path';
+/**
+ * Resident memory over many changes of the model in one process, as the daemon does them but without its
+ * other parts; test/update/memory.test.ts has the whole daemon. Run it with the environment of
+ * systemd/kikitori.service.
+ * usage: node dist/bench/swap.js [CHANGES] [MODEL]
+ */
+import { setFlagsFromString } from 'node:v8';
 import { Ear, type Ready } from '../src/ear.js';
 import { Engine } from '../src/engine.js';
+import { collectGarbage } from '../src/runtime/garbage.js';
 import { defaultGrammarPath, defaultModelPath } from '../src/runtime/paths.js';
 
+// As bin/kikitori.js does for the daemon.
+setFlagsFromString('--semi-space-growth-factor=1');
 const changes = Number(process.argv[2] ?? 50);
 const modelPath = process.argv[3] ?? defaultModelPath;
-const warmUp = 3;
+const warmUp = 5;
 
 async function ready(): Promise<Ready> {
-  const engine = await Engine.open({ modelPath, grammarPath: join(defaultGrammarPath) });
+  const engine = await Engine.open({ modelPath, grammarPath: defaultGrammarPath });
   return { engine, grammar: await engine.compile() };
 }
 
-/** With --expose-gc garbage that waits for its collection is not counted: twice, buffers are freed behind. */
+/** Twice: buffers are freed behind. */
 async function rssMb(): Promise<number> {
-  for (let i = 0; i < 3; i++) {
-    (globalThis as { gc?: () => void }).gc?.();
+  for (let i = 0; i < 2; i++) {
+    collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return process.memoryUsage.rss() / 1e6;
@@ -34,21 +42,25 @@ const second = async () => {
   await ear.feed({ samples, firstSample: sample, receivedAtMs: 0, gapBefore: false });
   sample += samples.length;
 };
-let begin = 0;
+await second();
+const first = await rssMb();
+let warm = NaN;
 let longestMs = 0;
-for (let i = 0; i < warmUp + changes; i++) {
-  if (i === warmUp) begin = await rssMb();
+for (let n = 1; n <= changes; n++) {
   await second();
   const opened = performance.now();
   ear.replace(await ready());
-  longestMs = Math.max(longestMs, i < warmUp ? 0 : performance.now() - opened);
+  longestMs = Math.max(longestMs, n <= warmUp ? 0 : performance.now() - opened);
   await ear.stop();
   await ear.settle();
   await Promise.all(closing.splice(0));
+  if (n === warmUp) warm = await rssMb();
 }
 await second();
 const after = await rssMb();
-const grown = after - begin;
+const mb = (value: number) => `${value.toFixed(1)} MB`;
 process.stdout.write(
-  `${changes} changes: ${begin.toFixed(1)} MB -> ${after.toFixed(1)} MB, ${grown.toFixed(1)} MB more; opening took up to ${longestMs.toFixed(0)} ms\n`,
+  `${changes} changes: ${mb(first)} before the first, ${mb(warm)} after ${warmUp}, ${mb(after)} at the end: ` +
+    `${mb(after - first)} more since the first, ${mb(after - warm)} since number ${warmUp}; ` +
+    `opening took up to ${longestMs.toFixed(0)} ms\n`,
 );

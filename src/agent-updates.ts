@@ -9,6 +9,7 @@ import { readSecret } from './config/index.js';
 import { Engine } from './engine.js';
 import type { Clock } from './runtime/clock.js';
 import { KikitoriError, messageOf } from './runtime/errors.js';
+import { collectGarbage } from './runtime/garbage.js';
 import type { Log } from './runtime/log.js';
 import { commandPath } from './runtime/paths.js';
 import { agentVersion } from './runtime/version.js';
@@ -141,12 +142,20 @@ export class Updates {
 
   /** Nothing hears with it any more: its memory is given back. */
   retire({ engine }: Ready): void {
-    engine.close().catch((error: unknown) => {
-      this.options.log.warn(
-        { event: 'model.close-failed', why: messageOf(error) },
-        'the memory of the old model was not given back',
-      );
-    });
+    const { log } = this.options;
+    engine.close().then(
+      () => {
+        collectGarbage();
+        const rssMb = Math.round(process.memoryUsage.rss() / 1e6);
+        log.info({ event: 'model.released', rssMb }, 'the memory of the old model was given back');
+      },
+      (error: unknown) => {
+        log.warn(
+          { event: 'model.close-failed', why: messageOf(error) },
+          'the memory of the old model was not given back',
+        );
+      },
+    );
   }
 
   request(payload: Readonly<Record<string, unknown>>) {

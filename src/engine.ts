@@ -64,8 +64,9 @@ export class Engine {
       AcousticModel.open(bundle, { threads: options.threads ?? 1 }),
       readLexicon(bundle, options.wordsPath),
     ]);
-    // ONNX Runtime has its own copy.
+    // ONNX Runtime has its own copy, and the lexicon is unpacked.
     bundle.forget('model.onnx');
+    bundle.forget('lexicon');
     return new Engine(bundle, acoustic, lexicon, options);
   }
 

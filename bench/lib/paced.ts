@@ -11,6 +11,7 @@ import {
   startBroker,
   type Mark,
 } from '../../scripts/lib/stand-in.js';
+import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
 import { quantile, type Row } from './report.js';
 
 const pauseMs = 1500;
@@ -33,7 +34,7 @@ export async function paced(root: string, utterances: number): Promise<Row[]> {
   const daemon = spawn(
     process.execPath,
     [join(root, 'bin/kikitori.js'), 'run', '--config', join(folder, 'config.json')],
-    { env, stdio: ['ignore', 'pipe', 'inherit'] },
+    { env: { ...env, ...(await unitEnvironment(root)) }, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   let firstFrameMs = NaN;
   daemon.stdout.on('data', (part: Buffer) => {

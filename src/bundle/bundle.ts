@@ -11,6 +11,8 @@ import { parseManifest, type Manifest } from './manifest.js';
 
 /** Bytes of all files together; more is refused before it is stored. */
 const bytesMax = 64 * 1024 * 1024;
+/** Pieces of this size are given back to the system; smaller ones leave holes in the allocator. */
+const readBytes = 1024 * 1024;
 const nameAllowed = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export function sha256(bytes: Uint8Array | string): string {
@@ -131,7 +133,7 @@ async function readTar(path: string): Promise<Map<string, Uint8Array>> {
     });
   });
   try {
-    await pipeline(createReadStream(path), reader);
+    await pipeline(createReadStream(path, { highWaterMark: readBytes }), reader);
   } catch (error) {
     if (error instanceof KikitoriError) throw error;
     throw damaged(path, `it cannot be read as a tar: ${messageOf(error)}`);

@@ -1,0 +1,80 @@
+/** A daemon that changes its model fifty times on the real way, and what it holds of memory then. */
+import { cp, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
+import { Bundle, writeBundle } from '../../src/bundle/index.js';
+import { Daemon } from '../sim/daemon.js';
+import { FleetSim } from '../sim/fleet-sim.js';
+import { MicSim } from '../sim/mic-sim.js';
+import { modelMissing, shippedModel } from '../sim/model.js';
+import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
+import { RepositorySim } from '../sim/repository-sim.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const changes = 50;
+const grownMbMax = 10;
+const on = (topic: string) => `kikitori/board/${topic}`;
+const skip = process.platform === 'linux' ? (modelMissing() ?? false) : 'reads /proc';
+// Twenty-five self-tests in processes of their own.
+t.setTimeout(600_000);
+
+/** The model that ships, under another version. */
+async function asVersion(path: string, version: string): Promise<string> {
+  const bundle = await Bundle.open(shippedModel);
+  const manifest = JSON.parse(Buffer.from(bundle.file('manifest.json')).toString('utf8')) as object;
+  const changed = Buffer.from(JSON.stringify({ ...manifest, version }));
+  const files = new Map<string, Uint8Array>([['manifest.json', changed]]);
+  for (const name of Object.keys(bundle.manifest.files)) files.set(name, bundle.file(name));
+  await writeBundle(path, files);
+  return path;
+}
+
+async function residentMb(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return (Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024) / 1e6;
+}
+
+void t.test('fifty changes grow the daemon by less than 10 MB', { skip }, async (t) => {
+  const fleet = await FleetSim.make(t, { nowMs: Date.now() });
+  const server = await RepositorySim.start(t, fleet.dir);
+  const bundle = await asVersion(join(fleet.folder, '99.0.0.tar'), '99.0.0');
+  await fleet.publish('99.0.0', { bundle });
+  const rootPath = join(fleet.folder, 'root-of-board.json');
+  await cp(join(fleet.dir, 'root.json'), rootPath);
+  const broker = await Mosquitto.open();
+  const subscriber = await Subscriber.open(broker.url);
+  const mic = await MicSim.create({});
+  const daemon = await Daemon.start({
+    url: broker.url,
+    model: shippedModel,
+    grammar: await readFile(join(root, 'config/sentences.yaml'), 'utf8'),
+    mic,
+    // Asked only when the test asks.
+    update: { url: server.url, rootPath, checkEveryMs: '1d', limits: { selftestMs: '60s' } },
+    env: await unitEnvironment(root),
+  });
+  t.teardown(async () => {
+    await daemon.remove();
+    await mic.remove();
+    await subscriber.close();
+    await broker.close();
+  });
+  await daemon.event('agent.ready');
+  await daemon.event('mic.up');
+  const pid = daemon.child.child.pid ?? 0;
+  const seen = [await residentMb(pid)];
+  for (let n = 1; n <= changes; n++) {
+    const action = n % 2 === 1 ? { action: 'install', retry: true } : { action: 'rollback' };
+    await subscriber.publish(on('request/update'), { ...action, transaction: String(n) });
+    await daemon.event('model.released', n);
+    seen.push(await residentMb(pid));
+  }
+  t.comment(`MB of each change: ${seen.map((mb) => mb.toFixed(0)).join(' ')}`);
+  const grown = (seen.at(-1) ?? NaN) - (seen[0] ?? NaN);
+  t.ok(grown < grownMbMax, `${grown.toFixed(1)} MB more, from the daemon that just began`);
+  t.equal(daemon.events('update.trial').length, changes / 2, 'each was tried before it heard');
+  t.equal(daemon.events('update.rolled-back').length, changes / 2);
+  t.equal(daemon.events('audio.dropped').length, 0);
+});
