@@ -110,7 +110,8 @@ async function readNamed(folder: string, name: string): Promise<Uint8Array | und
   }
 }
 
-async function readTar(path: string): Promise<Map<string, Uint8Array>> {
+/** Plain files of a .tar by name; names, kinds and the sum of sizes are limited. */
+export async function readTar(path: string): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   let total = 0;
   const reader = extract();

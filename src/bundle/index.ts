@@ -1,5 +1,5 @@
 /** bundle: the model contract every side shares. A path in, a checked bundle out. */
-export { Bundle, sha256, writeBundle } from './bundle.js';
+export { Bundle, readTar, sha256, writeBundle } from './bundle.js';
 export { atLeast, manifestFields, parseManifest } from './manifest.js';
 export type {
   Confidence,

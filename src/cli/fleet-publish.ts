@@ -10,9 +10,10 @@ import { systemClock } from '../runtime/clock.js';
 import { KikitoriError } from '../runtime/errors.js';
 import { channelNamePattern, type ChannelFile } from '../update/index.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from './command.js';
-import { common, fleetDir, listOption, openRepository, warn } from './fleet.js';
+import { common, fleetDir, listOption, openRepository, submitOptions, warn } from './fleet.js';
 import { autoRollout, brokerOptions } from './fleet-watch.js';
 import { passphraseFrom } from './fleet-passphrase.js';
+import { checkSubmit, commitOrSubmit } from './fleet-submit.js';
 
 export const init: CommandRun = async (argv, io) => {
   const usage =
@@ -53,11 +54,12 @@ export const init: CommandRun = async (argv, io) => {
 
 export const publish: CommandRun = async (argv, io) => {
   const usage =
-    'kikitori fleet publish FILE.tar|DIR --channel NAME [--rollout PERCENT] [--groups a,b] [--downgrade [--as-version V]] [--fleet DIR] [--keys DIR] [--json]';
+    'kikitori fleet publish FILE.tar|DIR --channel NAME [--rollout PERCENT] [--groups a,b] [--downgrade [--as-version V]] [--as PUBLISHER --submit FILE.tar] [--fleet DIR] [--keys DIR] [--json]';
   const { values, positionals } = parse(
     argv,
     {
       ...common,
+      ...submitOptions,
       channel: { type: 'string' },
       rollout: { type: 'string', default: '100' },
       groups: { type: 'string' },
@@ -69,6 +71,7 @@ export const publish: CommandRun = async (argv, io) => {
   const [bundle] = positionals;
   if (bundle === undefined || values.channel === undefined || positionals.length > 1)
     throw usageError('a bundle and --channel are needed', usage);
+  checkSubmit(values, usage);
   const repository = await openRepository(values, io);
   const { edit, channel } = await planPublication(repository, {
     bundle,
@@ -78,22 +81,23 @@ export const publish: CommandRun = async (argv, io) => {
     downgrade: values.downgrade === true,
     asVersion: values['as-version'],
   });
-  warn(await repository.commit(edit), io);
+  const where = await commitOrSubmit(repository, edit, values, io);
   if (values.json === true) jsonLine(io, channel);
   else
     io.stdout.write(
-      `published ${channel.bundle.name} ${channel.bundle.version} to ${channel.channel}: ${shown(channel.rollout)} (deployment ${channel.deployment})\n`,
+      `${where === '' ? 'published' : 'signed'} ${channel.bundle.name} ${channel.bundle.version} to ${channel.channel}: ${shown(channel.rollout)} (deployment ${channel.deployment})${where}\n`,
     );
   return 0;
 };
 
 export const rollout: CommandRun = async (argv, io) => {
   const usage =
-    'kikitori fleet rollout CHANNEL [--percent N] [--groups a,b] [--pause | --resume | --abort] [--fleet DIR] [--json], or CHANNEL --auto STAGES.yaml --broker URL';
+    'kikitori fleet rollout CHANNEL [--percent N] [--groups a,b] [--pause | --resume | --abort] [--as PUBLISHER --submit FILE.tar] [--fleet DIR] [--json], or CHANNEL --auto STAGES.yaml --broker URL';
   const { values, positionals } = parse(
     argv,
     {
       ...common,
+      ...submitOptions,
       percent: { type: 'string' },
       groups: { type: 'string' },
       pause: { type: 'boolean', default: false },
@@ -120,34 +124,37 @@ export const rollout: CommandRun = async (argv, io) => {
   };
   if (name === undefined || positionals.length > 1 || states.length > 1)
     throw usageError('one channel, and at most one of --pause, --resume, --abort', usage);
+  checkSubmit(values, usage);
   if (values.auto !== undefined) {
-    if (Object.keys(change).length > 0) throw usageError('--auto goes alone', usage);
+    if (Object.keys(change).length > 0 || values.as !== undefined)
+      throw usageError('--auto goes alone', usage);
     const everyMs = 1000 * (numberOption('every', values.every) ?? 30);
     return autoRollout(name, { ...values, auto: values.auto, every: Math.max(200, everyMs) }, io);
   }
   if (Object.keys(change).length === 0) throw usageError('nothing to change', usage);
   const repository = await openRepository(values, io);
   const { edit, channel } = await planRollout(repository, name, change);
-  warn(await repository.commit(edit), io);
+  const where = await commitOrSubmit(repository, edit, values, io);
   if (values.json === true) jsonLine(io, channel);
-  else io.stdout.write(`${name}: ${channel.deployment}, ${shown(channel.rollout)}\n`);
+  else io.stdout.write(`${name}: ${channel.deployment}, ${shown(channel.rollout)}${where}\n`);
   return 0;
 };
 
 export const revoke: CommandRun = async (argv, io) => {
-  const usage = 'kikitori fleet revoke NAME@VERSION|SHA256|PATH [--fleet DIR] [--json]';
-  const { values, positionals } = parse(argv, common, usage);
+  const usage =
+    'kikitori fleet revoke NAME@VERSION|SHA256|PATH [--as PUBLISHER --submit FILE.tar] [--fleet DIR] [--json]';
+  const { values, positionals } = parse(argv, { ...common, ...submitOptions }, usage);
   const [which] = positionals;
   if (which === undefined || positionals.length > 1) throw usageError('which bundle?', usage);
+  checkSubmit(values, usage);
   const repository = await openRepository(values, io);
   const { edit, path, sha256, aborted } = await planRevocation(repository, which);
-  const after = await repository.commit(edit);
-  await after.files.remove(after.filePath(path, sha256));
-  warn(after, io);
+  const where = await commitOrSubmit(repository, edit, values, io);
+  if (where === '') await repository.files.remove(repository.filePath(path, sha256));
   if (values.json === true) jsonLine(io, { revoked: path, aborted });
   else
     io.stdout.write(
-      `revoked ${path}${aborted.length === 0 ? '' : `; aborted: ${aborted.join(', ')}`}; boards that run it need a newer bundle\n`,
+      `${where === '' ? 'revoked' : 'signed: without'} ${path}${aborted.length === 0 ? '' : `; aborted: ${aborted.join(', ')}`}; boards that run it need a newer bundle${where}\n`,
     );
   return 0;
 };
@@ -192,9 +199,23 @@ export const list: CommandRun = async (argv, io) => {
 };
 
 export const refresh: CommandRun = async (argv, io) => {
-  const usage = 'kikitori fleet refresh [--root] [--fleet DIR] [--keys DIR] [--json]';
-  const { values } = parse(argv, { ...common, root: { type: 'boolean', default: false } }, usage);
+  const usage =
+    'kikitori fleet refresh [--root] [--as PUBLISHER --submit FILE.tar] [--fleet DIR] [--keys DIR] [--json]';
+  const { values } = parse(
+    argv,
+    { ...common, ...submitOptions, root: { type: 'boolean', default: false } },
+    usage,
+  );
+  checkSubmit(values, usage);
   const repository = await openRepository(values, io);
+  if (values.as !== undefined) {
+    const targets = repository.targetsOf(values.as);
+    const edit = { targets: new Map([[values.as, { targets }]]) };
+    const where = await commitOrSubmit(repository, edit, values, io);
+    if (values.json === true) jsonLine(io, { submitted: values.submit });
+    else io.stdout.write(`the list of ${values.as} is signed again${where}\n`);
+    return 0;
+  }
   const after = await repository.commit(planRefresh(repository, values.root === true));
   warn(after, io);
   const { expires } = after.state.timestamp.json;

@@ -8,6 +8,8 @@ const usage = `kikitori fleet init DIR [--root-keys N] [--root-threshold N] [--c
        kikitori fleet publish FILE.tar --channel NAME [--rollout PERCENT] [--groups a,b] [--downgrade]
        kikitori fleet rollout NAME [--percent N] [--groups a,b] [--pause | --resume | --abort]
        kikitori fleet rollout NAME --auto STAGES.yaml --broker URL [--after COMMAND] [--every SECONDS]
+       kikitori fleet publish|rollout|revoke|refresh ... --as NAME --submit FILE.tar   (a second publisher)
+       kikitori fleet accept FILE.tar
        kikitori fleet status --broker URL [--html FILE]
        kikitori fleet watch --broker URL [--store DIR] [--html FILE] [--every SECONDS]
        kikitori fleet revoke NAME@VERSION
@@ -28,6 +30,7 @@ const subs: Record<string, Sub> = {
   init: { load: async () => (await import('./fleet-publish.js')).init },
   publish: { load: async () => (await import('./fleet-publish.js')).publish },
   rollout: { load: async () => (await import('./fleet-publish.js')).rollout },
+  accept: { load: async () => (await import('./fleet-submit.js')).accept },
   revoke: { load: async () => (await import('./fleet-publish.js')).revoke },
   list: { load: async () => (await import('./fleet-publish.js')).list },
   refresh: { load: async () => (await import('./fleet-publish.js')).refresh },
@@ -67,6 +70,13 @@ export interface CommonValues {
   readonly json?: boolean;
 }
 
+export const submitOptions = { as: { type: 'string' }, submit: { type: 'string' } } as const;
+
+export interface SubmitValues {
+  readonly as?: string;
+  readonly submit?: string;
+}
+
 export function fleetDir(values: CommonValues, io: Io): string {
   return values.fleet ?? io.env['KIKITORI_FLEET'] ?? '.';
 }
@@ -74,8 +84,12 @@ export function fleetDir(values: CommonValues, io: Io): string {
 /** 0..1 from the system's generator: names must differ between two computers too. */
 export const secureRandom = () => randomBytes(4).readUInt32BE() / 2 ** 32;
 
-export async function openRepository(values: CommonValues, io: Io): Promise<Repository> {
+export async function openRepository(
+  values: CommonValues & SubmitValues,
+  io: Io,
+): Promise<Repository> {
   return Repository.open({
+    ...(values.as === undefined ? {} : { as: values.as }),
     dir: fleetDir(values, io),
     keyFolders: values.keys ?? [],
     passphrase: passphraseFrom(values['passphrase-file'], io),

@@ -13,6 +13,7 @@ export {
   planUndelegation,
   type KeyChange,
 } from './key-change.js';
+export { planAcceptance, writeSubmission, type Accepted } from './submission.js';
 export { generateKey, keyIdOf, parsePublicKey, type SealedKey } from './keys.js';
 export { keyFileName, type Passphrase } from './keyring.js';
 export { isTopRole, topRoles } from './metadata.js';

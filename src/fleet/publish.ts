@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atLeast, Bundle, sha256, writeBundle } from '../bundle/index.js';
 import { KikitoriError } from '../runtime/errors.js';
-import { parseChannelFile, type ChannelFile } from '../update/index.js';
+import { channelNamePattern, parseChannelFile, type ChannelFile } from '../update/index.js';
 import { bundleTarget, channelTarget, publisherOf } from '../update/trust/index.js';
 import type { TargetJson } from './metadata.js';
 import type { Edit, Repository } from './repository.js';
@@ -101,12 +101,22 @@ export async function readChannel(
   return parseChannelFile((await repository.targetBytes(path)).toString('utf8'), path);
 }
 
-export function checkChannel({ settings }: Repository, channel: string): void {
+export function checkChannel({ settings, as }: Repository, channel: string): void {
+  if (as !== undefined) return checkOwnChannel(as, channel);
   if (settings.channels.includes(channel)) return;
   throw new KikitoriError(`there is no channel "${channel}"`, {
     kind: 'usage',
     expected: settings.channels.join(', '),
     hint: `a new one is made by \`kikitori fleet channel add ${channel}\``,
+  });
+}
+
+/** Whether the owner has such a channel is told when the submission is accepted. */
+function checkOwnChannel(as: string, channel: string): void {
+  if (channelNamePattern.test(channel) && publisherOf(channel) === as) return;
+  throw new KikitoriError(`"${channel}" is no channel of ${as}`, {
+    kind: 'usage',
+    expected: `${as}/NAME`,
   });
 }
 

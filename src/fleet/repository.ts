@@ -11,7 +11,7 @@ import { fileMeta, isoSeconds, sha256Hex, signJson, specVersion } from './metada
 import type { AnyJson, FileMeta, RootJson, SignedFile, SnapshotJson } from './metadata.js';
 import type { TargetsJson, TimestampJson, TopRole } from './metadata.js';
 import { prune } from './prune.js';
-import { parseSettings, type Settings } from './settings.js';
+import { defaultSettings, parseSettings, type Settings } from './settings.js';
 
 export interface RepositoryOptions {
   readonly dir: string;
@@ -22,6 +22,8 @@ export interface RepositoryOptions {
   /** 0..1, for names that must be unique. */
   readonly random: () => number;
   readonly files?: Files;
+  /** A second publisher works on a copy of the repository, without the owner's settings and keys. */
+  readonly as?: string;
 }
 
 /** What one command changes; everything in it becomes visible at once, or nothing. */
@@ -61,10 +63,20 @@ export class Repository {
     );
     const state = await loadState(places, files);
     const bytes = await files.read(places.settings);
+    if (bytes === undefined && options.as !== undefined)
+      return new Repository(options, places, files, keyring, state, {
+        ...defaultSettings,
+        channels: channelsIn(state.delegated.get(options.as)?.json),
+      });
     if (bytes === undefined)
       throw new KikitoriError('it is missing', { kind: 'config', where: places.settings });
     const settings = parseSettings(bytes.toString('utf8'), places.settings);
     return new Repository(options, places, files, keyring, state, settings);
+  }
+
+  /** The second publisher that works here; undefined for the owner. */
+  get as(): string | undefined {
+    return this.options.as;
   }
 
   get clock(): Clock {
@@ -305,6 +317,14 @@ export class Repository {
   private metadataPath(role: string, version: number): string {
     return join(this.places.metadata, `${version}.${role}.json`);
   }
+}
+
+/** The channels that a second publisher's list has, by their names: acme/channels/stable.json -> acme/stable. */
+function channelsIn(list: TargetsJson | undefined): string[] {
+  return Object.keys(list?.targets ?? {}).flatMap((path) => {
+    const match = /^([^/]+)\/channels\/([^/]+)\.json$/.exec(path);
+    return match === null ? [] : [`${match[1]}/${match[2]}`];
+  });
 }
 
 function signedUnder(

@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { Metadata, MetadataKind, type Root, type TargetFile, type Timestamp } from '@tufjs/models';
+import {
+  Metadata,
+  MetadataKind,
+  type Root,
+  type Snapshot,
+  type TargetFile,
+  type Timestamp,
+} from '@tufjs/models';
 import { Updater } from 'tuf-js';
 import { Bundle } from '../../bundle/index.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -42,6 +49,7 @@ interface Inside {
     referenceTime: Date;
     readonly root: Metadata<Root>;
     readonly timestamp?: Metadata<Timestamp>;
+    readonly snapshot?: Metadata<Snapshot>;
   };
 }
 
@@ -210,7 +218,7 @@ export class TrustedSource implements BundleSource {
   private async fetchChannel(updater: Updater, fetcher: MetadataFetcher): Promise<ChannelFile> {
     const { channel } = this.options;
     const target = channelTarget(channel);
-    const info = await updater.getTargetInfo(target);
+    const info = await infoOf(updater, target);
     if (info === undefined) throw new UpdateError('no-channel', { where: channel });
     if (info.length > channelBytesMax)
       throw new UpdateError('too-long', { where: target, what: `${info.length} bytes` });
@@ -229,7 +237,7 @@ export class TrustedSource implements BundleSource {
     const given = made.replace(/[^/]*$/, () => wanted.file);
     for (const path of new Set([given, made])) {
       if (!/^[A-Za-z0-9][\w./ -]*\.tar$/.test(path) || path.includes('..')) continue;
-      const info = await updater.getTargetInfo(path);
+      const info = await infoOf(updater, path);
       if (info?.hashes['sha256'] !== wanted.sha256) continue;
       const said = (info.custom ?? {}) as Readonly<Record<string, unknown>>;
       const { name, version, minAgent } = said;
@@ -357,6 +365,15 @@ export class TrustedSource implements BundleSource {
       throw translate(error, stateDir, undefined);
     }
   }
+}
+
+/** Undefined also for a second publisher that has not published yet, at which tuf-js stumbles. */
+async function infoOf(updater: Updater, path: string): Promise<TargetFile | undefined> {
+  const [publisher = '', , file] = path.split('/');
+  const { snapshot } = insideOf(updater).trustedSet;
+  if (file !== undefined && snapshot?.signed.meta[`${publisher}.json`] === undefined)
+    return undefined;
+  return updater.getTargetInfo(path);
 }
 
 const aborted = (channel: ChannelFile | undefined) => channel?.rollout.state === 'aborted';
