@@ -1,13 +1,6 @@
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import {
-  Metadata,
-  MetadataKind,
-  type Root,
-  type Snapshot,
-  type TargetFile,
-  type Timestamp,
-} from '@tufjs/models';
+import type { Metadata, Root, Snapshot, TargetFile, Timestamp } from '@tufjs/models';
 import { Updater } from 'tuf-js';
 import { Bundle } from '../../bundle/index.js';
 import type { Clock } from '../../runtime/clock.js';
@@ -22,6 +15,7 @@ import { MetadataFetcher } from './fetcher.js';
 import { realFiles, type Files } from './files.js';
 import { bundleLimits, metadataLimits, type Limits } from './http.js';
 import { bundleTarget, channelTarget, publisherOf } from './names.js';
+import { baseOf, checkUrl, isJson, parseRoot, rootFault, issuedAtMs } from './root.js';
 
 export interface TrustedSourceOptions {
   /** Root of trust that was installed with the agent; read, never written. */
@@ -400,52 +394,4 @@ function insideOf(updater: Updater): Inside {
   if (!(inside.trustedSet?.referenceTime instanceof Date))
     throw new Error('tuf-js has changed inside: time can no longer be given to it');
   return inside;
-}
-
-const baseOf = (url: string) => url.replace(/\/+$/, '');
-
-function checkUrl(text: string): void {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const fault =
-    url === undefined || !/^https?:$/.test(url.protocol)
-      ? 'expected http://... or https://...'
-      : url.username !== '' || url.password !== ''
-        ? 'credentials do not belong into it: it is logged'
-        : url.search !== '' || url.hash !== ''
-          ? 'expected no ? and no #'
-          : undefined;
-  if (fault === undefined) return;
-  const where = url === undefined ? text : `${url.protocol}//${url.host}${url.pathname}`;
-  throw new UpdateError('unreachable', { where, what: fault, hint: 'correct update.url' });
-}
-
-function isJson(bytes: Buffer): boolean {
-  try {
-    JSON.parse(bytes.toString('utf8'));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function parseRoot(bytes: Buffer): Metadata<Root> {
-  return Metadata.fromJSON(MetadataKind.Root, JSON.parse(bytes.toString('utf8')) as never);
-}
-
-/** Why a root cannot be trusted to be whole: it must parse and carry its own signatures. */
-function rootFault(bytes: Buffer): string | undefined {
-  try {
-    const root = parseRoot(bytes);
-    root.verifyDelegate(MetadataKind.Root, root);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
-/** `issued_at` is a field of this project's publisher, signed with the rest. */
-function issuedAtMs(metadata: Metadata<Root> | Metadata<Timestamp> | undefined): number {
-  const issued = metadata?.signed.unrecognizedFields?.['issued_at'];
-  const ms = typeof issued === 'string' ? Date.parse(issued) : NaN;
-  return Number.isFinite(ms) ? ms : 0;
 }
