@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync } from 'node:zlib';
 import { dictionary } from 'cmu-pronouncing-dictionary';
 import { dictionaryEntries, G2p, trainG2p } from '../src/recognizer/lexicon/index.js';
 import { bestOf, phoneErrors } from './lib/phone-error.js';
@@ -59,7 +59,7 @@ process.stdout.write(
     wordErrorPercent: percent(totals.wrongWords, references.size),
     phoneErrorOfBestOfTwoPercent: percent(totals.errorsOfTwo, totals.phones),
     bytes: bytes.length,
-    compressedBytes: gzipSync(bytes, { level: 9 }).length,
+    compressedBytes: brotliCompressSync(bytes).length,
     trainedS: Number(trainedS.toFixed(1)),
     perWordMs: Number(perWordMs.toFixed(2)),
   })}\n`,

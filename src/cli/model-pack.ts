@@ -3,13 +3,14 @@ import { encodeWav, readAudioFile } from '../audio/index.js';
 import type { Confidence, Decoding, EndpointTimes } from '../bundle/index.js';
 import { readCheckpoint } from '../compress/checkpoint.js';
 import type { WeightFormat } from '../compress/graph/build.js';
-import { packBundle } from '../compress/pack.js';
+import { packBundle, repackLexicon } from '../compress/pack.js';
 import { readText } from '../engine.js';
 import { buildLexicon } from '../recognizer/index.js';
 import { parse, usageError, type CommandRun } from './command.js';
 
 const usage =
-  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision uint8|float16|float32|int4]';
+  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision uint8|float16|float32|int4]\n' +
+  '       kikitori model pack --bundle DIR|FILE.tar --out DIR|FILE.tar';
 
 const help = `usage: ${usage}
 
@@ -25,6 +26,8 @@ Makes a bundle, all that a device needs to hear, of a trained network: dense, fa
                 Of an 8-bit network the manifest also gets the SHA-256 of its logits: they are the same,
                 bit for bit, on every board
   --out         a folder, or a .tar
+  --bundle      instead of the rest: a bundle whose network, self-test and figures are kept as they are,
+                and whose lexicon is built anew (a newer dictionary, or a newer format of the file)
 `;
 
 const precisions: readonly string[] = [
@@ -68,6 +71,7 @@ export const run: CommandRun = async (argv, io) => {
       precision: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
       out: { type: 'string' },
+      bundle: { type: 'string' },
     },
     usage,
   );
@@ -76,6 +80,16 @@ export const run: CommandRun = async (argv, io) => {
     return 0;
   }
   const { checkpoint: path, card: cardPath, selftest, out, precision } = values;
+  const { default: dictionary } = await loadDictionary();
+  if (typeof values.bundle === 'string') {
+    const other = [path, cardPath, selftest, precision];
+    if (typeof out !== 'string' || other.some((v) => v !== undefined))
+      throw usageError('--bundle goes with --out and nothing else', usage);
+    const lexicon = (units: readonly string[]) => buildLexicon(dictionary, units);
+    const bytes = await repackLexicon(values.bundle, lexicon, out);
+    io.stderr.write(`${out}: packed, a lexicon of ${bytes} bytes\n`);
+    return 0;
+  }
   if (
     typeof path !== 'string' ||
     typeof cardPath !== 'string' ||
@@ -88,7 +102,6 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError(`--precision is "${precision}"`, usage);
   const card = JSON.parse(await readText(cardPath, 'a card in JSON')) as Card;
   const checkpoint = await readCheckpoint(path);
-  const { default: dictionary } = await loadDictionary();
   const clip = await readAudioFile(selftest, { rateHz: checkpoint.features.sampleRateHz });
   const decoding = card.decoding ?? {
     priorWeight: 0,

@@ -116,3 +116,28 @@ export async function rewriteManifest(
   for (const name of Object.keys(manifest.files)) files.set(name, bundle.file(name));
   await writeBundle(path, files);
 }
+
+/**
+ * A bundle with its lexicon built anew for the same units; every other file keeps its bytes, and the
+ * manifest all but the lexicon's size and hash. `out` may be the bundle itself. Gives the lexicon's bytes.
+ */
+export async function repackLexicon(
+  path: string,
+  build: (units: readonly string[]) => Uint8Array,
+  out: string,
+): Promise<number> {
+  const bundle = await Bundle.open(path);
+  const lexicon = build(bundle.manifest.units);
+  const size = { sha256: sha256(lexicon), bytes: lexicon.length };
+  const manifest = {
+    ...bundle.manifest,
+    files: { ...bundle.manifest.files, lexicon: size },
+  };
+  const text = `${JSON.stringify(manifest, null, 1)}\n`;
+  parseManifest(text, path, agentVersion);
+  const files = new Map<string, Uint8Array>([['manifest.json', Buffer.from(text)]]);
+  for (const name of Object.keys(manifest.files))
+    files.set(name, name === 'lexicon' ? lexicon : bundle.file(name));
+  await writeBundle(out, files);
+  return lexicon.length;
+}

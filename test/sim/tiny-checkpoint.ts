@@ -52,7 +52,7 @@ export function tinyLexiconBytes(): Uint8Array {
 
 /** Every word of the dictionary, and no letter-to-sound rules, whose training takes seconds. */
 export function fullLexicon(): Lexicon {
-  return Lexicon.read(buildLexicon(dictionary, units, { rules: false }), 'full');
+  return Lexicon.read(buildLexicon(dictionary, units, { rules: false, effort: 4 }), 'full');
 }
 
 export const tinyLexicon = (): Lexicon => Lexicon.read(tinyLexiconBytes(), 'tiny');

@@ -13,15 +13,22 @@ const rounds = 5;
 /** Phones a single letter may give. */
 const phonesPerLetter = 2;
 
-/** The phones of each letter, for every word; null for words that no such split explains ("mr"). */
-export function alignLetters(words: readonly SpelledWord[]): (readonly number[][] | null)[] {
+/**
+ * The phones of each letter, for every word; null for words that no such split explains ("mr").
+ * What is likely is learnt from `taught`, of which a part of many words is enough.
+ */
+export function alignLetters(
+  words: readonly SpelledWord[],
+  taught: readonly SpelledWord[] = words,
+): (readonly number[][] | null)[] {
   let cost = new Map<number, number>();
-  let aligned: (number[][] | null)[] = [];
-  for (let round = 0; round < rounds; round++) {
-    aligned = words.map((word) => bestSplit(word, cost));
-    cost = pairCosts(words, aligned);
+  for (let round = 1; round < rounds; round++) {
+    cost = pairCosts(
+      taught,
+      taught.map((word) => bestSplit(word, cost)),
+    );
   }
-  return aligned;
+  return words.map((word) => bestSplit(word, cost));
 }
 
 /** One number for a letter and its phones; phones are below 64. */

@@ -1,7 +1,9 @@
-import { gunzipSync } from 'node:zlib';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
-import { costUnits, G2p } from './g2p.js';
+import { isContainer, readContainer, unpack } from './container.js';
+import { PackedDictionary, type Dictionary } from './dictionary.js';
+import { G2p } from './g2p.js';
 import { letterNames, otherLetterNames } from './letter-names.js';
+import { decodeOldRules, isOldLexicon, readOldLexicon } from './old-format.js';
 
 export type PronunciationSource = 'user' | 'dictionary' | 'spelled' | 'g2p';
 
@@ -11,75 +13,56 @@ export interface Pronunciation {
   readonly source: PronunciationSource;
 }
 
-/** More is no lexicon. */
-const unpackedBytesMax = 64 * 1024 * 1024;
-
-/** Phone n of a lexicon line is the character with code 64 + n. */
-const phoneOffset = 64;
-const newline = 10;
-const tab = 9;
-
 /** An unknown word's second guess counts when it is at most this much less likely: one nat. */
-const secondGuessCost = costUnits;
+const secondGuessNats = 1;
 /** Unknown words up to this length may be abbreviations: they are understood spelled as well. */
 const abbreviationLength = 4;
 
+/** The parts of a lexicon file. */
+export const partNames = { dictionary: 'dictionary', rules: 'rules' } as const;
+
+/** Letter-to-sound rules, unpacked when the first unknown word is met: most daemons never do. */
+type LazyRules = () => G2p | undefined;
+
 /**
- * Words to pronunciations. The compiled file is gzip of: a line `kikitori-lexicon 1`, a line of JSON
- * {units, words, g2p: bytes of each part}, the dictionary (lines `word TAB phones`, sorted by byte
- * value, variants as further lines) and the letter-to-sound rules. The dictionary stays a buffer and
- * is searched by bisection, so that a daemon does not spend its start on 130,000 map entries; the
- * rules are unpacked when the first unknown word is met. A file without rules knows only its words.
+ * Words to pronunciations. The dictionary stays packed in blocks and only the block that holds a word is
+ * read, so that a daemon does not spend its start on 130,000 map entries. A file without rules knows only
+ * its words. Throws a KikitoriError for a file that is cut off, damaged, or of an unknown format.
  */
 export class Lexicon {
-  private rules: G2p | undefined;
-
   private constructor(
     readonly units: readonly string[],
-    private readonly dictionary: Buffer,
-    private readonly packedRules: Uint8Array,
+    private readonly dictionary: Dictionary,
+    private readonly rules: LazyRules,
     private readonly user: ReadonlyMap<string, readonly (readonly number[])[]>,
   ) {}
 
   static read(file: Uint8Array, where: string): Lexicon {
-    try {
-      const bytes = gunzipSync(file, {
-        chunkSize: sizeWithin(file),
-        maxOutputLength: unpackedBytesMax,
-      });
-      const firstEnd = bytes.indexOf(newline);
-      const secondEnd = bytes.indexOf(newline, firstEnd + 1);
-      if (bytes.toString('utf8', 0, firstEnd) !== 'kikitori-lexicon 1')
-        throw new Error('unknown format');
-      const header = JSON.parse(bytes.toString('utf8', firstEnd + 1, secondEnd)) as {
-        units: string[];
-        words: number;
-        g2p?: number;
-      };
-      if (!Array.isArray(header.units) || !Number.isInteger(header.words))
-        throw new Error('its second line says neither units nor bytes');
-      const begin = secondEnd + 1;
-      const end = begin + header.words;
-      const rulesEnd = end + (header.g2p ?? 0);
-      if (!(rulesEnd <= bytes.length)) throw new Error('the file is cut off');
-      return new Lexicon(
-        header.units,
-        bytes.subarray(begin, end),
-        bytes.subarray(end, rulesEnd),
-        new Map(),
-      );
-    } catch (error) {
-      throw new KikitoriError(`the lexicon cannot be read: ${messageOf(error)}`, {
-        kind: 'bundle',
-        where,
-        cause: error,
-      });
-    }
+    return explained(where, () => {
+      if (isOldLexicon(file)) {
+        const { units, dictionary, rules } = readOldLexicon(file);
+        const read = () => (rules.length === 0 ? undefined : new G2p(decodeOldRules(rules)));
+        return new Lexicon(units, dictionary, lazy(where, read), new Map());
+      }
+      if (!isContainer(file)) {
+        const first = Buffer.from(file.subarray(0, 64)).toString('latin1').split('\n')[0] ?? '';
+        const newer = /^kikitori-lexicon (\d+)$/.exec(first)?.[1];
+        if (newer === undefined) throw new Error('it is no lexicon of kikitori');
+        throw new Error(`it has format ${newer}; this version reads 1 and 2`);
+      }
+      const { units, parts } = readContainer(file);
+      const words = parts.get(partNames.dictionary);
+      const rules = parts.get(partNames.rules);
+      if (words === undefined) throw new Error('it has no dictionary');
+      const read = () => (rules === undefined ? undefined : G2p.parse(unpack(rules)));
+      const dictionary = PackedDictionary.parse(unpack(words));
+      return new Lexicon(units, dictionary, lazy(where, read), new Map());
+    });
   }
 
   /** The same lexicon with a site's own words, which come first. */
   withUserWords(words: ReadonlyMap<string, readonly (readonly number[])[]>): Lexicon {
-    return new Lexicon(this.units, this.dictionary, this.packedRules, words);
+    return new Lexicon(this.units, this.dictionary, this.rules, words);
   }
 
   /** The site's own words, lower case. */
@@ -91,7 +74,7 @@ export class Lexicon {
   lookup(word: string): Pronunciation[] {
     const own = this.user.get(word);
     if (own !== undefined) return own.map((phones) => ({ phones, source: 'user' }));
-    const known = this.find(word);
+    const known = this.dictionary.find(word);
     if (known.length > 0) return known.map((phones) => ({ phones, source: 'dictionary' }));
     const possessive = /^(.+)'s?$/.exec(word)?.[1];
     if (possessive !== undefined) {
@@ -134,11 +117,13 @@ export class Lexicon {
     if (!/[a-z]/.test(word)) return [];
     const short = word.length <= abbreviationLength ? this.spell(word) : [];
     if (/^[bcdfghjklmnpqrstvwxz]{1,5}$/.test(word)) return this.spell(word);
-    if (this.packedRules.length === 0) return short;
-    this.rules ??= G2p.parse(this.packedRules);
-    const [first, second] = this.rules.guesses(word, 2);
+    const rules = this.rules();
+    if (rules === undefined) return short;
+    const [first, second] = rules.guesses(word, 2);
     const near =
-      first !== undefined && second !== undefined && second.cost - first.cost <= secondGuessCost;
+      first !== undefined &&
+      second !== undefined &&
+      second.cost - first.cost <= secondGuessNats * rules.costUnits;
     const guesses = [first, ...(near ? [second] : [])].flatMap((g) =>
       g === undefined ? [] : [{ phones: g.phones, source: 'g2p' as const }],
     );
@@ -152,52 +137,21 @@ export class Lexicon {
     if (['S', 'Z', 'SH', 'ZH', 'CH', 'JH'].includes(last)) return [...phones, id('IH'), id('Z')];
     return [...phones, ['P', 'T', 'K', 'F', 'TH'].includes(last) ? id('S') : id('Z')];
   }
+}
 
-  /** Bisection over lines; gathers the neighbours that are the same word. */
-  private find(word: string): number[][] {
-    const d = this.dictionary;
-    const wanted = Buffer.from(`${word}\t`);
-    let low = 0;
-    let high = d.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const start = d.lastIndexOf(newline, middle - 1) + 1;
-      const lineStart = middle === 0 ? 0 : start;
-      if (compareAt(d, lineStart, wanted) < 0) {
-        const end = d.indexOf(newline, middle);
-        low = end < 0 ? d.length : end + 1;
-      } else high = lineStart;
-    }
-    const found: number[][] = [];
-    for (let at = low; at < d.length && compareAt(d, at, wanted) === 0;) {
-      const end = d.indexOf(newline, at);
-      const stop = end < 0 ? d.length : end;
-      found.push([...d.subarray(at + wanted.length, stop)].map((code) => code - phoneOffset));
-      at = stop + 1;
-    }
-    return found;
+function lazy(where: string, read: () => G2p | undefined): LazyRules {
+  let rules: { readonly g2p: G2p | undefined } | undefined;
+  return () => (rules ??= { g2p: explained(where, read) }).g2p;
+}
+
+function explained<T>(where: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new KikitoriError(`the lexicon cannot be read: ${messageOf(error)}`, {
+      kind: 'bundle',
+      where,
+      cause: error,
+    });
   }
 }
-
-/**
- * What a gzip file says of its own unpacked size in its last four bytes (RFC 1952), and one more, so that
- * all of it goes into one piece of memory. In Node's pieces of 16 KB it leaves the allocator full
- * of holes: 5 MB more at each change of the model, at first.
- */
-function sizeWithin(file: Uint8Array): number {
-  const end = file.length;
-  const size = end < 4 ? 0 : Buffer.from(file.buffer, file.byteOffset, end).readUInt32LE(end - 4);
-  return Math.min(Math.max(size + 1, 64 * 1024), unpackedBytesMax);
-}
-
-/** Order of the line at `at` against `wanted` (a word and its tab); 0 when it begins with it. */
-function compareAt(d: Buffer, at: number, wanted: Buffer): number {
-  for (let i = 0; i < wanted.length; i++) {
-    const a = at + i < d.length ? (d[at + i] ?? tab) : tab;
-    const b = wanted[i] ?? tab;
-    if (a !== b) return a - b;
-  }
-  return 0;
-}
-
-export { phoneOffset };

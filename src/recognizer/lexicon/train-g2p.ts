@@ -1,8 +1,8 @@
 import { alignLetters } from './align-letters.js';
-import { backOffOffset, costUnits, type G2pHeader } from './g2p.js';
 import { startSymbol, trainNgrams, type GraphoneNgrams } from './graphone-model.js';
+import { clampBackOff, encodeRules, graphonesMax, suffixOf, type RuleTree } from './rule-tree.js';
 
-/** The defaults give 6.8 % phone error on held-out words in 0.5 MB; see docs/words.md. */
+/** The defaults give 6.8 % phone error on held-out words in 0.35 MB; see docs/words.md. */
 export interface G2pOptions {
   /** Graphones that an n-gram spans. */
   readonly order?: number;
@@ -12,6 +12,8 @@ export interface G2pOptions {
 
 /** Rarer pairs of a letter and phones are accidents of abbreviations and foreign names. */
 const graphoneCountMin = 5;
+/** Costs are kept in this many parts of a nat: twice as fine changes no figure, half as fine does. */
+const costUnits = 8;
 
 /** Learns letter-to-sound rules from a dictionary's entries; the answer is what G2p.parse reads. */
 export function trainG2p(
@@ -23,7 +25,7 @@ export function trainG2p(
     .map(([word, phones]) => ({ word, phones }));
   const aligned = alignLetters(words);
   const { graphones, sequences } = graphonesOf(words, aligned);
-  return encode(trainNgrams(sequences, { order, prune }), graphones, order);
+  return encode(trainNgrams(sequences, { order, prune }), graphones);
 }
 
 function graphonesOf(
@@ -44,8 +46,11 @@ function graphonesOf(
     ['#', []],
   ];
   const ids = new Map<string, number>();
-  for (const [key, count] of [...counts].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (count < few) continue;
+  const frequent = [...counts]
+    .filter(([, count]) => count >= few)
+    .sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1))
+    .slice(0, graphonesMax - graphones.length);
+  for (const [key] of frequent.sort(([a], [b]) => (a < b ? -1 : 1))) {
     const [letter = '', piece = ''] = key.split(':');
     ids.set(key, graphones.push([letter, piece === '' ? [] : piece.split(',').map(Number)]) - 1);
   }
@@ -57,11 +62,8 @@ function graphonesOf(
   return { graphones, sequences };
 }
 
-function encode(
-  { trie, kept, cost, backOff }: GraphoneNgrams,
-  graphones: readonly [string, number[]][],
-  order: number,
-): Uint8Array {
+function encode(model: GraphoneNgrams, graphones: readonly [string, number[]][]): Uint8Array {
+  const { trie, kept, cost, backOff } = model;
   const children = new Map<number, number[]>();
   for (let n = 1; n < trie.size; n++) {
     if (kept[n] === 0) continue;
@@ -71,32 +73,29 @@ function encode(
     else list.push(n);
   }
   const nodes = [0];
+  const parents = [0];
+  const firstChild = [1];
   for (let at = 0; at < nodes.length; at++) {
     const own = children.get(nodes[at] ?? 0) ?? [];
     own.sort((a, b) => (trie.symbol[a] ?? 0) - (trie.symbol[b] ?? 0));
-    for (const child of own) nodes.push(child);
-  }
-  const ngrams = Array.from({ length: order }, () => 0);
-  const body = new Uint8Array(nodes.length * 6);
-  const two = (at: number, value: number) => {
-    body[at] = value & 255;
-    body[at + 1] = value >> 8;
-  };
-  nodes.forEach((node, i) => {
-    if (i > 0) {
-      const depth = (trie.depth[node] ?? 1) - 1;
-      ngrams[depth] = (ngrams[depth] ?? 0) + 1;
+    for (const child of own) {
+      nodes.push(child);
+      parents.push(at);
     }
-    const count = children.get(node)?.length ?? 0;
-    two(2 * i, count);
-    two(2 * (nodes.length + i), trie.symbol[node] ?? 0);
-    const byte = (value: number, offset: number) =>
-      Math.min(255, Math.max(0, Math.round(value * costUnits) + offset));
-    body[4 * nodes.length + i] =
-      trie.symbol[node] === startSymbol && i > 0 ? 255 : byte(cost[node] ?? 0, 0);
-    body[5 * nodes.length + i] =
-      count === 0 ? backOffOffset : Math.min(223, byte(backOff[node] ?? 0, backOffOffset));
-  });
-  const header: G2pHeader = { format: 1, order, graphones, ngrams };
-  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), body]);
+    firstChild.push(nodes.length);
+  }
+  const byte = (nats: number) => Math.min(255, Math.max(0, Math.round(nats * costUnits)));
+  const symbols = nodes.map((node) => trie.symbol[node] ?? 0);
+  const tree: RuleTree = {
+    firstChild: Int32Array.from(firstChild),
+    symbol: Uint16Array.from(symbols),
+    cost: Uint8Array.from(nodes, (node, i) =>
+      symbols[i] === startSymbol && i > 0 ? 255 : byte(cost[node] ?? 0),
+    ),
+    backOff: Int8Array.from(nodes, (node) => clampBackOff((backOff[node] ?? 0) * costUnits)),
+    suffix: new Int32Array(nodes.length),
+  };
+  for (let i = 1; i < nodes.length; i++)
+    tree.suffix[i] = suffixOf(tree, parents[i] ?? 0, symbols[i] ?? 0);
+  return encodeRules({ header: { costUnits, graphones }, tree });
 }

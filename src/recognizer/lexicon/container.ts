@@ -1,0 +1,104 @@
+import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
+
+/**
+ * The lexicon file: a line `kikitori-lexicon 2`, a line of JSON {units, parts: [{name, packed, bytes}]},
+ * then the parts one after another, each compressed with brotli by itself, so that a reader unpacks what
+ * it needs when it needs it. The sizes must add up to the file, to the byte.
+ */
+const magic = 'kikitori-lexicon 2';
+const newline = 10;
+/** A part of more is refused before it is unpacked. */
+const partBytesMax = 16 * 1024 * 1024;
+/** Units are written as bytes, with room for the dictionary's other symbols. */
+const unitsMax = 128;
+
+interface PartSizes {
+  readonly name: string;
+  /** Bytes in the file, and when unpacked. */
+  readonly packed: number;
+  readonly bytes: number;
+}
+
+export interface Container {
+  readonly units: readonly string[];
+  /** Packed bytes of each part, views of the file. */
+  readonly parts: ReadonlyMap<string, PackedPart>;
+}
+
+export interface PackedPart {
+  readonly bytes: Uint8Array;
+  readonly unpackedBytes: number;
+}
+
+export const isContainer = (file: Uint8Array): boolean =>
+  Buffer.from(file.subarray(0, magic.length + 1)).toString('latin1') === `${magic}\n`;
+
+/** @param effort brotli's quality, 0 to 11. */
+export function writeContainer(
+  units: readonly string[],
+  parts: ReadonlyMap<string, Uint8Array>,
+  effort = constants.BROTLI_MAX_QUALITY,
+): Uint8Array {
+  const sizes: PartSizes[] = [];
+  const bodies: Uint8Array[] = [];
+  for (const [name, bytes] of parts) {
+    const packed = brotliCompressSync(bytes, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: effort,
+        [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+        [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+      },
+    });
+    sizes.push({ name, packed: packed.length, bytes: bytes.length });
+    bodies.push(packed);
+  }
+  const header = `${magic}\n${JSON.stringify({ units, parts: sizes })}\n`;
+  return Buffer.concat([Buffer.from(header), ...bodies]);
+}
+
+/** Splits a file into its parts without unpacking any. Throws when a size does not fit. */
+export function readContainer(file: Uint8Array): Container {
+  const from = magic.length + 1;
+  const end = file.indexOf(newline, from);
+  if (end < 0) throw new Error('the file is cut off');
+  const header = JSON.parse(Buffer.from(file.subarray(from, end)).toString('utf8')) as Partial<{
+    units: unknown;
+    parts: unknown;
+  }> | null;
+  const { units, parts: sizes } = header ?? {};
+  if (!isStrings(units) || units.length === 0 || units.length > unitsMax)
+    throw new Error('its second line names no units');
+  if (!Array.isArray(sizes) || !sizes.every(isSizes))
+    throw new Error('its second line says no sizes of parts');
+  const parts = new Map<string, PackedPart>();
+  let at = end + 1;
+  for (const { name, packed, bytes } of sizes) {
+    parts.set(name, { bytes: file.subarray(at, at + packed), unpackedBytes: bytes });
+    at += packed;
+  }
+  if (at > file.length) throw new Error('the file is cut off');
+  if (at < file.length) throw new Error('more follows than the file says');
+  return { units, parts };
+}
+
+/**
+ * All of a part in one piece of memory: in Node's pieces of 16 KB it leaves the allocator full of holes,
+ * 5 MB more at each change of the model, at first.
+ */
+export function unpack(part: PackedPart): Buffer {
+  const bytes = brotliDecompressSync(part.bytes, {
+    chunkSize: Math.max(part.unpackedBytes + 1, 1024),
+    maxOutputLength: part.unpackedBytes,
+  });
+  if (bytes.length !== part.unpackedBytes) throw new Error('a part has not the size that is said');
+  return bytes;
+}
+
+const isStrings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((v) => typeof v === 'string');
+
+function isSizes(value: unknown): value is PartSizes {
+  const { name, packed, bytes } = (value ?? {}) as Partial<Record<keyof PartSizes, unknown>>;
+  const size = (n: unknown) => typeof n === 'number' && Number.isInteger(n) && n > 0;
+  return typeof name === 'string' && size(packed) && size(bytes) && Number(bytes) <= partBytesMax;
+}

@@ -1,0 +1,120 @@
+/**
+ * The dictionary as it lies in memory: entries in order of their letters, each a byte that says how many
+ * symbols it shares with the entry before, then the symbols that are new. A symbol is a letter with the
+ * phones it gives ("c" as K), so one sequence says both how a word is written and how it sounds; that
+ * packs in half the room of letters and phones side by side, and costs no arithmetic to read.
+ */
+
+/** Symbols are below this; what is left of a byte says how much is shared. */
+export const symbolsMax = 224;
+/** Most symbols that two entries can share. */
+export const sharedMax = 255 - symbolsMax;
+/** Every so many entries one begins anew, so that a search need not read all. */
+export const blockEntries = 64;
+
+const newline = 10;
+
+export type DictionarySymbol = readonly [letter: string, phones: readonly number[]];
+
+export interface DictionaryHeader {
+  readonly symbols: readonly DictionarySymbol[];
+  readonly entries: number;
+}
+
+/** What both formats of the file offer. */
+export interface Dictionary {
+  /** Pronunciations of a lower-case word, in the dictionary's order; none for a word it does not hold. */
+  find(word: string): number[][];
+}
+
+export class PackedDictionary implements Dictionary {
+  private constructor(
+    private readonly letters: readonly string[],
+    private readonly phones: readonly (readonly number[])[],
+    private readonly body: Uint8Array,
+    /** Where each block begins. */
+    private readonly blocks: Int32Array,
+  ) {}
+
+  /** A line of JSON, then the entries. Throws when they are not what the line says. */
+  static parse(bytes: Uint8Array): PackedDictionary {
+    const end = bytes.indexOf(newline);
+    const header = JSON.parse(
+      Buffer.from(bytes.subarray(0, Math.max(end, 0))).toString('utf8'),
+    ) as DictionaryHeader;
+    const { symbols, entries } = header;
+    if (!Array.isArray(symbols) || symbols.length > symbolsMax)
+      throw new Error('the dictionary names no symbols');
+    const body = bytes.subarray(end + 1);
+    const blocks = blockStarts(body, symbols.length);
+    const last = body.length === 0 ? 0 : blocks.entries;
+    if (last !== entries) throw new Error(`the dictionary has ${last} entries, not ${entries}`);
+    return new PackedDictionary(
+      symbols.map(([letter]) => letter),
+      symbols.map(([, phones]) => phones),
+      body,
+      Int32Array.from(blocks.starts),
+    );
+  }
+
+  find(word: string): number[][] {
+    const found: number[][] = [];
+    // Variants may have begun in the block before one that starts with the word.
+    const from = this.blocks[Math.max(0, this.firstBlockFrom(word) - 1)];
+    const symbols: number[] = [];
+    for (let at = from ?? this.body.length; at < this.body.length;) {
+      at = this.next(at, symbols);
+      const here = this.spelling(symbols);
+      if (here > word) break;
+      if (here === word) found.push(symbols.flatMap((s) => this.phones[s] ?? []));
+    }
+    return found;
+  }
+
+  /** Number of the first block whose first entry is the word or comes after it. */
+  private firstBlockFrom(word: string): number {
+    let low = 0;
+    let high = this.blocks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const symbols: number[] = [];
+      this.next(this.blocks[middle] ?? 0, symbols);
+      if (this.spelling(symbols) < word) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Turns the symbols of an entry into those of the next, which begins at `at`; where that one ends. */
+  private next(at: number, symbols: number[]): number {
+    symbols.length = Math.min(symbols.length, 255 - (this.body[at] ?? 255));
+    let to = at + 1;
+    for (; to < this.body.length; to++) {
+      const byte = this.body[to] ?? 0;
+      if (byte >= symbolsMax) break;
+      symbols.push(byte);
+    }
+    return to;
+  }
+
+  private spelling(symbols: readonly number[]): string {
+    let word = '';
+    for (const s of symbols) word += this.letters[s] ?? '';
+    return word;
+  }
+}
+
+function blockStarts(body: Uint8Array, symbols: number): { starts: number[]; entries: number } {
+  const starts: number[] = [];
+  let entries = 0;
+  body.forEach((byte, at) => {
+    if (byte < symbolsMax) {
+      if (byte >= symbols || at === 0) throw new Error('the dictionary is damaged');
+      return;
+    }
+    if (entries++ % blockEntries !== 0) return;
+    if (byte !== 255) throw new Error('the dictionary is damaged: a block does not begin anew');
+    starts.push(at);
+  });
+  return { starts, entries };
+}
