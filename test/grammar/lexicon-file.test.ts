@@ -168,6 +168,7 @@ void t.test('a lexicon of the first format says the same', async (t) => {
       old.lookup(word).map((p) => p.phones),
       packed.find(word),
     );
+  t.same([...old.pronunciations()], [...packed.all()], 'all, in the same order');
   t.same(old.lookup('blorter')[0]?.source, 'g2p');
   const damaged = Buffer.concat([Buffer.from('kikitori-lexicon 2\n'), words]);
   t.throws(() => Lexicon.read(gzipSync(damaged), 'bundle'), /unknown format/);

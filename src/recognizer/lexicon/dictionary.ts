@@ -25,6 +25,8 @@ export interface DictionaryHeader {
 export interface Dictionary {
   /** Pronunciations of a lower-case word, in the dictionary's order; none for a word it does not hold. */
   find(word: string): number[][];
+  /** Every pronunciation, word after word. */
+  all(): Iterable<number[]>;
 }
 
 export class PackedDictionary implements Dictionary {
@@ -66,9 +68,17 @@ export class PackedDictionary implements Dictionary {
       at = this.next(at, symbols);
       const here = this.spelling(symbols);
       if (here > word) break;
-      if (here === word) found.push(symbols.flatMap((s) => this.phones[s] ?? []));
+      if (here === word) found.push(this.sound(symbols));
     }
     return found;
+  }
+
+  *all(): Generator<number[]> {
+    const symbols: number[] = [];
+    for (let at = 0; at < this.body.length;) {
+      at = this.next(at, symbols);
+      yield this.sound(symbols);
+    }
   }
 
   /** Number of the first block whose first entry is the word or comes after it. */
@@ -95,6 +105,10 @@ export class PackedDictionary implements Dictionary {
       symbols.push(byte);
     }
     return to;
+  }
+
+  private sound(symbols: readonly number[]): number[] {
+    return symbols.flatMap((s) => this.phones[s] ?? []);
   }
 
   private spelling(symbols: readonly number[]): string {

@@ -84,16 +84,8 @@ export class Lexicon {
   }
 
   /** Every pronunciation of the dictionary, word after word. */
-  *pronunciations(): Generator<number[]> {
-    const d = this.dictionary;
-    for (let at = 0; at < d.length;) {
-      const end = d.indexOf(newline, at);
-      const stop = end < 0 ? d.length : end;
-      const from = d.indexOf(tab, at) + 1;
-      if (from > at && from < stop)
-        yield [...d.subarray(from, stop)].map((code) => code - phoneOffset);
-      at = stop + 1;
-    }
+  pronunciations(): Iterable<number[]> {
+    return this.dictionary.all();
   }
 
   /** Said letter by letter ("plc"), whatever else the word may be. Empty unless all are letters. */

@@ -88,6 +88,18 @@ class DictionaryLines implements Dictionary {
     }
     return found;
   }
+
+  *all(): Generator<number[]> {
+    const d = this.lines;
+    for (let at = 0; at < d.length;) {
+      const end = d.indexOf(newline, at);
+      const stop = end < 0 ? d.length : end;
+      const from = d.indexOf(tab, at) + 1;
+      if (from > at && from < stop)
+        yield [...d.subarray(from, stop)].map((code) => code - phoneOffset);
+      at = stop + 1;
+    }
+  }
 }
 
 /** Order of the line at `at` against `wanted` (a word and its tab); 0 when it begins with it. */
