@@ -38,7 +38,7 @@ export function buildLexicon(
   { rules = true, effort }: { readonly rules?: boolean; readonly effort?: number } = {},
 ): Uint8Array {
   const entries = dictionaryEntries(dictionary, units);
-  const parts = new Map([[partNames.dictionary as string, packDictionary(entries)]]);
+  const parts = new Map<string, Uint8Array>([[partNames.dictionary, packDictionary(entries)]]);
   if (rules) parts.set(partNames.rules, trainG2p(entries));
   return writeContainer(units, parts, effort);
 }

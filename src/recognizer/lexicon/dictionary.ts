@@ -41,16 +41,15 @@ export class PackedDictionary implements Dictionary {
   /** A line of JSON, then the entries. Throws when they are not what the line says. */
   static parse(bytes: Uint8Array): PackedDictionary {
     const end = bytes.indexOf(newline);
-    const header = JSON.parse(
+    const header: unknown = JSON.parse(
       Buffer.from(bytes.subarray(0, Math.max(end, 0))).toString('utf8'),
-    ) as DictionaryHeader;
-    const { symbols, entries } = header;
-    if (!Array.isArray(symbols) || symbols.length > symbolsMax)
-      throw new Error('the dictionary names no symbols');
+    );
+    const { symbols, entries } = (header ?? {}) as Partial<Record<keyof DictionaryHeader, unknown>>;
+    if (!isSymbols(symbols)) throw new Error('the dictionary names no symbols');
     const body = bytes.subarray(end + 1);
     const blocks = blockStarts(body, symbols.length);
-    const last = body.length === 0 ? 0 : blocks.entries;
-    if (last !== entries) throw new Error(`the dictionary has ${last} entries, not ${entries}`);
+    if (blocks.entries !== entries)
+      throw new Error(`the dictionary has ${blocks.entries} entries, not ${String(entries)}`);
     return new PackedDictionary(
       symbols.map(([letter]) => letter),
       symbols.map(([, phones]) => phones),
@@ -116,6 +115,15 @@ export class PackedDictionary implements Dictionary {
     for (const s of symbols) word += this.letters[s] ?? '';
     return word;
   }
+}
+
+function isSymbols(value: unknown): value is DictionarySymbol[] {
+  const isSymbol = (s: unknown) =>
+    Array.isArray(s) &&
+    typeof s[0] === 'string' &&
+    Array.isArray(s[1]) &&
+    s[1].every((phone) => typeof phone === 'number');
+  return Array.isArray(value) && value.length <= symbolsMax && value.every(isSymbol);
 }
 
 function blockStarts(body: Uint8Array, symbols: number): { starts: number[]; entries: number } {
