@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bundle, Manifest } from '../bundle/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { checkNetworkFile } from './network-file.js';
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.js';
 
 /** Log-probabilities of consecutive steps, row-major [steps, units], natural logarithm. */
@@ -36,6 +37,7 @@ export class AcousticModel implements Acoustic {
   ) {}
 
   static async open(bundle: Bundle, { threads = 1 } = {}): Promise<AcousticModel> {
+    checkNetworkFile(bundle.file('model.onnx'), bundle.path);
     const runtime = await loadOnnxRuntime();
     let session: InferenceSession;
     try {

@@ -280,6 +280,36 @@ void t.test('stopped on request', async (t) => {
   await t.rejects((await device.open()).check(stop.signal), { code: 'aborted' }, 'before it began');
 });
 
+/** A certificate of that key that was good for January 2020 only. `req` makes none that has run out, `ca` does. */
+async function runOut(folder: string, name: string): Promise<string> {
+  const at = (file: string) => join(folder, file);
+  const config = `[ca]
+default_ca=own
+[own]
+database=${at('index')}
+serial=${at('serial')}
+new_certs_dir=${folder}
+default_md=sha256
+policy=any
+x509_extensions=subject
+[any]
+commonName=supplied
+[subject]
+subjectAltName=IP:127.0.0.1
+`;
+  await writeFile(at('ca.conf'), config);
+  await writeFile(at('index'), '');
+  await writeFile(at('serial'), '01');
+  const key = at(`${name}.key`);
+  const request = ['-new', '-key', key, '-subj', '/CN=old', '-out', at('old.csr')];
+  await run('openssl', ['req', ...request]);
+  const dates = ['-startdate', '20200101000000Z', '-enddate', '20200201000000Z'];
+  const paths = ['-keyfile', key, '-in', at('old.csr'), '-out', at('old.crt')];
+  const how = ['-batch', '-selfsign', '-notext', '-config', at('ca.conf')];
+  await run('openssl', ['ca', ...how, ...dates, ...paths]);
+  return readFile(at('old.crt'), 'utf8');
+}
+
 void t.test('the wrong server behind the right name (TLS)', async (t) => {
   const fleet = await FleetSim.make(t);
   await fleet.publish('1.0.0');
@@ -301,6 +331,7 @@ void t.test('the wrong server behind the right name (TLS)', async (t) => {
   const right = await certificate('right', 'IP:127.0.0.1');
   const other = await certificate('other', 'IP:127.0.0.1');
   const elsewhere = await certificate('elsewhere', 'DNS:elsewhere.example');
+  const expired = { ...right, cert: await runOut(fleet.folder, 'right') };
   fleet.clock.nowMs = Date.now();
   await (await fleet.open()).commit({ renew: new Set(['snapshot', 'timestamp']) });
   const server = await RepositorySim.start(t, fleet.dir, right);
@@ -313,6 +344,12 @@ void t.test('the wrong server behind the right name (TLS)', async (t) => {
     update(await device.open({ url: wrong.url, ca: elsewhere.cert })),
     { code: 'tls' },
     'a certificate for another name',
+  );
+  const old = await RepositorySim.start(t, fleet.dir, expired);
+  await t.rejects(
+    update(await device.open({ url: old.url, ca: expired.cert })),
+    { code: 'tls', message: /CERT_HAS_EXPIRED/ },
+    'one that has run out, though its authority is known',
   );
   const plain = await RepositorySim.start(t, fleet.dir);
   await t.rejects(

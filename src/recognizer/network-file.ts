@@ -1,0 +1,146 @@
+import { KikitoriError } from '../runtime/errors.js';
+
+/**
+ * What a network may be made of: all that `model compress`, `quantize` and `pack` write. Nothing else reaches
+ * ONNX Runtime, so a bundle, whoever signed it, can neither loop without end (a Scan ends with its
+ * input), nor branch, nor name files, nor ask for code that is not the runtime's.
+ */
+const operators: ReadonlySet<string> = new Set([
+  ...['Add', 'Cast', 'DequantizeLinear', 'Identity', 'LSTM', 'MatMul', 'Mul', 'QLinearMatMul'],
+  ...['QuantizeLinear', 'Reshape', 'Scan', 'Sigmoid', 'Split', 'Squeeze', 'Tanh', 'Unsqueeze'],
+  ...['com.microsoft.MatMulIntegerToFloat', 'com.microsoft.MatMulNBits'],
+]);
+/** A loop in a loop is more than we write. */
+const depthMax = 3;
+/** Values that one byte of the file may stand for: four bits are the narrowest. */
+const valuesPerByte = 2;
+
+/**
+ * Fields that are looked into (onnx.proto of ONNX 1.17), by kind of message. A field not named here is
+ * passed over: it can only add descriptions, or what `forbidden` names.
+ */
+const inside: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  model: { 7: 'graph' },
+  graph: { 1: 'node', 5: 'tensor' },
+  node: { 5: 'attribute' },
+  attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph' },
+  tensor: {},
+};
+const forbidden: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  model: { 25: 'functions of its own' },
+  graph: { 15: 'sparse constants' },
+  node: {},
+  attribute: { 22: 'sparse constants', 23: 'sparse constants' },
+  tensor: { 13: 'constants in files beside it' },
+};
+
+/** Refuses a network's file before ONNX Runtime reads it; `where` is the bundle. */
+export function checkNetworkFile(bytes: Uint8Array, where: string): void {
+  // ONNX Runtime's own format, which it knows by these letters, is not looked into here.
+  const other = Buffer.from(bytes.subarray(4, 8)).toString('latin1') === 'ORTM';
+  const fault = other
+    ? 'it is no ONNX file'
+    : faultOf(new Message(bytes), 'model', 0, bytes.length);
+  if (fault === null) return;
+  throw new KikitoriError(`model.onnx does not load: ${fault}`, {
+    kind: 'bundle',
+    where,
+    expected: 'a network that kikitori wrote',
+  });
+}
+
+function faultOf(message: Message, kind: string, depth: number, size: number): string | null {
+  const node = { op: '', domain: '' };
+  const tensor = { values: 1 };
+  for (let field = message.next(); field !== null; field = message.next()) {
+    if (field === 'damaged') return 'it is no whole ONNX file';
+    const { number, value } = field;
+    const what = forbidden[kind]?.[number];
+    if (what !== undefined) return `it has ${what}`;
+    const within = inside[kind]?.[number];
+    if (within !== undefined) {
+      if (typeof value === 'number') return 'it is no whole ONNX file';
+      const below = depth + (within === 'graph' ? 1 : 0);
+      if (below > depthMax) return 'its loops are nested too deep';
+      const fault = faultOf(new Message(value), within, below, size);
+      if (fault !== null) return fault;
+    }
+    if (kind === 'node' && typeof value !== 'number') {
+      if (number === 4) node.op = Buffer.from(value).toString('utf8');
+      if (number === 7) node.domain = Buffer.from(value).toString('utf8');
+    }
+    if (kind === 'tensor' && number === 14 && value !== 0)
+      return 'it has constants in files beside it';
+    if (kind === 'tensor' && number === 1)
+      for (const n of typeof value === 'number' ? [value] : varints(value)) tensor.values *= n;
+  }
+  if (!(tensor.values <= size * valuesPerByte)) return 'it has a constant larger than itself';
+  const { op, domain } = node;
+  const name = domain === '' || domain === 'ai.onnx' ? op : `${domain}.${op}`;
+  return kind !== 'node' || operators.has(name)
+    ? null
+    : `the operator ${JSON.stringify(name.slice(0, 80))} is not allowed`;
+}
+
+interface Field {
+  readonly number: number;
+  /** Of a varint, as a number; of fixed sizes, 0. */
+  readonly value: number | Uint8Array;
+}
+
+/** The fields of one protobuf message, one after the other (protobuf.dev/programming-guides/encoding). */
+class Message {
+  private at = 0;
+  constructor(private readonly bytes: Uint8Array) {}
+
+  next(): Field | 'damaged' | null {
+    if (this.at >= this.bytes.length) return null;
+    const tag = this.varint();
+    const number = Math.floor(tag / 8);
+    if (!Number.isFinite(tag) || number === 0) return 'damaged';
+    switch (tag % 8) {
+      case 0: {
+        const value = this.varint();
+        return Number.isNaN(value) ? 'damaged' : { number, value };
+      }
+      case 1:
+        return this.skip(8) ? { number, value: 0 } : 'damaged';
+      case 5:
+        return this.skip(4) ? { number, value: 0 } : 'damaged';
+      case 2: {
+        const length = this.varint();
+        const from = this.at;
+        return this.skip(length)
+          ? { number, value: this.bytes.subarray(from, from + length) }
+          : 'damaged';
+      }
+      default:
+        return 'damaged';
+    }
+  }
+
+  /** NaN when it is cut off or too long. Large ones lose their last digits, which is near enough here. */
+  varint(): number {
+    let value = 0;
+    for (let i = 0, scale = 1; i < 10; i++, scale *= 128) {
+      const byte = this.bytes[this.at++];
+      if (byte === undefined) return NaN;
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+    return NaN;
+  }
+
+  private skip(length: number): boolean {
+    this.at += length;
+    return this.at <= this.bytes.length;
+  }
+}
+
+function varints(bytes: Uint8Array): number[] {
+  const message = new Message(bytes);
+  const found: number[] = [];
+  for (let value = message.varint(); !Number.isNaN(value); value = message.varint())
+    found.push(value);
+  return found;
+}
