@@ -70,13 +70,7 @@ export const run: CommandRun = async (argv, io) => {
       const heard = await hearClip(engine, recognizer, samples);
       if (wanted == null || !sameMeaning(heard, wanted)) continue;
       const all = mixed(withTail(samples, rateHz), random);
-      const outcome = await measureEndpoint(
-        engine,
-        recognizer,
-        label.file,
-        all.subarray(0, samples.length),
-        all.subarray(samples.length),
-      );
+      const outcome = await measureEndpoint(engine, recognizer, label.file, all, heard);
       if (outcome !== null) outcomes.push(outcome);
     }
     const s = summariseEndpoints(outcomes);

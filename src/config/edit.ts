@@ -1,6 +1,6 @@
 import { readFile, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { parseDocument } from 'yaml';
+import { isScalar, parseDocument, YAMLMap, type Document } from 'yaml';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { loadConfig, type Environment } from './load.js';
@@ -19,8 +19,21 @@ export function changed(source: string, changes: Changes, where: string): string
       kind: 'config',
       where,
     });
-  for (const [path, value] of Object.entries(changes)) document.setIn(path.split('.'), value);
+  for (const [path, value] of Object.entries(changes)) {
+    const keys = path.split('.');
+    for (let depth = 1; depth < keys.length; depth++) fillEmpty(document, keys.slice(0, depth));
+    document.setIn(keys, value);
+  }
   return document.toString({ lineWidth: 0 });
+}
+
+/** A section that is only a name ("recognizer:") becomes one that values can be put into; its comment stays. */
+function fillEmpty(document: Document, section: readonly string[]): void {
+  const node = document.getIn(section, true);
+  if (!isScalar(node) || node.value !== null) return;
+  const map = new YAMLMap();
+  map.commentBefore = [node.commentBefore, node.comment].filter(Boolean).join('\n') || null;
+  document.setIn(section, map);
 }
 
 /** Changes a configuration file atomically. The result is checked before it takes the file's place. */

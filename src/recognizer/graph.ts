@@ -30,6 +30,8 @@ export interface Interpretation {
   /** Operator settings of the intent, from the grammar file. */
   readonly minConfidence?: number;
   readonly confirm?: boolean;
+  /** No sentence of the grammar: heard only so that it is not taken for one. */
+  readonly refuse?: true;
 }
 
 export interface CompiledGrammar {

@@ -219,7 +219,7 @@ export class Utterance {
       sentences: this.context.grammar.sentences,
       stepMs: this.context.stepMs,
     });
-    const confidence = probability(evidence, this.context.confidence);
+    const confidence = meaning.refuse === true ? 0 : probability(evidence, this.context.confidence);
     const reason = this.reasonAgainst(confidence, meaning, evidence);
     const heardWords = this.heardWords(told, phones, ratios);
     const endMs = heardWords.at(-1)?.endMs ?? this.durationMs;
@@ -227,7 +227,7 @@ export class Utterance {
       accepted: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
       text: this.textOf(told.map((w) => w.word)),
-      intent: meaning.intent,
+      intent: meaning.refuse === true ? null : meaning.intent,
       slots: meaning.slots,
       ...(meaning.confirm === true ? { confirm: true } : {}),
       said: meaning.said,
@@ -281,6 +281,7 @@ export class Utterance {
     evidence: Evidence,
   ): RejectReason | undefined {
     if (this.full) return 'too-long';
+    if (meaning.refuse === true) return 'not-a-command';
     if (confidence >= (meaning.minConfidence ?? this.context.minConfidence)) return undefined;
     return evidence.llrMean < notACommandRatio ? 'not-a-command' : 'low-confidence';
   }

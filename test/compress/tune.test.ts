@@ -146,6 +146,14 @@ void t.test('choices', async (t) => {
 
 void t.test('configuration edits: new sections, refusals', async (t) => {
   t.equal(changed('', { 'recognizer.warp': 1.04 }, 'x'), 'recognizer:\n  warp: 1.04\n');
+  t.equal(
+    changed(
+      'recognizer:\ncapture: # the microphone\n',
+      { 'recognizer.warp': 1.04, 'capture.gainDb': 6 },
+      'x',
+    ),
+    'recognizer:\n  warp: 1.04\ncapture:\n  # the microphone\n  gainDb: 6\n',
+  );
   t.throws(() => changed('a: [', { 'a.b': 1 }, 'x'));
 });
 

@@ -10,8 +10,9 @@ import { WordHistory } from '../../src/recognizer/search/word-history.js';
 import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
 
 const lexicon = tinyLexicon();
-// Homophones (two, to), words that are beginnings of others' sounds, and variants (a, the).
-const vocabulary = ['a', 'on', 'off', 'go', 'two', 'to', 'red', 'b', 'three', 'the', 'left'];
+// Homophones (two, to), words that are beginnings of others' sounds (light, lights), and variants (a, the).
+// None has an opposite, which the graph would hold beside the sentences.
+const vocabulary = ['a', 'light', 'lights', 'go', 'two', 'to', 'red', 'b', 'three', 'the', 'blue'];
 
 /** A random small grammar, at most 200 sentences. */
 function randomGrammar(random: () => number): GrammarDetails {

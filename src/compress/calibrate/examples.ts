@@ -171,8 +171,8 @@ export async function makeExamples(
   ) => {
     if (grammar === undefined) return;
     const heard = await hearAgain(manifest, clip, grammar);
-    // Nothing heard is refused whatever the confidence.
-    if (Object.keys(heard.evidence).length === 0) return;
+    // Nothing heard, or what is no command, is refused whatever the confidence.
+    if (heard.intent === null) return;
     const right = heard.text === text && !nothingRight.includes(kind);
     judged.push({ kind, group, right, evidence: heard.evidence });
   };

@@ -1,4 +1,5 @@
 import type { Engine } from '../../engine.js';
+import type { Heard } from '../../records.js';
 import type { CompiledGrammar, Recognizer } from '../../recognizer/index.js';
 import { quantile, wilson, type Interval } from './statistics.js';
 import { hearStream } from './stream.js';
@@ -15,25 +16,22 @@ export interface EndpointOutcome {
 }
 
 /**
- * Plays a clip, paced by its own samples. The end of the last word is where the whole clip, heard at
- * once, has it. Cut off means: an answer was decided between the first word and that end.
+ * Plays a clip, paced by its own samples. Cut off means: an answer was decided between the first word
+ * and the end of the last one.
  */
 export async function measureEndpoint(
   engine: Engine,
   recognizer: Recognizer,
   file: string,
+  /** The clip and what goes on after it, so that an end can be found. */
   samples: Float32Array,
-  /** What goes on after the clip, so that an end can be found. */
-  tail: Float32Array,
+  /** The clip without noise, heard at once: where its words are. */
+  whole: Heard,
 ): Promise<EndpointOutcome | null> {
   const perMs = engine.bundle.manifest.features.sampleRateHz / 1000;
-  const whole = await recognizer.recognizeWhole(engine.frontend().feed(samples));
   const [firstWord, lastWord] = [whole.words[0], whole.words.at(-1)];
   if (firstWord === undefined || lastWord === undefined) return null;
-  const all = new Float32Array(samples.length + tail.length);
-  all.set(samples);
-  all.set(tail, samples.length);
-  const events = await hearStream(engine, recognizer, all);
+  const events = await hearStream(engine, recognizer, samples);
   // The answer that holds the last word.
   const answer = events.find((e) => e.decidedSample / perMs >= lastWord.endMs - slackMs);
   const early = events.some(({ decidedSample }) => {

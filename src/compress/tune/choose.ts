@@ -29,7 +29,7 @@ export function scoreClips(clips: readonly HeardClip[], noise: readonly Heard[])
 }
 
 /** More right ones first; between equals, more confidence. A change must earn more than it could by chance. */
-export const changeWorth = 0.01;
+export const changeWorth = 0.03;
 export function better(a: Score, b: Score): boolean {
   return a.right !== b.right
     ? a.right > b.right

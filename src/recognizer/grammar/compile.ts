@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { KikitoriError } from '../../runtime/errors.js';
-import type { CompiledGrammar } from '../graph.js';
+import type { CompiledGrammar, Interpretation } from '../graph.js';
 import type { Lexicon, Pronunciation } from '../lexicon/index.js';
 import { countSentences, determinize, type Dfa } from './dfa.js';
 import { interpretWords } from './interpret.js';
 import { parseJsgf } from './jsgf.js';
 import { buildNfa, GrammarTooLarge, type Nfa } from './nfa.js';
+import { withOpposites } from './opposites.js';
 import { expandPhones } from './phones.js';
 import { readSentence } from './read-sentence.js';
 import type { Fault, ParsedGrammar } from './tree.js';
@@ -103,12 +104,14 @@ function assemble(
       })),
     );
   }
-  const graph = expandPhones(
-    dfa,
-    words,
-    words.map((w) => (pronunciations.get(w) ?? []).map((p) => p.phones)),
-    skip,
+  const heard = withOpposites(dfa, words, words.length, (word) =>
+    (pronunciations.get(word) ?? lexicon.lookup(word)).map((p) => p.phones),
   );
+  const ways = [
+    ...words.map((word) => pronunciations.get(word) ?? []),
+    ...heard.added.map((word) => lexicon.lookup(word)),
+  ].map((all) => all.map((p) => p.phones));
+  const graph = expandPhones(heard.dfa, [...words, ...heard.added], ways, skip);
   const skipped = new Set(skip);
   return {
     graph,
@@ -117,9 +120,10 @@ function assemble(
     sha256: createHash('sha256').update(source).digest('hex'),
     warnings: grammar.warnings,
     pronunciations,
-    phonesOf: (word) => (pronunciations.get(words[word] ?? '') ?? []).map((p) => p.phones),
+    phonesOf: (word) => ways[word] ?? [],
     read: (text) => readSentence(text, dfa, words, skipped, { own: lexicon.ownWords }),
     interpret(sentence) {
+      if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
       const found = interpretWords(
         nfa,
         sentence.filter((w) => !skipped.has(w)),
@@ -127,6 +131,17 @@ function assemble(
       if (found === null) throw new Error('the search gave words that the grammar does not allow');
       return found;
     },
+  };
+}
+
+/** A sentence with a word that means the other thing. */
+function noCommand(sentence: readonly number[]): Interpretation {
+  return {
+    intent: '',
+    slots: {},
+    said: {},
+    key: `no command: ${sentence.join(' ')}`,
+    refuse: true,
   };
 }
 

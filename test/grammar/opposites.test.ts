@@ -1,0 +1,69 @@
+import t from 'tap';
+import { sentencesGrammar } from '../../src/compress/evaluate/near-misses.js';
+import { hearAgain, type NetworkClip } from '../../src/compress/evaluate/network.js';
+import { compileGrammar } from '../../src/recognizer/index.js';
+import { listenerManifest } from '../sim/spoken-network.js';
+import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
+
+const lexicon = tinyLexicon();
+
+function clipOf(text: string): NetworkClip {
+  const pause = Array<number>(8).fill(0);
+  const said = [
+    ...pause,
+    ...text
+      .split(' ')
+      .flatMap((w) => lexicon.lookup(w)[0]?.phones ?? [])
+      .flatMap((p) => [p, p, 0]),
+    ...pause,
+  ];
+  const logProbs = Float32Array.from(
+    said.flatMap((u) => units.map((_, k) => Math.log(k === u ? 0.97 : 0.03 / (units.length - 1)))),
+  );
+  return {
+    logProbs,
+    steps: said.length,
+    levels: Float32Array.from(said, (u) => (u === 0 ? -1 : 1)),
+  };
+}
+
+void t.test('the opposite of the only word allowed is heard, and refused', async (t) => {
+  const grammar = sentencesGrammar(['turn off the light', 'go left'], lexicon);
+  const right = await hearAgain(listenerManifest, clipOf('turn off the light'), grammar);
+  t.equal(right.text, 'turn off the light');
+  t.equal(right.intent, 'said');
+  const other = await hearAgain(listenerManifest, clipOf('turn on the light'), grammar);
+  t.match(other, {
+    accepted: false,
+    intent: null,
+    reason: 'not-a-command',
+    confidence: 0,
+    text: 'turn on the light',
+  });
+});
+
+void t.test('opposites change neither sentences nor their meaning', async (t) => {
+  const grammar = sentencesGrammar(['turn off the light', 'turn on the light'], lexicon);
+  t.notOk(grammar.graph.words.includes('stop'));
+  t.equal(grammar.graph.words.filter((w) => w === 'on').length, 1, 'both are allowed: none added');
+  const alone = sentencesGrammar(['turn off the light'], lexicon);
+  t.equal(alone.sentences, 1);
+  t.equal(alone.read('turn on the light'), null);
+  t.ok(alone.graph.words.includes('on'));
+  const ids = 'turn on the light'.split(' ').map((w) => alone.graph.words.indexOf(w));
+  t.equal(alone.interpret(ids).refuse, true);
+});
+
+void t.test('none that sounds like what may be said there', async (t) => {
+  const same = lexicon.withUserWords(
+    new Map([
+      ['on', lexicon.lookup('on').map((p) => p.phones)],
+      ['awn', lexicon.lookup('on').map((p) => p.phones)],
+    ]),
+  );
+  const grammar = compileGrammar(
+    'intents: {A: {data: [{sentences: ["turn (off|awn) the light"]}]}}',
+    { file: 'test', lexicon: same },
+  );
+  t.notOk(grammar.graph.words.includes('on'));
+});
