@@ -18,7 +18,7 @@ export interface WakePhrase extends Required<WakeSettings> {
   readonly variants: readonly (readonly number[])[];
 }
 
-/** A reasoned value; `kikitori evaluate --wake` shows what it misses and mistakes for a model. */
+/** Fitted on four phrases by crowds and two of synthetic voices (bench/NOTES.md); `kikitori evaluate --wake` shows a phrase's own. */
 export const defaultWakeThreshold = -1.2;
 const defaultRefractoryMs = 2000;
 const defaultListenMs = 5000;
