@@ -1,4 +1,5 @@
-"""python3 -m kikitori_trainer fit CONFIG.toml | train CONFIG.toml | prepare CONFIG.toml | synthesize OUT N"""
+"""python3 -m kikitori_trainer fit CONFIG.toml | train CONFIG.toml | prepare CONFIG.toml | synthesize OUT N |
+site CONFIG.toml GRAMMAR [NOISE_DIR]"""
 
 import argparse
 import os
@@ -48,12 +49,21 @@ def main() -> int:
     speak.add_argument("out", type=Path)
     speak.add_argument("clips", type=int)
     speak.add_argument("--seed", type=int, default=1)
+    adapt = commands.add_parser("site", help="a site's own bundle from its grammar and noise; resumes")
+    adapt.add_argument("config", type=Path)
+    adapt.add_argument("grammar", type=Path)
+    adapt.add_argument("noise", type=Path, nargs="?", help="a folder of the site's noise recordings")
     asked = parser.parse_args()
 
     if asked.command == "synthesize":
         from .synthesize import synthesize
 
         synthesize(asked.out, asked.clips, asked.seed)
+        return 0
+    if asked.command == "site":
+        from .site import read_site, site
+
+        site(read_site(asked.config), asked.grammar, asked.noise, processes)
         return 0
     config = read_config(asked.config)
     if asked.command in ("fit", "prepare"):

@@ -1,12 +1,15 @@
 """One TOML file says everything about a run. Unknown keys are refused, all faults at once."""
 
+import json
 import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from .augment import Augmentation
 from .batches import Sampling
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ def build(kind: Any, value: Any, path: str, faults: list[str]) -> Any:
 
 
 def convert(hint: Any, item: Any, where: str, faults: list[str]) -> Any:
+    if item is None and type(None) in get_args(hint):
+        return None
     if is_dataclass(hint):
         return build(hint, item, where, faults)
     origin, inner = get_origin(hint), get_args(hint)
@@ -134,10 +139,17 @@ def convert(hint: Any, item: Any, where: str, faults: list[str]) -> Any:
     return None
 
 
-def read_config(path: Path) -> Config:
+def read_table(path: Path, kind: type[T]) -> T:
+    """TOML, or JSON where a program wrote it. Ends the program with every fault."""
+    text = path.read_text()
     faults: list[str] = []
-    config = build(Config, tomllib.loads(path.read_text()), "", faults)
+    table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    config = build(kind, table, "", faults)
     if faults:
         raise SystemExit("\n".join(f"{path}: {f}" for f in faults))
-    assert isinstance(config, Config)
+    assert isinstance(config, kind)
     return config
+
+
+def read_config(path: Path) -> Config:
+    return read_table(path, Config)

@@ -7,7 +7,7 @@ pack.json. Training maps the file into memory, so that processes share it.
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +96,29 @@ def open_pack(folder: Path) -> Pack:
     audio = np.memmap(folder / "audio.i16", "<i2", "r")
     pairs = {k: [(b, n) for b, n in body[k]] for k in ("noises", "rooms")}
     return Pack(audio, [Packed(**c) for c in body["clips"]], pairs["noises"], pairs["rooms"])
+
+
+def mix(folder: Path, parts: Sequence[tuple[Pack, Sequence[Packed]]], recorded: int = 0) -> None:
+    """One pack of clips of several; noises and rooms are those of the first. Its first `recorded` noises
+    are repeated until they are about half of all: they are drawn evenly."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rows: list[Packed] = []
+    at = 0
+    with (folder / "audio.i16").open("wb") as out:
+
+        def copy(pack: Pack, begin: int, count: int) -> tuple[int, int]:
+            nonlocal at
+            out.write(pack.audio[begin : begin + count].tobytes())
+            at += count
+            return at - count, count
+
+        for pack, clips in parts:
+            for clip in clips:
+                rows.append(replace(clip, begin=copy(pack, clip.begin, clip.samples)[0]))
+        first = parts[0][0]
+        noises = [copy(first, *span) for span in first.noises]
+        rooms = [copy(first, *span) for span in first.rooms]
+    made = noises[recorded:]
+    repeats = max(1, len(made) // recorded) if recorded else 0
+    body = {"clips": [asdict(r) for r in rows], "noises": noises[:recorded] * repeats + made, "rooms": rooms}
+    (folder / "pack.json").write_text(json.dumps(body))

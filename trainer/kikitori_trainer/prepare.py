@@ -7,7 +7,7 @@ from pathlib import Path
 from .config import Config, Source
 from .corpora import LAYOUTS, Clip, clips_tsv, common_voice, librispeech
 from .pack import build
-from .synthesize import synthesize
+from .synthesize import Own, synthesize
 
 
 def read(sources: Sequence[Source]) -> list[Clip]:
@@ -45,7 +45,7 @@ def prepare(config: Config) -> None:
         spoken = folder / "synthetic"
         if not (spoken / "clips.tsv").exists():
             texts = sorted({c.text for c in clips if len(c.text.split()) > 3})
-            synthesize(spoken, data.synthetic, seed, texts)
+            synthesize(spoken, data.synthetic, seed, Own(texts))
         clips += [c for c in clips_tsv(spoken) if not banned & set(c.text.split())]
     noises = [
         p for f in data.noise for p in sorted(Path(f).expanduser().rglob("*")) if p.suffix in {".flac", ".wav", ".opus"}

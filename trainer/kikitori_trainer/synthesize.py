@@ -5,12 +5,15 @@ there is kept: a run that was cut off goes on where it stopped.
 """
 
 import json
+import math
 import random
 import re
 import subprocess
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +45,7 @@ class Order:
     text: str
     stretch: float
     pitch: float
+    set: str = "synthetic"
 
     @property
     def name(self) -> str:
@@ -73,8 +77,17 @@ def voices() -> dict[str, list[str]]:
     return found
 
 
-def plan(count: int, vocabulary: Vocabulary, seed: int, texts: Sequence[str] = ()) -> list[Order]:
-    """Who says what; a fifth are of the `texts` given (if any), the rest generated."""
+@dataclass(frozen=True)
+class Own:
+    """Texts to be spoken beside the generated ones: a share of the clips, as a set of their own."""
+
+    texts: Sequence[str] = ()
+    share: float = 0.2
+    set: str = "synthetic"
+
+
+def plan(count: int, vocabulary: Vocabulary, seed: int, own: Own) -> list[Order]:
+    """Who says what; a share are of the texts given (if any), the rest generated."""
     chance = random.Random(seed)
     available = voices()
     if not available:
@@ -83,10 +96,12 @@ def plan(count: int, vocabulary: Vocabulary, seed: int, texts: Sequence[str] = (
     orders = []
     for n in range(count):
         engine = chance.choices(engines, [SHARES[e] for e in engines])[0]
-        own = texts and chance.random() < 0.2
-        text = chance.choice(texts) if own else sentence(vocabulary, chance)
+        given = bool(own.texts) and chance.random() < own.share
+        text = chance.choice(own.texts) if given else sentence(vocabulary, chance)
         stretch, pitch = chance.uniform(0.8, 1.25), chance.uniform(0.8, 1.25)
-        orders.append(Order(n, engine, chance.choice(available[engine]), text, stretch, pitch))
+        orders.append(
+            Order(n, engine, chance.choice(available[engine]), text, stretch, pitch, own.set if given else "synthetic")
+        )
     return orders
 
 
@@ -145,16 +160,22 @@ def vocabulary_of_packages() -> Vocabulary:
     return Vocabulary(used[:12_000], sorted({word for word, _ in used}))
 
 
-def synthesize(out: Path, count: int, seed: int, texts: Sequence[str] = (), threads: int = 2) -> None:
+def synthesize(
+    out: Path, count: int, seed: int, own: Own | None = None, threads: int = 2, minutes: float = math.inf
+) -> None:
+    """`minutes` is the most it takes: what has not been spoken by then is left out."""
     out.mkdir(parents=True, exist_ok=True)
-    orders = plan(count, vocabulary_of_packages(), seed, texts)
+    orders = plan(count, vocabulary_of_packages(), seed, own or Own())
+    deadline = time.monotonic() + 60 * minutes
     todo = [o for o in orders if not (out / o.name).exists()]
     singles = [o for o in todo if o.engine != "festival"]
     festival = [o for o in todo if o.engine == "festival"]
     batches = [festival[i : i + FESTIVAL_BATCH] for i in range(0, len(festival), FESTIVAL_BATCH)]
+    work = [partial(speak, o, out) for o in singles] + [partial(speak_festival, b, out) for b in batches]
+    # In any order, so that a time limit takes from every engine alike.
+    random.Random(seed).shuffle(work)
     with ThreadPoolExecutor(threads) as pool:
-        jobs = [pool.submit(speak, o, out) for o in singles]
-        jobs += [pool.submit(speak_festival, b, out) for b in batches]
+        jobs = [pool.submit(lambda job=job: time.monotonic() < deadline and job()) for job in work]
         for done, job in enumerate(jobs, 1):
             try:
                 job.result()
@@ -167,6 +188,6 @@ def synthesize(out: Path, count: int, seed: int, texts: Sequence[str] = (), thre
         if not (out / o.name).exists():
             continue
         info = soundfile.info(out / o.name)
-        rows.append(f"{o.name}\t{info.duration:.2f}\t{o.speaker}\tsynthetic\t{o.text}")
+        rows.append(f"{o.name}\t{info.duration:.2f}\t{o.speaker}\t{o.set}\t{o.text}")
     (out / "clips.tsv").write_text("file\tseconds\tspeaker\tset\ttext\n" + "\n".join(rows) + "\n")
     print(f"{len(rows)} clips in {out}", flush=True)

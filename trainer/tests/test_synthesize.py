@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from kikitori_trainer.synthesize import plan, synthesize, vocabulary_of_packages, voices
+from kikitori_trainer.synthesize import Own, plan, synthesize, vocabulary_of_packages, voices
 
 
 @pytest.mark.skipif(not voices(), reason="no synthesiser is installed")
@@ -24,8 +24,8 @@ def test_voices_speak_and_a_run_goes_on(tmp_path: Path) -> None:
 @pytest.mark.skipif(not voices(), reason="no synthesiser is installed")
 def test_the_plan_is_repeatable_and_varied() -> None:
     vocabulary = vocabulary_of_packages()
-    orders = plan(300, vocabulary, seed=4, texts=["a text of its own"])
-    assert orders == plan(300, vocabulary, seed=4, texts=["a text of its own"])
+    orders = plan(300, vocabulary, seed=4, own=Own(["a text of its own"]))
+    assert orders == plan(300, vocabulary, seed=4, own=Own(["a text of its own"]))
     assert len({o.engine for o in orders}) == len(voices())
     words = {w for o in orders for w in o.text.split()}
     assert len(words) > 400 and any(o.text == "a text of its own" for o in orders)
