@@ -12,6 +12,8 @@ import { isOpen } from './window.js';
 
 /** Trial statistics without a change of phase are written this often at most: flash wears out. */
 const saveEveryMs = 60_000;
+/** The running time of a bundle that settles is written this often. */
+const livedEveryMs = 30 * 60_000;
 const downloadMsMax = 12 * 3_600_000;
 /** Events that must wait when the disk takes no journal; after all others the device is in the new state anyhow. */
 const optional: ReadonlySet<UpdateEvent['type']> = new Set([
@@ -45,6 +47,8 @@ export class Driver {
   private pending: Statistics = nothingHeard;
   private countedMs: number;
   private savedMs = 0;
+  /** Running time that the journal does not know of. */
+  private livedMs = 0;
   private background: AbortController | null = null;
   /** The download or self-test that runs beside. */
   private beside: Promise<unknown> = Promise.resolve();
@@ -96,7 +100,18 @@ export class Driver {
     this.countedMs = now;
     if (this.state.phase === 'trial')
       await this.dispatch({ type: 'observed', statistics, elapsedMs });
-    else this.statistics = forgetting(sum(this.statistics, statistics));
+    else {
+      this.statistics = forgetting(sum(this.statistics, statistics));
+      await this.live(elapsedMs);
+    }
+  }
+
+  private async live(elapsedMs: number): Promise<void> {
+    this.livedMs += elapsedMs;
+    if (this.state.settling === null || (this.livedMs < livedEveryMs && !this.stopped)) return;
+    const elapsed = this.livedMs;
+    this.livedMs = 0;
+    await this.dispatch({ type: 'lived', elapsedMs: elapsed });
   }
 
   /** A candidate passed its self-test and waits for the maintenance window. */
@@ -174,6 +189,7 @@ export class Driver {
       this.pending = nothingHeard;
       this.countedMs = this.options.clock.monotonic();
     }
+    this.livedMs = 0;
     if (phase === 'committed') this.statistics = this.state.trial?.statistics ?? nothingHeard;
     else if (before.phase === 'trial') this.statistics = before.trial?.before ?? nothingHeard;
     else if (before.current !== this.state.current && phase !== 'trial')

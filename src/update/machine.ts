@@ -32,6 +32,8 @@ export type UpdateEvent =
   /** It is open in this process, beside the one that hears. */
   | { readonly type: 'prepared'; readonly deployment: string; readonly before: Statistics }
   | { readonly type: 'observed'; readonly statistics: Statistics; readonly elapsedMs: number }
+  /** The process has been running for so long since the last such event. */
+  | { readonly type: 'lived'; readonly elapsedMs: number }
   | { readonly type: 'roll-back'; readonly reason: 'requested' | 'withdrawn' }
   | { readonly type: 'abort' }
   /** What should hear could not be opened; something else hears now. */
@@ -70,6 +72,9 @@ export interface MachineContext {
 
 /** The board may lose power this often during one trial or one opening before the bundle is blamed. */
 const powerCutsMax = 3;
+/** So many ends of the process within this running time after the commit, and the predecessor hears again, once. */
+const crashesMax = 3;
+const settlingMs = 24 * 3_600_000;
 const refusedMax = 32;
 const detailMax = 500;
 
@@ -106,6 +111,8 @@ export function transition(state: UpdateState, event: UpdateEvent, context: Mach
         : stays;
     case 'observed':
       return observed(state, event, context);
+    case 'lived':
+      return lived(state, event.elapsedMs);
     case 'roll-back':
       return rollBackRequested(state, event.reason, context);
     case 'abort':
@@ -127,7 +134,12 @@ const otherSlot = (place: Place): SlotName => (place === 'A' ? 'B' : 'A');
 function started(before: UpdateState, bootId: string, context: MachineContext): Step {
   const cut = !before.run.clean;
   const crashed = cut && before.run.bootId === bootId;
-  const state = { ...before, run: { bootId, clean: false } };
+  const state = { ...countCrash(before, crashed), run: { bootId, clean: false } };
+  if ((state.settling?.crashes ?? 0) >= crashesMax) {
+    const minutes = Math.ceil((state.settling?.aliveMs ?? 0) / 60_000);
+    const detail = `the process died ${crashesMax} times, after ${minutes} minutes or more since it was committed`;
+    return rollBack(state, { reason: 'crash-loop', detail }, context, false);
+  }
   const follow: Action = { type: 'point' };
   const { offer, target } = state;
   if (state.phase === 'downloading' && offer !== null) {
@@ -164,6 +176,20 @@ function started(before: UpdateState, bootId: string, context: MachineContext): 
     return { state: during, actions: [follow] };
   }
   return { state, actions: [follow] };
+}
+
+/** A crash while another bundle was being opened is that one's. */
+function countCrash(state: UpdateState, crashed: boolean): UpdateState {
+  const { settling, phase, openings } = state;
+  if (!crashed || settling === null || (phase === 'verified' && openings > 0)) return state;
+  return { ...state, settling: { ...settling, crashes: settling.crashes + 1 } };
+}
+
+function lived(state: UpdateState, elapsedMs: number): Step {
+  if (state.settling === null) return { state, actions: [] };
+  const aliveMs = state.settling.aliveMs + Math.max(0, elapsedMs);
+  const settling = aliveMs >= settlingMs ? null : { ...state.settling, aliveMs };
+  return { state: { ...state, settling }, actions: [] };
 }
 
 function offered(
@@ -228,6 +254,7 @@ function trialBegins(state: UpdateState, before: Statistics, { nowMs }: MachineC
     previous: state.current,
     previousInstalled: state.installed,
     trial: { elapsedMs: 0, statistics: nothingHeard, before, powerCuts: 0 },
+    settling: null,
   };
   return { state: next, actions: [{ type: 'point' }, { type: 'switch' }] };
 }
@@ -255,6 +282,7 @@ function observed(
       reason: null,
       detail: verdict.detail,
       openings: 0,
+      settling: { aliveMs: 0, crashes: 0 },
     },
     actions: [{ type: 'announce', event: 'model-committed' }],
   };
@@ -289,6 +317,7 @@ function rollBack(
     offer: state.installed,
     current: place,
     installed: state.previousInstalled,
+    settling: null,
     refused: refuse(state, state.installed, reason, context),
   });
   return {
@@ -368,7 +397,7 @@ function fellBack(
   // A bundle under way may have been meant for the slot that hears now: it is fetched again.
   const { state: next } = end(state, 'failed', { reason: 'current-unreadable', detail }, context);
   return {
-    state: forgetPrevious({ ...next, current: place, installed }),
+    state: forgetPrevious({ ...next, current: place, installed, settling: null }),
     actions: [...(isBusy(state.phase) ? [{ type: 'cancel' } as const] : []), follow],
   };
 }

@@ -40,6 +40,7 @@ export const reasons = [
   'unsure',
   'hears-nothing',
   'crashed',
+  'crash-loop',
   'power-cuts',
   'requested',
   'withdrawn',
@@ -62,6 +63,13 @@ export interface Trial {
   readonly statistics: Statistics;
   readonly before: Statistics;
   readonly powerCuts: number;
+}
+
+/** The first day of a bundle that was committed: the predecessor is not forgotten yet. */
+export interface Settling {
+  /** Running time since it was committed. */
+  readonly aliveMs: number;
+  readonly crashes: number;
 }
 
 /** All that the update stage must know after a power cut: state/update/journal.json. */
@@ -88,6 +96,8 @@ export interface UpdateState {
   /** Times the candidate was opened in this process without having survived it yet. */
   readonly openings: number;
   readonly trial: Trial | null;
+  /** Null once it has settled, and in journals from before there was this rule. */
+  readonly settling: Settling | null;
   /** Newest last, bounded. */
   readonly refused: readonly Refused[];
   readonly run: { readonly bootId: string; readonly clean: boolean };
@@ -108,6 +118,7 @@ export const initialState: UpdateState = {
   explicit: false,
   openings: 0,
   trial: null,
+  settling: null,
   refused: [],
   run: { bootId: '', clean: true },
 };
@@ -123,7 +134,7 @@ export function parseState(source: string): UpdateState | null {
     if (!record(v) || v['format'] !== 1) return null;
     for (const name of ['offer', 'installed', 'previousInstalled'])
       if (v[name] !== null) parseChannelFile(JSON.stringify(v[name]), 'journal');
-    const { run, trial } = v;
+    const { run, trial, settling = null } = v;
     const good =
       phases.includes(v['phase'] as Phase) &&
       whole(v['sinceMs']) &&
@@ -135,12 +146,13 @@ export function parseState(source: string): UpdateState | null {
       typeof v['explicit'] === 'boolean' &&
       whole(v['openings']) &&
       (trial === null || goodTrial(trial)) &&
+      (settling === null || goodSettling(settling)) &&
       Array.isArray(v['refused']) &&
       v['refused'].every((r) => record(r) && typeof r['sha256'] === 'string') &&
       record(run) &&
       typeof run['bootId'] === 'string' &&
       typeof run['clean'] === 'boolean';
-    return good ? (v as unknown as UpdateState) : null;
+    return good ? ({ ...v, settling } as unknown as UpdateState) : null;
   } catch {
     return null;
   }
@@ -154,4 +166,8 @@ function goodTrial(v: unknown): boolean {
     isStatistics(v['statistics']) &&
     isStatistics(v['before'])
   );
+}
+
+function goodSettling(v: unknown): boolean {
+  return record(v) && whole(v['aliveMs']) && whole(v['crashes']);
 }

@@ -1,7 +1,14 @@
 /** The machine alone: every state meets every event. */
+import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { transition, type Action, type UpdateEvent } from '../../src/update/machine.js';
-import { initialState, parseState, phases, type UpdateState } from '../../src/update/state.js';
+import {
+  initialState,
+  parseState,
+  phases,
+  reasons,
+  type UpdateState,
+} from '../../src/update/state.js';
 import { nothingHeard, type Statistics } from '../../src/update/trial.js';
 import { offerOf } from '../sim/folder-source.js';
 
@@ -86,6 +93,8 @@ const events: UpdateEvent[] = [
   { type: 'observed', statistics: statistics({ audioMs: 1e5, computeMs: 9e4 }), elapsedMs: 10 },
   { type: 'observed', statistics: nothingHeard, elapsedMs: 1e9 },
   { type: 'observed', statistics: nothingHeard, elapsedMs: -1e9 },
+  { type: 'lived', elapsedMs: 60_000 },
+  { type: 'lived', elapsedMs: 1e9 },
   { type: 'roll-back', reason: 'requested' },
   { type: 'roll-back', reason: 'withdrawn' },
   { type: 'abort' },
@@ -185,6 +194,64 @@ void t.test('starts: crash, loss of power, clean stop', async (t) => {
   ]);
 });
 
+void t.test('a loop of crashes after the commit goes back, once', async (t) => {
+  const { committed = initialState } = states;
+  const start = (state: UpdateState, bootId = 'boot-1') =>
+    transition(state, { type: 'start', bootId }, context);
+  const dies = (state: UpdateState, times: number) =>
+    Array.from({ length: times }).reduce<UpdateState>((s) => start(s).state, state);
+  t.match(dies(committed, 2), { phase: 'committed', current: 'B', settling: { crashes: 2 } });
+  const third = start(dies(committed, 2));
+  t.match(third.state, {
+    phase: 'rolled-back',
+    reason: 'crash-loop',
+    current: 'A',
+    installed: offers.old,
+    settling: null,
+  });
+  t.same(
+    third.actions.map((a) => a.type),
+    ['point', 'evidence', 'announce'],
+  );
+  t.ok(third.state.refused.some((r) => r.sha256 === offers.fresh.bundle.sha256));
+  t.match(dies(third.state, 9), { phase: 'rolled-back', current: 'A' }, 'the predecessor stays');
+  // What is no crash, and crashes of others, do not count.
+  let state = committed;
+  for (let i = 0; i < 9; i++) state = start(state, `boot-${i + 2}`).state;
+  t.match(state, { phase: 'committed', settling: { crashes: 0 } }, 'losses of power');
+  state = committed;
+  for (let i = 0; i < 9; i++) state = start(apply(state, { type: 'stop' })).state;
+  t.match(state, { phase: 'committed', settling: { crashes: 0 } }, 'clean ends');
+  const next = offerOf(bundle('3.0.0'));
+  const opens = { ...dies(committed, 2), phase: 'verified', offer: next, target: 'A' } as const;
+  t.match(start({ ...opens, openings: 1 }).state, { phase: 'rejected', current: 'B' });
+  t.match(
+    start({ ...opens, openings: 0 }).state,
+    { phase: 'rolled-back', reason: 'crash-loop', offer: offers.fresh },
+    'also while another one is on its way',
+  );
+  // After a day of running it is trusted.
+  const day = apply(dies(committed, 2), { type: 'lived', elapsedMs: 24 * 3_600_000 });
+  t.equal(day.settling, null);
+  t.match(dies(day, 9), { phase: 'committed', current: 'B' });
+  const failed = apply(
+    dies(committed, 2),
+    { type: 'offered', offer: next, explicit: false },
+    {
+      type: 'failed',
+      deployment: next.deployment,
+      fault: { reason: 'download-failed', detail: '' },
+    },
+  );
+  t.match(
+    failed,
+    { phase: 'failed', settling: { crashes: 2 } },
+    'a failed download forgets nothing',
+  );
+  const old = JSON.stringify({ ...installed, settling: undefined });
+  t.same(parseState(old), installed, 'a journal from before this rule is read');
+});
+
 void t.test('a rollback on request refuses what hears, not what failed last', async (t) => {
   const state = apply(
     installed,
@@ -200,6 +267,16 @@ void t.test('a rollback on request refuses what hears, not what failed last', as
   t.equal(apply(state, { type: 'roll-back', reason: 'requested' }), state, 'nothing is left');
 });
 
+void t.test('docs/updates.md has a row for every reason, and no other', async (t) => {
+  const text = await readFile(new URL('../../docs/updates.md', import.meta.url), 'utf8');
+  const [, table = ''] = text.split('| reason | state | means |');
+  const rows = table.split('\n\n')[0]?.split('\n').slice(2) ?? [];
+  const named = rows.flatMap((row) =>
+    [...(row.split('|')[1] ?? '').matchAll(/`([\w-]+)`/g)].map((m) => m[1]),
+  );
+  t.same(named.sort(), [...reasons].sort());
+});
+
 void t.test('a damaged journal is no state', async (t) => {
   const good = JSON.stringify(trial);
   t.same(parseState(good), trial);
@@ -209,6 +286,7 @@ void t.test('a damaged journal is no state', async (t) => {
     { phase: 'happy' },
     { current: '../A' },
     { refused: {} },
+    { settling: { aliveMs: -1, crashes: 0 } },
     { run: null },
     { trial: { elapsedMs: 'x' } },
     { offer: { ...offers.fresh, deployment: '../../x' } },
