@@ -51,6 +51,7 @@ async function openView(
   const base = values.base ?? 'kikitori';
   const view = new FleetView(base);
   let lastMs = systemClock.monotonic();
+  const link = { up: false };
   const reader = await FleetReader.open({
     url: values.broker,
     base,
@@ -64,6 +65,8 @@ async function openView(
       if (changed !== undefined) onChange(changed);
     },
     onLink: (up, why) => {
+      link.up = up;
+      lastMs = systemClock.monotonic();
       if (!up) io.stderr.write(`the broker is away (${why}), trying again\n`);
     },
   });
@@ -71,7 +74,7 @@ async function openView(
     lastMs = Math.max(lastMs, systemClock.monotonic());
     while (systemClock.monotonic() - lastMs < quietMs) await sleep(systemClock, 100);
   };
-  return { view, reader, settled };
+  return { view, reader, settled, link };
 }
 
 async function secret(file: string | undefined, io: Io): Promise<string | undefined> {
@@ -193,11 +196,12 @@ export interface AutoValues extends CommonValues, BrokerValues {
 export async function autoRollout(name: string, values: AutoValues, io: Io): Promise<number> {
   const stages = parseStages((await fileText(values.auto)) ?? '', values.auto);
   const stop = stopSignal();
-  const { view, reader, settled } = await openView(values, io);
+  const { view, reader, settled, link } = await openView(values, io);
   try {
-    await settled();
     for (;;) {
-      const end = await autoStep(name, stages, view, values, io);
+      // After a connection is back, retained topics come anew; half of them would be a wrong picture.
+      await settled();
+      const end = link.up ? await autoStep(name, stages, view, values, io) : undefined;
       if (end !== undefined) return end;
       if (await stop.within(values.every)) return 0;
     }
@@ -240,16 +244,27 @@ async function autoStep(
     else
       io.stdout.write(`${name}, step ${state.stage + 1} of ${stages.length}: ${what} (${why})\n`);
   };
-  if (rollout.state !== 'running') {
-    say(rollout.state, 'by hand or by an earlier run');
-    return 1;
-  }
+  // Written before the change is: cut off between the two, the next start makes it.
+  const keep = () => atomicWrite(file, `${JSON.stringify(state)}\n`);
+  const upload = async () => {
+    if (values.after !== undefined && !(await runAfter(values.after, io))) return;
+    state = { ...state, uploadDue: false };
+    await keep();
+  };
   const apply = async (change: { percent?: number; state?: 'paused' }) => {
     const { edit } = await planRollout(repository, name, change);
+    state = { ...state, uploadDue: true };
+    await keep();
     warn(await repository.commit(edit), io);
-    await atomicWrite(file, `${JSON.stringify(state)}\n`);
-    if (values.after !== undefined) await runAfter(values.after, io);
+    await upload();
   };
+  /** A pause that is not uploaded stops nobody: it is tried until it is. */
+  const ended = () => (state.uploadDue === true ? undefined : 1);
+  if (state.uploadDue === true) await upload();
+  if (rollout.state !== 'running') {
+    say(rollout.state, 'by hand or by an earlier run');
+    return ended();
+  }
   const wanted = stages[state.stage]?.percent ?? 100;
   if (rollout.percent < wanted) {
     say(`${wanted} %`, 'the step begins');
@@ -265,9 +280,9 @@ async function autoStep(
   } else if (action.do === 'pause') {
     say('paused', action.why);
     await apply({ state: 'paused' });
-    return 1;
+    return ended();
   } else {
-    await atomicWrite(file, `${JSON.stringify(state)}\n`);
+    await keep();
     say(action.do === 'finish' ? 'done' : 'waiting', action.why);
     if (action.do === 'finish') {
       io.stderr.write(`${summary(view.list()).join('\n')}\n`);
@@ -286,11 +301,15 @@ async function readAuto(file: string): Promise<AutoState | undefined> {
 }
 
 /** The manager's own upload, such as an rsync: a change that is not uploaded reaches nobody. */
-async function runAfter(command: string, io: Io): Promise<void> {
+async function runAfter(command: string, io: Io): Promise<boolean> {
   const status = await new Promise<number | null>((resolve) => {
     spawn(command, { shell: true, stdio: ['ignore', 'ignore', 'inherit'] })
       .on('error', () => resolve(null))
       .on('close', resolve);
   });
-  if (status !== 0) io.stderr.write(`warning: --after ended with status ${String(status)}\n`);
+  if (status !== 0)
+    io.stderr.write(
+      `warning: --after ended with status ${String(status)}; it is run again at the next look\n`,
+    );
+  return status === 0;
 }

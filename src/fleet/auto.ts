@@ -16,7 +16,11 @@ export interface Stage {
 
 /** What the devices say about one deployment. */
 export interface Reports {
-  /** Known devices that the percentage of the step takes in, and those in its groups. */
+  /** Devices that the broker tells of at all, whatever they run. */
+  readonly known: number;
+  /** Those in the step that are offline and have said nothing of it. */
+  readonly offline: number;
+  /** Devices online that the percentage of the step takes in, and all that have said something of it. */
   readonly taking: number;
   readonly committed: number;
   /** Rolled back, rejected or failed. */
@@ -28,6 +32,8 @@ export interface AutoState {
   readonly stage: number;
   readonly enteredAtMs: number;
   readonly status: 'running' | 'paused' | 'done';
+  /** The newest change is signed and not uploaded yet, as far as is known. */
+  readonly uploadDue?: boolean;
 }
 
 export type AutoAction =
@@ -50,6 +56,9 @@ export function nextStep(
   const stage = stages[state.stage];
   if (state.status !== 'running' || stage === undefined)
     return stay(`the roll-out is ${state.status}`);
+  // A reader that sees no board (a wrong base, a broker's access list) must not take silence for health.
+  if (reports.known === 0)
+    return stay('the broker tells of no board: is --base right, and may this reader read?');
   const finished = reports.committed + reports.failed;
   const share = `${reports.failed} of ${finished} failed`;
   if (100 * reports.failed > stage.pauseAbove * Math.max(finished, stage.minSample))
@@ -57,6 +66,8 @@ export function nextStep(
       state: { ...state, status: 'paused' },
       action: { do: 'pause', why: `${share}, at most ${stage.pauseAbove} % are allowed` },
     };
+  if (reports.taking === 0 && reports.offline > 0)
+    return stay(`all ${reports.offline} boards of this step are offline`);
   const needed = Math.min(stage.minSample, reports.taking);
   if (finished < needed) return stay(`${finished} of ${needed} devices have finished`);
   if (finished > 0 && 100 * reports.committed < stage.success * finished)

@@ -66,6 +66,8 @@ export async function planPublication(
     publishedAt: now.toISOString(),
   };
   const channelBytes = encodeChannel(channel);
+  // What a board would not understand must not get as far as a board.
+  parseChannelFile(channelBytes.toString('utf8'), channelTarget(o.channel));
   const role = publisher === '' ? 'targets' : publisher;
   const targets: Record<string, TargetJson> = {
     ...known,

@@ -44,7 +44,8 @@ void t.test('every row of the table', async (t) => {
   ];
   for (const [why, change, [taking, committed, failed], nowMs, wanted] of rows) {
     const state = { ...begin, ...change };
-    const { action, state: after } = nextStep(stages, state, { taking, committed, failed }, nowMs);
+    const reports = { known: 30, offline: 0, taking, committed, failed };
+    const { action, state: after } = nextStep(stages, state, reports, nowMs);
     t.equal(action.do, wanted, `${why}: ${action.why}`);
     if (action.do === 'wait') t.equal(after, state);
     if (action.do === 'widen')
@@ -61,7 +62,7 @@ void t.test('laws, over every small report', async (t) => {
   for (let at = 0; at < stages.length; at++)
     for (let committed = 0; committed <= 24; committed++)
       for (let failed = 0; failed <= 24; failed++) {
-        const reports = { taking: 30, committed, failed };
+        const reports = { known: 30, offline: 0, taking: 30, committed, failed };
         const { action, state } = nextStep(stages, { ...begin, stage: at }, reports, 1e9);
         looked++;
         if (state.stage < at || state.stage > at + 1) t.fail('a step is skipped or taken back');
@@ -76,6 +77,14 @@ void t.test('laws, over every small report', async (t) => {
           t.fail('widened below the threshold');
       }
   t.pass(`${looked} reports`);
+});
+
+void t.test('silence is no success', async (t) => {
+  const nobody = { known: 0, offline: 0, taking: 0, committed: 0, failed: 0 };
+  t.match(nextStep(stages, begin, nobody, 1e9).action, { do: 'wait', why: /no board/ });
+  const away = { ...nobody, known: 20, offline: 3 };
+  t.match(nextStep(stages, begin, away, 1e9).action, { do: 'wait', why: /3 boards .* offline/ });
+  t.equal(nextStep(stages, begin, { ...nobody, known: 20 }, 1e9).action.do, 'widen');
 });
 
 void t.test('where a plan begins', async (t) => {

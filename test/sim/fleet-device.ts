@@ -11,9 +11,18 @@ export class FleetDevice {
     private readonly good: boolean,
   ) {}
 
-  static async open(url: string, id: string, { base = 'kikitori', good = true } = {}) {
+  static async open(
+    url: string,
+    id: string,
+    {
+      base = 'kikitori',
+      good = true,
+      ...credentials
+    }: { base?: string; good?: boolean; username?: string; password?: string } = {},
+  ) {
     const topic = `${base}/${id}/state`;
     const client = await mqtt.connectAsync(url, {
+      ...credentials,
       clientId: `kikitori-${id}`,
       will: { topic, payload: Buffer.from('{"state":"offline"}'), qos: 1, retain: true },
     });

@@ -71,6 +71,8 @@ export class FleetReader {
   }
 
   async close(): Promise<void> {
+    // The end that we want is no broker that is away.
+    this.client.removeAllListeners('close');
     await this.client.endAsync(true);
   }
 }

@@ -215,11 +215,12 @@ export function reportsOn(
 ): Reports {
   const about = devices.filter((d) => d.update?.deployment === channel.deployment);
   const state = (d: DeviceView) => d.update?.state ?? '';
-  const taking = devices.filter(
-    (d) => d.online === true && cohortOf(d.device, channel.deployment) < percent * 100,
-  );
+  const inStep = devices.filter((d) => cohortOf(d.device, channel.deployment) < percent * 100);
+  const taking = inStep.filter((d) => d.online === true);
   const both = new Set([...taking, ...about].map((d) => d.device));
   return {
+    known: devices.length,
+    offline: inStep.filter((d) => !both.has(d.device)).length,
     taking: both.size,
     committed: about.filter((d) => state(d) === 'committed').length,
     failed: about.filter((d) => failures.includes(state(d)) && !transient(d)).length,

@@ -15,6 +15,8 @@ export function bundleTarget(
   publisher: string,
   bundle: { name: string; version: string; sha256: string },
 ): string {
-  const file = `bundles/${bundle.name}-${bundle.version}-${bundle.sha256.slice(0, 12)}.tar`;
+  // A bundle's name may hold spaces, a path may not.
+  const name = bundle.name.replace(/[^\w.-]/g, '-');
+  const file = `bundles/${name}-${bundle.version}-${bundle.sha256.slice(0, 12)}.tar`;
   return publisher === '' ? file : `${publisher}/${file}`;
 }

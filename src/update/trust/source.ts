@@ -230,7 +230,7 @@ export class TrustedSource implements BundleSource {
     const made = bundleTarget(publisher, wanted);
     const given = made.replace(/[^/]*$/, () => wanted.file);
     for (const path of new Set([given, made])) {
-      if (!/^[A-Za-z0-9][\w./ -]*\.tar$/.test(path) || path.includes('..')) continue;
+      if (!/^[A-Za-z0-9][\w./-]*\.tar$/.test(path) || path.includes('..')) continue;
       const info = await infoOf(updater, path);
       if (info?.hashes['sha256'] !== wanted.sha256) continue;
       const said = (info.custom ?? {}) as Readonly<Record<string, unknown>>;
