@@ -124,8 +124,7 @@ const isChannel = (target: string) => target.split('/')[1] === 'channels';
 /** `<publisher>/bundles/NAME.tar` and `<publisher>/channels/NAME.json`, and no folder more. */
 function pathAllowed(publisher: string, target: string): boolean {
   const [owner, kind, file = '', more] = target.split('/');
-  if (owner !== publisher || more !== undefined || !/^[A-Za-z0-9][\w.-]*$/.test(file))
-    return false;
+  if (owner !== publisher || more !== undefined || !/^[A-Za-z0-9][\w.-]*$/.test(file)) return false;
   return kind === 'bundles' ? file.endsWith('.tar') : kind === 'channels' && file.endsWith('.json');
 }
 

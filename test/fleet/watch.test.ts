@@ -116,6 +116,24 @@ void t.test('what a device says cannot hurt the manager', async (t) => {
   t.ok(view.list().every((d) => Array.isArray(troubleOf(d))));
 });
 
+void t.test('a fleet of none, and one of many', async (t) => {
+  t.match(table([], 0), /no board was heard of/);
+  t.match(page([], 0, null), /no board was heard of/);
+  t.notMatch(page([], 0, null), /<table/);
+  const view = new FleetView('kikitori');
+  for (let i = 0; i < 2500; i++) {
+    const tell = (kind: string, value: unknown) =>
+      view.apply(`kikitori/d${i}/${kind}`, Buffer.from(JSON.stringify(value)), true, 0);
+    tell('state', { state: i % 10 === 0 ? 'offline' : 'online' });
+    tell('health', { dropped: i % 50 === 0 ? i + 1 : 0 });
+  }
+  t.match(
+    table(view.list(), 0),
+    /and 2300 more[^]*250 to look at[^]*250 offline, 50 transcripts dropped/,
+  );
+  t.match(page(view.list(), 0, null), /250 offline[^]*and 500 more/);
+});
+
 void t.test('a broker that is not there, refuses, or is misspelt', async (t) => {
   const { io, err } = ioOf();
   t.equal(await main(['fleet', 'status'], io), 2);

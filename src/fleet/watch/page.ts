@@ -1,4 +1,4 @@
-import { ago, heardWord, updateWord } from './table.js';
+import { ago, heardWord, nobody, updateWord } from './table.js';
 import { count, troubleOf, type DeviceView } from './view.js';
 
 const colours = ['#2a6f97', '#e09f3e', '#6a994e', '#9d4edd', '#bc4749', '#457b9d', '#8d99ae'];
@@ -27,21 +27,27 @@ export function page(
     .sort((a, b) => troubleOf(b).length - troubleOf(a).length)
     .slice(0, rowsMax)
     .map((d) => row(d, nowMs, colourOf(modelOf(d))));
+  const more = devices.length - rows.length;
+  const heads = ['', 'device', 'state', 'model', 'for', 'update', 'accepted/refused', 'confidence'];
+  const body = `<h2>Models</h2>${bar(c.models, colourOf)}
+<h2>Updates</h2>${bar(c.updates, (state) => stateColours[state] ?? '#8d99ae')}
+${c.troubles.size === 0 ? '' : `<h2>To look at</h2><p>${counted(c.troubles)}</p>`}
+<table><tr>${[...heads, 'seen', 'trouble'].map((h) => `<th>${h}`).join('')}
+${rows.join('\n')}
+</table>${more > 0 ? `<p class="dim">and ${more} more</p>` : ''}`;
   const refresh = refreshS === null ? '' : `<meta http-equiv="refresh" content="${refreshS}">`;
   return `<!doctype html>
 <html lang="en"><meta charset="utf-8">${refresh}<title>kikitori fleet</title>
 <style>
 body{font:14px system-ui,sans-serif;margin:2em;color:#222;background:#fff}
 table{border-collapse:collapse;margin-top:1em}td,th{padding:.25em .8em .25em 0;text-align:left;vertical-align:top}
-tr.bad td{background:#fff1f0}.dim{color:#777}h1{font-size:1.3em}svg{display:block;margin:.4em 0}
+th{position:sticky;top:0;background:#fff}td.n{text-align:right;font-variant-numeric:tabular-nums}
+tr.bad td{background:#fff1f0}.dim{color:#666}h1{font-size:1.5em;margin-bottom:0}h2{font-size:1.05em;margin:1.2em 0 .3em}
+svg.bar{display:block;width:100%;max-width:800px;height:24px}p{margin:.3em 0}
 </style>
 <h1>${c.devices} devices, ${c.online} online, ${c.troubled} to look at</h1>
-<p class="dim">${new Date(nowMs).toISOString()}</p>
-<h2>Models</h2>${bar(c.models, colourOf)}
-<h2>Updates</h2>${bar(c.updates, (state) => stateColours[state] ?? '#8d99ae')}
-<table><tr>${['', 'device', 'state', 'model', 'for', 'update', 'accepted/refused', 'confidence', 'seen', 'trouble'].map((h) => `<th>${h}`).join('')}
-${rows.join('\n')}
-</table>
+<p class="dim">${new Date(nowMs).toISOString().slice(0, 19).replace('T', ' ')} UTC</p>
+${devices.length === 0 ? `<p>${escape(nobody)}</p>` : body}
 </html>
 `;
 }
@@ -82,7 +88,14 @@ function bar(parts: ReadonlyMap<string, number>, colour: (name: string) => strin
   const words = sorted.map(
     ([name, n]) => `<span style="color:${colour(name)}">&#9632;</span> ${escape(name)} ${n}`,
   );
-  return `<svg width="800" height="24" role="img">${rects.join('')}</svg><p>${words.join(' &nbsp; ')}</p>`;
+  return `<svg class="bar" viewBox="0 0 800 24" preserveAspectRatio="none" role="img">${rects.join('')}</svg><p>${words.join(' &nbsp; ')}</p>`;
+}
+
+function counted(parts: ReadonlyMap<string, number>): string {
+  return [...parts]
+    .sort((a, b) => b[1] - a[1])
+    .map(([name, n]) => `${n} ${escape(name)}`)
+    .join(' &nbsp; ');
 }
 
 function escape(value: string): string {

@@ -1,7 +1,12 @@
 import { count, troubleOf, type DeviceView } from './view.js';
 
+/** What a manager reads who looks at the wrong place, or too early. */
+export const nobody =
+  'no board was heard of: is the broker right, and --base, and may this reader read (config/examples/mosquitto.acl)?';
+
 /** A table for a terminal, the troubled devices first, then a summary. */
 export function table(devices: readonly DeviceView[], nowMs: number, rowsMax = 200): string {
+  if (devices.length === 0) return `${nobody}\n`;
   const rows = [...devices]
     .sort((a, b) => Number(troubleOf(b).length > 0) - Number(troubleOf(a).length > 0))
     .slice(0, rowsMax)
@@ -46,10 +51,13 @@ export function summary(devices: readonly DeviceView[]): string[] {
       .sort((a, b) => b[1] - a[1])
       .map(([key, n]) => `${n} ${key}`)
       .join(', ');
+  const line = (name: string, map: ReadonlyMap<string, number>) =>
+    map.size === 0 ? [] : [`${name.padEnd(9)}${list(map)}`];
   return [
     `${c.devices} devices, ${c.online} online, ${c.troubled} to look at`,
-    `models:  ${list(c.models)}`,
-    `updates: ${list(c.updates)}`,
+    ...line('models:', c.models),
+    ...line('updates:', c.updates),
+    ...line('trouble:', c.troubles),
   ];
 }
 

@@ -188,15 +188,20 @@ export interface Counted {
   readonly models: ReadonlyMap<string, number>;
   /** update state -> devices */
   readonly updates: ReadonlyMap<string, number>;
+  /** what to look at -> devices */
+  readonly troubles: ReadonlyMap<string, number>;
 }
 
 export function count(devices: readonly DeviceView[]): Counted {
   const models = new Map<string, number>();
   const updates = new Map<string, number>();
+  const troubles = new Map<string, number>();
   const add = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1);
   for (const d of devices) {
     add(models, d.model === null ? 'unknown' : `${d.model.name} ${d.model.version}`);
     if (d.update !== null) add(updates, d.update.state);
+    // Numbers in it would make one kind of each device.
+    for (const trouble of troubleOf(d)) add(troubles, trouble.replace(/^\d+ /, ''));
   }
   return {
     devices: devices.length,
@@ -204,6 +209,7 @@ export function count(devices: readonly DeviceView[]): Counted {
     troubled: devices.filter((d) => troubleOf(d).length > 0).length,
     models,
     updates,
+    troubles,
   };
 }
 
