@@ -83,7 +83,7 @@ export const key: CommandRun = async (argv, io) => {
       jsonLine(io, { rootVersion: now.version, role, ...now.roles[role], file: fresh?.path });
     else
       io.stdout.write(
-        `root ${now.version}: ${role} has ${now.roles[role].keyids.length} key(s), ${now.roles[role].threshold} needed${fresh === undefined ? '' : `; new: ${fresh.path}`}\n`,
+        `root ${now.version}: ${role} has ${now.roles[role].keyids.length} key(s), ${now.roles[role].threshold} needed${fresh === undefined ? '' : `; new: ${fresh.path}${role === 'root' ? ' (put it away like the others)' : ''}`}\n`,
       );
     return 0;
   } catch (error) {

@@ -51,7 +51,7 @@ async function openView(
   const base = values.base ?? 'kikitori';
   const view = new FleetView(base);
   let lastMs = systemClock.monotonic();
-  const link = { up: false };
+  const link = { up: false, said: false };
   const reader = await FleetReader.open({
     url: values.broker,
     base,
@@ -67,7 +67,9 @@ async function openView(
     onLink: (up, why) => {
       link.up = up;
       lastMs = systemClock.monotonic();
-      if (!up) io.stderr.write(`the broker is away (${why}), trying again\n`);
+      // Once for each time that it goes: attempts are many.
+      if (!up && !link.said) io.stderr.write(`the broker is away (${why}), trying again\n`);
+      link.said = !up;
     },
   });
   const settled = async () => {

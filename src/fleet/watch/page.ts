@@ -41,7 +41,7 @@ ${rows.join('\n')}
 <style>
 body{font:14px system-ui,sans-serif;margin:2em;color:#222;background:#fff}
 table{border-collapse:collapse;margin-top:1em}td,th{padding:.25em .8em .25em 0;text-align:left;vertical-align:top}
-th{position:sticky;top:0;background:#fff}td.n{text-align:right;font-variant-numeric:tabular-nums}
+th{position:sticky;top:0;background:#fff}td:not(:last-child){white-space:nowrap}
 tr.bad td{background:#fff1f0}.dim{color:#666}h1{font-size:1.5em;margin-bottom:0}h2{font-size:1.05em;margin:1.2em 0 .3em}
 svg.bar{display:block;width:100%;max-width:800px;height:24px}p{margin:.3em 0}
 </style>
