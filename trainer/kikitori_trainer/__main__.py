@@ -3,9 +3,11 @@ site CONFIG.toml GRAMMAR [NOISE_DIR]"""
 
 import argparse
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -36,6 +38,15 @@ def processes(config: Path, count: int) -> int:
     return status
 
 
+def end_with(parent: int) -> None:
+    """Ends this process and all that it started when the one that started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="kikitori_trainer", description="Trains the networks of kikitori.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -44,7 +55,9 @@ def main() -> int:
         ("prepare", "synthesise and pack only"),
         ("train", "one training process (torchrun starts several)"),
     ):
-        commands.add_parser(name, help=what).add_argument("config", type=Path)
+        command = commands.add_parser(name, help=what)
+        command.add_argument("config", type=Path)
+        command.add_argument("--with-parent", type=int, metavar="PID", help="end when this process does")
     speak = commands.add_parser("synthesize", help="speak generated sentences with every voice installed")
     speak.add_argument("out", type=Path)
     speak.add_argument("clips", type=int)
@@ -65,6 +78,8 @@ def main() -> int:
 
         site(read_site(asked.config), asked.grammar, asked.noise, processes)
         return 0
+    if asked.with_parent is not None:
+        threading.Thread(target=end_with, args=(asked.with_parent,), daemon=True).start()
     config = read_config(asked.config)
     if asked.command in ("fit", "prepare"):
         from .prepare import prepare

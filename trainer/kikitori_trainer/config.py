@@ -139,12 +139,31 @@ def convert(hint: Any, item: Any, where: str, faults: list[str]) -> Any:
     return None
 
 
-def read_table(path: Path, kind: type[T]) -> T:
-    """TOML, or JSON where a program wrote it. Ends the program with every fault."""
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Tables are merged, anything else is replaced."""
+    both = {k: merged(v, over[k]) for k, v in base.items() if isinstance(v, dict) and isinstance(over.get(k), dict)}
+    return base | over | both
+
+
+def based(path: Path, depth: int = 0) -> dict[str, Any]:
+    """TOML, or JSON where a program wrote it, over the file that its `base` names; the pack stays the base's."""
     text = path.read_text()
+    table: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    name = table.pop("base", None)
+    if name is None:
+        return table
+    if depth > 8 or not Path(name).is_file():
+        raise SystemExit(f"{path}: base: no such file, or one that builds on itself: {name}")
+    base = based(Path(name), depth + 1)
+    if "out" in base:
+        base.setdefault("pack", f"{base['out']}/pack")
+    return merged(base, table)
+
+
+def read_table(path: Path, kind: type[T]) -> T:
+    """A file and what it builds on. Ends the program with every fault."""
     faults: list[str] = []
-    table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    config = build(kind, table, "", faults)
+    config = build(kind, based(path), "", faults)
     if faults:
         raise SystemExit("\n".join(f"{path}: {f}" for f in faults))
     assert isinstance(config, kind)

@@ -121,7 +121,7 @@ class Run:
             "bf16": t.bf16,
             "teacher": Path(self.config.distillation.teacher).name,
         }
-        quantization = {"activations": self.network.quantum} if self.network.quantum else {}
+        quantization = {"weights": "uint8", "activations": self.network.quantum} if self.network.quantum else {}
         tensors = {k: v.cpu() for k, v in self.network.tensors().items()}
         done = replace(self.checkpoint, tensors=tensors, training=training, quantization=quantization)
         write_checkpoint(self.out / "model.safetensors", done)

@@ -111,6 +111,7 @@ scales = {scales}
     fit(read_config(path))
     done = read_checkpoint(prepared / "small" / "model.safetensors")
     assert done.shape == shape and done.quantization["activations"]["p.1"] == 0.02
+    assert done.quantization["weights"] == "uint8"
     before = network.tensors()["lstm.0.projection"]
     assert not torch.equal(done.tensors["lstm.0.projection"], before)
 
@@ -123,6 +124,18 @@ def test_configuration_faults_all_at_once(tmp_path: Path) -> None:
     said = str(stopped.value)
     for part in ("layers: 'many'", "training.step: unknown key", "training.bf16: 1", "out: missing"):
         assert part in said
+
+
+def test_a_configuration_on_another(tmp_path: Path) -> None:
+    base, own = tmp_path / "base.toml", tmp_path / "own.toml"
+    base.write_text('out = "first"\nlayers = [8]\n[sampling]\nclips = 4\n[training]\nsteps = 9\nseed = 3\n')
+    own.write_text(f'base = "{base}"\nout = "second"\n[training]\nsteps = 2\n')
+    c = read_config(own)
+    assert (c.out, c.pack, c.layers) == ("second", "first/pack", [8])
+    assert (c.sampling.clips, c.training.steps, c.training.seed) == (4, 2, 3)
+    own.write_text(f'base = "{own}"\nout = "second"\n')
+    with pytest.raises(SystemExit, match="builds on itself"):
+        read_config(own)
 
 
 def test_learning_rate(prepared: Path) -> None:
