@@ -10,16 +10,8 @@ import {
   type CompressOptions,
   type Target,
 } from '../compress/factorize/index.js';
-import { denseGraph } from '../compress/graph/dense.js';
-import {
-  ForeignModel,
-  openForeign,
-  readChain,
-  readSeries,
-  rewrite,
-  seriesFeeds,
-  type Chain,
-} from '../compress/import/index.js';
+import { openForeign, readSeries, rewrite, seriesFeeds } from '../compress/import/index.js';
+import { speechChain } from '../compress/speech-chain.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
@@ -141,10 +133,7 @@ async function compressSpeech(
       expected: 'the dense checkpoint that it came from',
     });
   }
-  const bytes = denseGraph(checkpoint, 'float32');
-  const read = await readChain(ForeignModel.parse(bytes, path));
-  // The chain's own copy has no output bias and says nothing of features: the checkpoint's is the real one.
-  const chain: Chain = { ...read, network: checkpoint };
+  const chain = await speechChain(checkpoint);
   const folder = text(values, 'calibration');
   const seconds = numberOption('calibration-seconds', text(values, 'calibration-seconds')) ?? 600;
   const audio =

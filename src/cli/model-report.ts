@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readAudioFile } from '../audio/index.js';
 import { Bundle } from '../bundle/index.js';
@@ -15,12 +14,13 @@ import {
   reportMarkdown,
   type Cost,
   type OrderSet,
-  type PromptSet,
   type Subject,
 } from '../compress/report/index.js';
 import { readText } from '../engine.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from './command.js';
+import { packageFile } from './package-file.js';
+import { promptsOf } from './prompts.js';
 
 const usage = 'kikitori model report --dense BUNDLE --candidate NAME=PATH... --out DIR [options]';
 
@@ -108,7 +108,7 @@ export const run: CommandRun = async (argv, io) => {
   const result = await report({
     dense: { name: 'dense', path: dense },
     candidates,
-    prompts: await promptsOf(values),
+    prompts: await promptsOf(values, usage),
     ...(orders === undefined ? {} : { orders }),
     folder: out,
     cost: orders === undefined ? () => Promise.resolve(null) : costOf(orders, values.labels ?? ''),
@@ -133,45 +133,6 @@ async function subjectOf(entry: string, bundle: Bundle, out: string): Promise<Su
   const packed = join(out, 'bundles', name);
   await bundleLike(bundle, await readCheckpoint(path), name, packed);
   return { name, path: packed };
-}
-
-interface PromptOptions {
-  readonly prompts?: string;
-  readonly set: readonly string[];
-  readonly only: string;
-  readonly limit?: string;
-}
-
-async function promptsOf({ prompts: path, set, only, limit }: PromptOptions): Promise<PromptSet[]> {
-  if (path === undefined) return [];
-  const source = await readText(path, 'tab-separated columns with "file" and "text"');
-  const [header = [], ...rows] = source
-    .split(/\r?\n/)
-    .filter((l) => l !== '')
-    .map((l) => l.split('\t'));
-  const column = (name: string) => header.indexOf(name);
-  if (column('file') < 0 || column('text') < 0) {
-    throw usageError(`${path} has no columns "file" and "text"`, usage);
-  }
-  const clips = rows
-    .map((cells) => ({
-      file: cells[column('file')] ?? '',
-      text: (cells[column('text')] ?? '').trim(),
-      set: cells[column('set')] ?? '',
-    }))
-    .filter((c) => c.text !== '' && c.file.startsWith(only));
-  const most = numberOption('limit', limit) ?? Infinity;
-  const folder = join(path, '..');
-  return (set.length === 0 ? ['prompts'] : set).map((name) => {
-    const all = set.length === 0 ? clips : clips.filter((c) => c.set === name);
-    if (all.length === 0) throw usageError(`${path} has no clips of the set "${name}"`, usage);
-    const every = Math.max(1, all.length / most);
-    const count = Math.min(all.length, most);
-    const prompts = Array.from({ length: count }, (_, i) => all[Math.floor(i * every)]).flatMap(
-      (c) => (c === undefined ? [] : [{ file: c.file, text: c.text }]),
-    );
-    return { name, folder, prompts };
-  });
 }
 
 interface OrderOptions {
@@ -204,7 +165,7 @@ async function ordersOf(o: OrderOptions): Promise<OrderSet | undefined> {
 
 /** `evaluate` in a process of its own, so that memory is that of one network. */
 function costOf(orders: OrderSet, labels: string): Cost {
-  const program = fileURLToPath(new URL('../../../bin/kikitori.js', import.meta.url));
+  const program = packageFile('bin/kikitori.js');
   return async (path) => {
     try {
       const { stdout } = await promisify(execFile)(

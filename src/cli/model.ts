@@ -4,6 +4,7 @@ const usage = `kikitori model inspect [--json] DIR|FILE
        kikitori model compress FILE --out FILE ...
        kikitori model selftest [--json] [--grammar FILE] [--words FILE] [--threads N] DIR|FILE
        kikitori model report --dense BUNDLE --candidate NAME=PATH... --out DIR ...
+       kikitori model search FILE.safetensors --bytes N --tolerance POINTS --out DIR ...
        kikitori model pack --checkpoint FILE --out DIR|FILE.tar [--card FILE.json] [--selftest FILE.wav --text TEXT]
        kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors
        kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json]`;
@@ -19,6 +20,8 @@ export const run: CommandRun = async (argv, io) => {
       return (await import('./model-report.js')).run(rest, io);
     case 'compress':
       return (await import('./model-compress.js')).run(rest, io);
+    case 'search':
+      return (await import('./model-search.js')).run(rest, io);
     case 'pack':
       return (await import('./model-pack.js')).run(rest, io);
     case 'quantize':

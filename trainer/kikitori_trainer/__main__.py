@@ -85,13 +85,14 @@ def main() -> int:
         from .prepare import prepare
 
         prepare(config)
-    if asked.command == "train":
+    if asked.command == "prepare":
+        return 0
+    if asked.command == "train" or config.training.processes == 1:
         from .fit import fit
 
         fit(config)
-    if asked.command == "fit":
-        return processes(asked.config, config.training.processes)
-    return 0
+        return 0
+    return processes(asked.config, config.training.processes)
 
 
 sys.exit(main())

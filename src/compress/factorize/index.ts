@@ -4,6 +4,7 @@ export {
   bytesRewritten,
   parameters,
   priceOf,
+  smallestPrice,
   withinBudget,
   type Price,
 } from './budget.js';

@@ -3,9 +3,8 @@ import type { Bundle } from '../../bundle/index.js';
 import { parameterCount, type Checkpoint } from '../checkpoint.js';
 import { randomFrom } from '../evaluate/statistics.js';
 import { audioFeeds, factorize, parameters, prepare, withinBudget } from '../factorize/index.js';
-import { denseGraph } from '../graph/dense.js';
-import { ForeignModel, readChain, type Chain } from '../import/index.js';
 import { packBundle } from '../pack.js';
+import { speechChain } from '../speech-chain.js';
 import type { Subject } from './report.js';
 
 /** A checkpoint as a bundle, with everything else (lexicon, decoding, confidence) from another. */
@@ -50,11 +49,7 @@ export interface CurveOptions {
 /** Networks of both methods at each ratio, before any fine-tuning, as bundles in a folder. */
 export async function curveSubjects(o: CurveOptions): Promise<Subject[]> {
   const { checkpoint } = o;
-  const graph = denseGraph(checkpoint, 'float32');
-  const chain: Chain = {
-    ...(await readChain(ForeignModel.parse(graph, 'dense'))),
-    network: checkpoint,
-  };
+  const chain = await speechChain(checkpoint);
   const { feeds } = await audioFeeds(checkpoint, o.calibration, {
     seconds: o.seconds,
     random: randomFrom(1),

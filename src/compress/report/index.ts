@@ -1,5 +1,5 @@
 export { curveSvg, reportMarkdown, withoutLoss } from './markdown.js';
-export type { Condition, Prompt } from './measure.js';
+export { measurePrompts, type Condition, type Prompt, type PromptResult } from './measure.js';
 export {
   report,
   type Cost,
