@@ -1,8 +1,19 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Bundle } from '../../bundle/index.js';
-import { parameterCount, type Checkpoint } from '../checkpoint.js';
+import { sha256, type Bundle } from '../../bundle/index.js';
+import { atomicWrite } from '../../runtime/atomic-write.js';
+import { encodeCheckpoint, parameterCount, type Checkpoint } from '../checkpoint.js';
 import { randomFrom } from '../evaluate/statistics.js';
-import { audioFeeds, factorize, parameters, prepare, withinBudget } from '../factorize/index.js';
+import {
+  audioFeeds,
+  explainedRank,
+  factorize,
+  parameters,
+  prepare,
+  withinBudget,
+  type Analysis,
+  type Ranks,
+} from '../factorize/index.js';
 import { packBundle } from '../pack.js';
 import { speechChain } from '../speech-chain.js';
 import type { Subject } from './report.js';
@@ -42,12 +53,34 @@ export interface CurveOptions {
   readonly calibration: string;
   readonly seconds: number;
   readonly ratios: readonly number[];
+  /** Both methods also at the ranks of the published rule. */
+  readonly tau: number;
   readonly folder: string;
   readonly progress: (line: string) => void;
 }
 
-/** Networks of both methods at each ratio, before any fine-tuning, as bundles in a folder. */
+/**
+ * Networks of both methods at each ratio and at the published ranks, before any fine-tuning, as bundles in
+ * a folder. When they are there already, of the same dense network and options, they are not made again.
+ */
 export async function curveSubjects(o: CurveOptions): Promise<Subject[]> {
+  const { calibration, seconds, ratios, tau, bundle } = o;
+  const dense = sha256(encodeCheckpoint(o.checkpoint));
+  const key = JSON.stringify({ dense, calibration, seconds, ratios, tau, like: bundle.sha256 });
+  const list = join(o.folder, 'curve.json');
+  const known = await readFile(list, 'utf8').catch(() => '{}');
+  try {
+    const { key: old, subjects } = JSON.parse(known) as { key?: string; subjects?: Subject[] };
+    if (old === key && subjects !== undefined) return subjects;
+  } catch {
+    // Not ours: made again.
+  }
+  const subjects = await makeCurve(o);
+  await atomicWrite(list, JSON.stringify({ key, subjects }), 0o644);
+  return subjects;
+}
+
+async function makeCurve(o: CurveOptions): Promise<Subject[]> {
   const { checkpoint } = o;
   const chain = await speechChain(checkpoint);
   const { feeds } = await audioFeeds(checkpoint, o.calibration, {
@@ -55,6 +88,13 @@ export async function curveSubjects(o: CurveOptions): Promise<Subject[]> {
     random: randomFrom(1),
   });
   const subjects: Subject[] = [];
+  const add = async (method: string, name: string, analysis: Analysis, ranks: Ranks) => {
+    const factored = { ...checkpoint, ...factorize(analysis, ranks), quantization: undefined };
+    const path = join(o.folder, `${method}-${name}`);
+    await bundleLike(o.bundle, factored, `${method}-${name}`, path);
+    subjects.push({ name: `${method} ${name}`, path, curve: { method } });
+  };
+  let published: Ranks | undefined;
   for (const method of ['paper', 'data-aware'] as const) {
     const { analysis } = await prepare(chain, {
       method,
@@ -63,6 +103,11 @@ export async function curveSubjects(o: CurveOptions): Promise<Subject[]> {
       outputs: ['logits'],
       progress: o.progress,
     });
+    published ??= {
+      layers: analysis.layers.map((basis) => explainedRank(basis.gains, o.tau)),
+      input: 0,
+    };
+    await add(method, `tau-${o.tau}`, analysis, published);
     for (const ratio of o.ratios) {
       const limit = parameterCount(checkpoint) / ratio;
       let ranks;
@@ -72,14 +117,7 @@ export async function curveSubjects(o: CurveOptions): Promise<Subject[]> {
         o.progress(`${method}: no network is ${ratio} times smaller`);
         continue;
       }
-      const factored: Checkpoint = {
-        ...checkpoint,
-        ...factorize(analysis, ranks),
-        quantization: undefined,
-      };
-      const path = join(o.folder, `${method}-${ratio}x`);
-      await bundleLike(o.bundle, factored, `${method}-${ratio}x`, path);
-      subjects.push({ name: `${method} ${ratio}x`, path, curve: { method, ratio } });
+      await add(method, `${ratio}x`, analysis, ranks);
     }
   }
   return subjects;

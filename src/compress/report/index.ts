@@ -9,3 +9,4 @@ export {
   type Subject,
 } from './report.js';
 export { bundleLike, curveSubjects } from './curve.js';
+export { png } from './picture.js';

@@ -7,12 +7,14 @@ import { atomicWrite } from '../../runtime/atomic-write.js';
 import type { Label } from '../evaluate/labels.js';
 import type { Interval } from '../evaluate/statistics.js';
 import {
+  keptClips,
   measureOrders,
   measurePrompts,
   type Condition,
   type OrdersResult,
   type Prompt,
   type PromptResult,
+  type ReadClip,
   type Tick,
 } from './measure.js';
 import { pairedDifference, rateOf } from './paired.js';
@@ -34,11 +36,13 @@ export interface Subject {
   readonly name: string;
   /** A bundle. */
   readonly path: string;
-  /** What kind of point it is on the curve. */
-  readonly curve?: { readonly method: string; readonly ratio: number };
+  /** A point of the trade-off curve, and no row of the tables; `tuned`: after fine-tuning. */
+  readonly curve?: { readonly method: string; readonly tuned?: boolean };
+  /** What it is to the candidate of that name. */
+  readonly of?: { readonly candidate: string; readonly as: 'before' | 'control' };
 }
 
-/** A process of its own that loads a bundle and hears the orders: real time and memory of one network alone. */
+/** A process of its own that loads a bundle and hears some orders: real time and memory of one network alone. */
 export type Cost = (
   path: string,
 ) => Promise<{ realTimeFactor: number; peakMemoryMb: number } | null>;
@@ -75,6 +79,12 @@ export interface Row {
   readonly bytes: number;
   readonly networkBytes: number;
   readonly curve?: Subject['curve'];
+  readonly of?: Subject['of'];
+  /** Of a candidate with a control: its rates less the control's. */
+  readonly lessControl?: {
+    readonly phoneError: Readonly<Record<string, Interval>>;
+    readonly ordersRight: Readonly<Record<string, Interval>>;
+  };
   /** Per set: rates, and the candidate's less the dense one's. */
   readonly phoneError: Readonly<Record<string, Rate>>;
   readonly wordError: Readonly<Record<string, Rate>>;
@@ -102,19 +112,21 @@ export async function report(options: ReportOptions): Promise<Report> {
   const { dense, candidates, prompts, orders } = options;
   await mkdir(join(options.folder, 'partial'), { recursive: true });
   const subjects = [dense, ...candidates];
-  const clipsEach =
-    prompts.reduce((sum, s) => sum + s.prompts.length, 0) +
-    (orders === undefined ? 0 : orders.labels.length * orders.conditions.length);
-  const clock = new Remaining(subjects.length * clipsEach, options);
+  const promptsEach = prompts.reduce((sum, s) => sum + s.prompts.length, 0);
+  const ordersEach = orders === undefined ? 0 : orders.labels.length * orders.conditions.length;
+  const full = subjects.filter((s) => s.curve === undefined).length;
+  const clock = new Remaining(subjects.length * promptsEach + full * ordersEach, options);
   const rows: Row[] = [];
-  let first: Measured | undefined;
+  const read = keptClips();
+  const all = new Map<string, Measured>();
   for (const subject of subjects) {
     const engine = await Engine.open({ modelPath: subject.path });
-    const measured = await measureOne(subject, engine, options, clock);
-    rows.push(rowOf(subject, engine, measured, first));
-    first ??= measured;
+    const measured = await measureOne(subject, engine, { ...options, read }, clock);
+    rows.push(rowOf(subject, engine, measured, all.get(dense.name)));
+    all.set(subject.name, measured);
+    await engine.close();
   }
-  const [denseRow, ...others] = rows;
+  const [denseRow, ...others] = rows.map((row) => withControl(row, subjects, all));
   if (denseRow === undefined) throw new Error('nothing was measured');
   return {
     format: 1,
@@ -153,14 +165,16 @@ class Remaining {
     this.saidMs = now;
     const each = (now - this.beganMs) / Math.max(1, this.done - this.skipped);
     const left = ((this.of - this.done) * each) / 1000;
-    this.options.progress(`${what}: ${this.done} of ${this.of} clips, ${Math.round(left)} s left`);
+    this.options.progress(
+      `${what}: ${this.done} of ${this.of} clips, ${left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`} left`,
+    );
   }
 }
 
 async function measureOne(
   subject: Subject,
   engine: Engine,
-  o: ReportOptions,
+  o: ReportOptions & { readonly read: ReadClip },
   clock: Remaining,
 ): Promise<Measured> {
   const ticks =
@@ -171,9 +185,11 @@ async function measureOne(
   for (const set of o.prompts) {
     const key = [engine.bundle.sha256, 'prompts', JSON.stringify(set)];
     prompts[set.name] = await kept(o.folder, key, clock, set.prompts.length, () =>
-      measurePrompts(engine, set.folder, set.prompts, ticks(set.name)),
+      measurePrompts(engine, set.folder, set.prompts, ticks(set.name), o.read),
     );
   }
+  // A point of the curve is its phone error.
+  if (subject.curve !== undefined) return { prompts, orders: [], cost: null };
   const orders: OrdersResult[] = [];
   let grammar: GrammarDetails | undefined;
   const set = o.orders;
@@ -197,6 +213,7 @@ async function measureOne(
           set.labels,
           condition,
           ticks(`orders, ${condition.name}`),
+          o.read,
         ),
       ),
     );
@@ -231,6 +248,30 @@ async function kept<T>(
   // What could not be measured is tried again the next time.
   if (value !== null) await atomicWrite(path, JSON.stringify({ key, value }), 0o644);
   return value;
+}
+
+/** The interval of a candidate against its control, clip by clip. */
+function withControl(
+  row: Row,
+  subjects: readonly Subject[],
+  all: ReadonlyMap<string, Measured>,
+): Row {
+  const control = subjects.find((s) => s.of?.as === 'control' && s.of.candidate === row.name);
+  const [own, other] = [all.get(row.name), all.get(control?.name ?? '')];
+  if (own === undefined || other === undefined) return row;
+  const phoneError = Object.fromEntries(
+    Object.entries(own.prompts).map(([set, { phones }]) => [
+      set,
+      pairedDifference(other.prompts[set]?.phones ?? [], phones),
+    ]),
+  );
+  const ordersRight = Object.fromEntries(
+    own.orders.map(({ condition, wrong }) => {
+      const before = other.orders.find((d) => d.condition === condition)?.wrong ?? [];
+      return [condition, negated(pairedDifference(before, wrong))];
+    }),
+  );
+  return { ...row, lessControl: { phoneError, ordersRight } };
 }
 
 function rowOf(
@@ -283,9 +324,10 @@ function rowOf(
     inputRank: network.inputRank ?? 0,
     weights: manifest.quantization.weights,
     parameters: manifest.network.parameters,
-    bytes: files.reduce((sum, f) => sum + f.bytes, 0),
+    bytes: files.reduce((sum, f) => sum + f.bytes, engine.bundle.file('manifest.json').length),
     networkBytes: manifest.files['model.onnx']?.bytes ?? 0,
     ...(subject.curve === undefined ? {} : { curve: subject.curve }),
+    ...(subject.of === undefined ? {} : { of: subject.of }),
     phoneError: rates('phones'),
     wordError: rates('words'),
     ordersRight: orders('wrong'),

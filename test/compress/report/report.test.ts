@@ -6,6 +6,7 @@ import { main } from '../../../src/cli/main.js';
 import { editDistance, randomFrom } from '../../../src/compress/evaluate/statistics.js';
 import { pairedDifference, rateOf, type Part } from '../../../src/compress/report/paired.js';
 import { greedyPhones, phoneErrors } from '../../../src/compress/report/phones.js';
+import { png } from '../../../src/compress/report/picture.js';
 import { plotSvg } from '../../../src/compress/report/plot.js';
 import { tinyBundle, tinyCheckpointBytes, tinyLexicon } from '../../sim/tiny-checkpoint.js';
 
@@ -97,6 +98,16 @@ void t.test('a picture is well-formed', async (t) => {
   t.notMatch(svg, /NaN|undefined|Infinity/);
 });
 
+void t.test('letters are drawn on a bare machine: none from the system', async (t) => {
+  const drawing = (content: string) =>
+    `<svg xmlns="http://www.w3.org/2000/svg" width="90" height="20" font-family="sans-serif">${content}</svg>`;
+  const [empty, written] = await Promise.all([
+    png(drawing('')),
+    png(drawing('<text x="2" y="15">dense 6x</text>')),
+  ]);
+  t.ok((written?.length ?? 0) > 3 * (empty?.length ?? Infinity));
+});
+
 void t.test('dense and candidates side by side; cut off, it goes on', async (t) => {
   const { path: dense, folder } = await tinyBundle('dense');
   const file = (name: string) => join(folder, name);
@@ -117,6 +128,9 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     'intents: {stop: {data: [{sentences: ["stop [the machine]"]}]}}\n',
   );
   await writeFile(file('dense.safetensors'), tinyCheckpointBytes());
+  await writeFile(file('other.safetensors'), tinyCheckpointBytes([12, 10], 2));
+  const bins = [0.2, 0.9].map((v) => ({ confidence: v, right: v, weight: 3 }));
+  await writeFile(file('calibration.json'), JSON.stringify({ report: { heldOut: { bins } } }));
   await writeFile(
     file('noise.wav'),
     encodeWav(
@@ -141,6 +155,8 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     'model',
     'report',
     '--dense',
+    file('dense.safetensors'),
+    '--like',
     dense,
     '--out',
     file('report'),
@@ -158,10 +174,19 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     file('noise.wav'),
     '--snr',
     '6',
-    '--checkpoint',
-    file('dense.safetensors'),
+    '--curve',
     '--calibration',
     calibration,
+    '--tau',
+    '0.9',
+    '--control',
+    `same=${file('other.safetensors')}`,
+    '--before',
+    `same=${file('other.safetensors')}`,
+    '--tuned',
+    `data-aware=${file('other.safetensors')}`,
+    '--reliability',
+    file('calibration.json'),
     '--ratios',
     '1.05,3',
     '--candidate',
@@ -174,7 +199,14 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     candidates: {
       name: string;
       parameters: number;
-      phoneError: Record<string, { rate: number; difference: { low: number; high: number } }>;
+      ranks: number[];
+      realTimeFactor: number | null;
+      peakMemoryMb: number | null;
+      lessControl?: { phoneError: Record<string, { value: number }> };
+      phoneError: Record<
+        string,
+        { rate: number; difference: { value: number; low: number; high: number } }
+      >;
     }[];
   };
   const same = json.candidates.find((c) => c.name === 'same');
@@ -186,7 +218,28 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
   // The published method leaves the input matrix, most of this network, as it is: 3x is beyond it.
   t.same(
     json.candidates.map((c) => c.name),
-    ['same', 'paper 1.05x', 'data-aware 1.05x', 'data-aware 3x'],
+    [
+      ...['same', 'same.control', 'same.before', 'data-aware.tuned-1'],
+      ...['paper tau-0.9', 'paper 1.05x'],
+      ...['data-aware tau-0.9', 'data-aware 1.05x', 'data-aware 3x'],
+    ],
+  );
+  const ranksOf = (name: string) => json.candidates.find((c) => c.name === name)?.ranks;
+  t.same(ranksOf('paper tau-0.9'), ranksOf('data-aware tau-0.9'));
+  const control = json.candidates.find((c) => c.name === 'same.control');
+  const less = same?.lessControl?.phoneError['made']?.value ?? NaN;
+  t.ok(
+    Math.abs(less + (control?.phoneError['made']?.difference.value ?? NaN)) < 1e-12,
+    'the candidate less its control is the opposite of the control less the same dense network',
+  );
+  t.equal((same?.peakMemoryMb ?? 0) > 20 && (same?.realTimeFactor ?? 0) > 0, true);
+  for (const name of ['curve.png', 'reliability.png']) {
+    const image = await readFile(file(`report/${name}`));
+    t.equal(image.subarray(1, 4).toString(), 'PNG');
+  }
+  t.match(
+    said,
+    /same: control of its size, from scratch.*scratch\n.*curve\.png.*reliability\.png/s,
   );
   t.ok((json.dense.phoneError['made']?.rate ?? 0) > 0);
   t.match(await readFile(file('report/curve.svg'), 'utf8'), /data-aware, before/);
@@ -215,6 +268,8 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     ['--dense', dense, '--out', file('x')],
     ['--dense', dense, '--out', file('x'), '--prompts', file('clips.tsv'), '--set', 'none'],
     ['--dense', dense, '--out', file('x'), '--prompts', file('clips.tsv'), '--snr', '6'],
+    ['--dense', dense, '--out', file('x'), '--prompts', file('clips.tsv'), '--curve'],
+    ['--dense', dense, '--out', file('x'), '--prompts', file('clips.tsv'), '--control', 'a=b'],
   ]) {
     t.equal(await main(['model', 'report', ...wrong], io), 2, wrong.join(' '));
   }
