@@ -12,7 +12,7 @@ from kikitori_trainer.config import read_config
 from kikitori_trainer.corpora import clips_tsv
 from kikitori_trainer.lexicon import REPOSITORY
 from kikitori_trainer.pack import build, mix, open_pack
-from kikitori_trainer.site import Site, Speech, Stages, read_site, recordings, same_inputs, site, speakable
+from kikitori_trainer.site import Minutes, Site, Speech, Stages, read_site, recordings, same_inputs, site, speakable
 from kikitori_trainer.synthesize import Own, plan, synthesize, vocabulary_of_packages, voices
 
 from .made import RATE, write_clips
@@ -87,7 +87,7 @@ def test_another_grammar_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     grammar.write_text("one")
     config = Site(str(tmp_path / "out"))
     same_inputs(tmp_path / "out", config, grammar, None)
-    same_inputs(tmp_path / "out", config, grammar, None)
+    same_inputs(tmp_path / "out", replace(config, minutes=Minutes(compress=30)), grammar, None)
     grammar.write_text("two")
     with pytest.raises(SystemExit, match="belongs to another grammar"):
         same_inputs(tmp_path / "out", config, grammar, None)
