@@ -88,11 +88,17 @@ async function makeCurve(o: CurveOptions): Promise<Subject[]> {
     random: randomFrom(1),
   });
   const subjects: Subject[] = [];
-  const add = async (method: string, name: string, analysis: Analysis, ranks: Ranks) => {
+  const add = async (
+    curve: { readonly method: string; readonly tau?: number },
+    name: string,
+    analysis: Analysis,
+    ranks: Ranks,
+  ) => {
+    const { method } = curve;
     const factored = { ...checkpoint, ...factorize(analysis, ranks), quantization: undefined };
     const path = join(o.folder, `${method}-${name}`);
     await bundleLike(o.bundle, factored, `${method}-${name}`, path);
-    subjects.push({ name: `${method} ${name}`, path, curve: { method } });
+    subjects.push({ name: `${method} ${name}`, path, curve });
   };
   let published: Ranks | undefined;
   for (const method of ['paper', 'data-aware'] as const) {
@@ -107,7 +113,7 @@ async function makeCurve(o: CurveOptions): Promise<Subject[]> {
       layers: analysis.layers.map((basis) => explainedRank(basis.gains, o.tau)),
       input: 0,
     };
-    await add(method, `tau-${o.tau}`, analysis, published);
+    await add({ method, tau: o.tau }, `tau-${o.tau}`, analysis, published);
     for (const ratio of o.ratios) {
       const limit = parameterCount(checkpoint) / ratio;
       let ranks;
@@ -117,7 +123,7 @@ async function makeCurve(o: CurveOptions): Promise<Subject[]> {
         o.progress(`${method}: no network is ${ratio} times smaller`);
         continue;
       }
-      await add(method, `${ratio}x`, analysis, ranks);
+      await add({ method }, `${ratio}x`, analysis, ranks);
     }
   }
   return subjects;

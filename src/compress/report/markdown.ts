@@ -181,16 +181,16 @@ export function curveSvg(report: Report): string {
     y: r.phoneError[set]?.rate ?? 0,
     ...(label === undefined ? {} : { label }),
   });
+  const kindOf = ({ method, tuned, tau }: NonNullable<Row['curve']>) =>
+    `${method}, ${tuned === true ? 'fine-tuned' : tau === undefined ? 'before' : `ranks of tau ${tau}`}`;
   const kinds = new Map(
-    candidates.flatMap((c) =>
-      c.curve === undefined ? [] : [[`${c.curve.method} ${c.curve.tuned === true}`, c.curve]],
-    ),
+    candidates.flatMap((c) => (c.curve === undefined ? [] : [[kindOf(c.curve), c.curve]])),
   );
-  const series: Series[] = [...kinds.values()].map(({ method, tuned = false }) => ({
-    name: `${method}, ${tuned ? 'fine-tuned' : 'before'}`,
-    scatter: tuned,
+  const series: Series[] = [...kinds].map(([name, { tuned, tau }]) => ({
+    name,
+    scatter: tuned === true || tau !== undefined,
     points: candidates
-      .filter((c) => c.curve?.method === method && (c.curve.tuned ?? false) === tuned)
+      .filter((c) => c.curve !== undefined && kindOf(c.curve) === name)
       .map((c) => point(c))
       .sort((a, b) => a.x - b.x),
   }));

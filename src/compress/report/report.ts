@@ -36,8 +36,11 @@ export interface Subject {
   readonly name: string;
   /** A bundle. */
   readonly path: string;
-  /** A point of the trade-off curve, and no row of the tables; `tuned`: after fine-tuning. */
-  readonly curve?: { readonly method: string; readonly tuned?: boolean };
+  /**
+   * A point of the trade-off curve, and no row of the tables; `tuned`: after fine-tuning; `tau`: at the
+   * ranks of the published rule, not of a budget, so that it lies on no line.
+   */
+  readonly curve?: { readonly method: string; readonly tuned?: boolean; readonly tau?: number };
   /** What it is to the candidate of that name. */
   readonly of?: { readonly candidate: string; readonly as: 'before' | 'control' };
 }
