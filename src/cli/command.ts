@@ -22,6 +22,18 @@ export function parse<T extends Options>(argv: readonly string[], options: T, us
   }
 }
 
+/** Options of the commands that read the daemon's configuration. */
+export const configOptions = {
+  config: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** The configuration file: as named, else as the environment says; undefined: defaults alone. */
+export function configPath(named: string | undefined, { env }: Io): string | undefined {
+  return named ?? env['KIKITORI_CONFIG'];
+}
+
 /** A number given as an option. */
 export function numberOption(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;

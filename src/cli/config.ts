@@ -8,25 +8,17 @@ import {
   schema,
   unknownVariables,
 } from '../config/index.js';
-import { jsonLine, parse, usageError, type Io } from './command.js';
+import { configOptions, configPath, jsonLine, parse, usageError, type Io } from './command.js';
 
 const usage = 'kikitori config check|show|schema [--config FILE] [--json]';
 
 export async function configCommand(argv: string[], io: Io): Promise<number> {
-  const { values, positionals } = parse(
-    argv,
-    {
-      config: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h' },
-    },
-    usage,
-  );
+  const { values, positionals } = parse(argv, configOptions, usage);
   if (values.help === true) {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const path = values.config ?? positionals[1];
+  const path = configPath(values.config ?? positionals[1], io);
   switch (positionals[0]) {
     case 'check':
       return check(path, values.json === true, io);

@@ -12,7 +12,7 @@ import { Link, topicsOf } from '../publish/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
-import { jsonLine, parse, type CommandRun, type Io } from './command.js';
+import { configOptions, configPath, jsonLine, parse, type CommandRun, type Io } from './command.js';
 
 const usage = 'kikitori doctor [--config FILE] [--json]';
 
@@ -287,20 +287,12 @@ async function diskCheck(config: Config): Promise<Finding> {
 
 /** One line a check, with what to do; status 1 when one failed. */
 export const doctor: CommandRun = async (argv, io) => {
-  const { values } = parse(
-    argv,
-    {
-      config: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h' },
-    },
-    usage,
-  );
+  const { values } = parse(argv, configOptions, usage);
   if (values.help === true) {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const config = loadConfig(values.config ?? io.env['KIKITORI_CONFIG'], io.env);
+  const config = loadConfig(configPath(values.config, io), io.env);
   let status = 0;
   const say = (finding: Finding) => {
     if (finding.status === 'failed') status = 1;

@@ -5,7 +5,7 @@ import { Listener } from '../recognizer/index.js';
 import type { Heard } from '../records.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
-import { jsonLine, parse, type CommandRun } from './command.js';
+import { configOptions, configPath, jsonLine, parse, type CommandRun } from './command.js';
 import { transcriptLine } from './transcribe.js';
 
 const usage = 'kikitori listen [--config FILE] [--json]      (microphone to terminal; Ctrl-C ends)';
@@ -21,20 +21,12 @@ export function meter(samples: Float32Array): string {
 }
 
 export const run: CommandRun = async (argv, io) => {
-  const { values } = parse(
-    argv,
-    {
-      config: { type: 'string' },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', short: 'h' },
-    },
-    usage,
-  );
+  const { values } = parse(argv, configOptions, usage);
   if (values.help === true) {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const config = loadConfig(values.config, io.env);
+  const config = loadConfig(configPath(values.config, io), io.env);
   const engine = await Engine.open({
     modelPath: config.model.path,
     grammarPath: config.grammar.path,

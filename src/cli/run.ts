@@ -5,7 +5,7 @@ import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { openLog } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
-import { parse, type CommandRun } from './command.js';
+import { configPath, parse, type CommandRun } from './command.js';
 
 const usage = 'kikitori run [--config FILE]';
 
@@ -23,7 +23,7 @@ export const run: CommandRun = async (argv, io) => {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const path = values.config ?? io.env['KIKITORI_CONFIG'];
+  const path = configPath(values.config, io);
   const config = loadConfig(path, io.env);
   await makeStateFolder(config.state.dir);
   const log = openLog(config.log.level, io.env);

@@ -3,7 +3,7 @@ import { parseLabels } from '../compress/evaluate/labels.js';
 import { readSite } from '../compress/tune/clips.js';
 import { tune, type Settings, type Tuned } from '../compress/tune/tune.js';
 import { editConfig, loadConfig } from '../config/index.js';
-import { jsonLine, parse, usageError, type CommandRun } from './command.js';
+import { configPath, jsonLine, parse, usageError, type CommandRun } from './command.js';
 
 const usage = `kikitori tune [--config FILE] [--labels FILE.json|tsv] [--dry-run] [--json] DIR
 
@@ -29,7 +29,7 @@ export const run: CommandRun = async (argv, io) => {
     return 0;
   }
   const [folder] = positionals;
-  const path = values.config ?? io.env['KIKITORI_CONFIG'];
+  const path = configPath(values.config, io);
   if (folder === undefined || positionals.length > 1)
     throw usageError('expected one folder of recordings', usage.split('\n')[0] ?? '');
   if (path === undefined && values['dry-run'] !== true)
