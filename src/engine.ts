@@ -17,6 +17,7 @@ import {
   type WakeSettings,
 } from './recognizer/index.js';
 import { codeOf, KikitoriError, messageOf } from './runtime/errors.js';
+import { hasFusedMultiplyAdd } from './runtime/processor.js';
 
 export interface EngineOptions {
   readonly modelPath: string;
@@ -123,17 +124,21 @@ export async function hearClip(
   return recognizer.recognizeWhole(engine.frontend().feed(samples));
 }
 
+/** `other processor`: others than recorded, on one that may; the phrase alone decides then. */
+export type LogitsAnswer = 'same' | 'different' | 'other processor' | 'not recorded';
+
 /**
  * Whether this processor computes the bundle's own clip bit for bit as the machine that packed it.
  * 8-bit networks do on every processor with fused multiply-add (all 64-bit ARM, x86 since 2013).
  */
-export async function ownLogits(engine: Engine): Promise<'same' | 'different' | 'not recorded'> {
+export async function ownLogits(engine: Engine): Promise<LogitsAnswer> {
   const wanted = engine.bundle.manifest.selftest.logits;
   if (wanted === undefined) return 'not recorded';
   const wav = parseWav(engine.bundle.file('selftest.wav'), 'selftest.wav');
   const rows = engine.frontend().feed(wav.channels[0] ?? new Float32Array(0)).data;
   const logits = await engine.acoustic.logits(rows);
-  return sha256(new Uint8Array(logits.buffer)) === wanted.sha256 ? 'same' : 'different';
+  if (sha256(new Uint8Array(logits.buffer)) === wanted.sha256) return 'same';
+  return hasFusedMultiplyAdd() ? 'different' : 'other processor';
 }
 
 /** The clip that the bundle carries, heard with the sentences that belong to it. */

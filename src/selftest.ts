@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { Engine, hearOwnClip, type EngineOptions } from './engine.js';
+import { Engine, hearOwnClip, type EngineOptions, type LogitsAnswer } from './engine.js';
 import { KikitoriError, type ErrorKind } from './runtime/errors.js';
 
 export interface SelfTestResult {
   /** The phrase of the clip was heard with the logits that the bundle names, and the site's grammar compiles. */
   readonly passed: boolean;
   /** Bit for bit those of the machine that packed it; float networks name none. */
-  readonly logits: 'same' | 'different' | 'not recorded';
+  readonly logits: LogitsAnswer;
   readonly name: string;
   readonly version: string;
   readonly sampleRateHz: number;
