@@ -50,7 +50,7 @@ Every file of a bundle is checked against its manifest first.
       `  units       ${m.units.length}`,
       `  refuses     below a confidence of ${m.confidence.threshold}`,
       `  licence     ${m.licence}`,
-      `  trained on  ${m.trainingData.map((d) => String(d['name'])).join(', ')}`,
+      `  trained on  ${m.trainingData.map(nameOfSet).join(', ')}`,
       `  measured    ${JSON.stringify(m.measured)}`,
       '',
     ].join('\n'),
@@ -111,3 +111,9 @@ the real-time factor and the memory. --grammar and --words: a site's own must co
     );
   return passed ? 0 : 1;
 };
+
+/** A set of the training data, by whichever key the card gives its name. */
+function nameOfSet(data: Readonly<Record<string, unknown>>): string {
+  const name = data['set'] ?? data['name'];
+  return typeof name === 'string' ? name : '?';
+}
