@@ -123,8 +123,9 @@ export async function tinyBundle(
     lexicon: tinyLexiconBytes(),
     selftest: {
       wav: encodeWav(new Float32Array(16000), 16000),
-      text: 'stop',
-      grammar: { intents: { stop: { data: [{ sentences: ['stop'] }] } } },
+      // An untrained network hears anything; a word without an opposite is the only one its grammar listens for.
+      text: 'conveyor',
+      grammar: { intents: { all: { data: [{ sentences: ['conveyor'] }] } } },
     },
     name: 'tiny',
     version: '1.0.0',
