@@ -13,8 +13,11 @@ def draw(out: Path) -> None:
 
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     losses = [(r["audioHours"], r["loss"]) for r in rows if "loss" in r]
-    hours_at = {r["step"]: r["audioHours"] for r in rows if "audioHours" in r}
-    errors = [(hours_at.get(r["step"], 0), r["phoneErrors"]) for r in rows if "phoneErrors" in r]
+    hours, errors = 0.0, []
+    for row in rows:
+        hours = row.get("audioHours", hours)
+        if "phoneErrors" in row:
+            errors.append((hours, row["phoneErrors"]))
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4))
     if losses:
         left.plot(*zip(*losses, strict=True), linewidth=1)

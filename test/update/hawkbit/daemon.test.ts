@@ -73,7 +73,10 @@ void t.test('success, and a rollback that hawkBit hears of', async (t) => {
   const bad = hawkbit.assign(await signed({ version: '1.2.0', confidence: -3 }));
   while (bad.state === 'open') await say('stop');
   t.equal(bad.state, 'failure');
-  t.match(bad.told.at(-1)?.details?.join(' '), /rolled-back: refuses .*refuses \d+ % of \d+ utterances/);
+  t.match(
+    bad.told.at(-1)?.details?.join(' '),
+    /rolled-back: refuses .*refuses \d+ % of \d+ utterances/,
+  );
   const info = () => subscriber.topics('kikitori/board/info').at(-1)?.json['model'];
   await until('1.1.0 hears', () => (info() as { version?: string })?.version === '1.1.0');
 
