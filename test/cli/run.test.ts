@@ -104,7 +104,7 @@ void t.test('the daemon from start to restart', async (t) => {
   t.match(await ask('stop'), { status: 'ok' });
   t.match(await ask('selftest'), {
     status: 'ok',
-    data: { wanted: 'stop', realTimeFactor: Number },
+    data: { wanted: 'conveyor', realTimeFactor: Number },
   });
   t.match(await ask('dance'), { status: 'error', error: /unknown request "dance"/ });
 
