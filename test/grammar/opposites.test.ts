@@ -1,6 +1,8 @@
 import t from 'tap';
 import { sentencesGrammar } from '../../src/compress/evaluate/near-misses.js';
 import { hearAgain, type NetworkClip } from '../../src/compress/evaluate/network.js';
+import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { withOpposites } from '../../src/recognizer/grammar/opposites.js';
 import { compileGrammar } from '../../src/recognizer/index.js';
 import { listenerManifest } from '../sim/spoken-network.js';
 import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
@@ -52,6 +54,50 @@ void t.test('opposites change neither sentences nor their meaning', async (t) =>
   t.ok(alone.graph.words.includes('on'));
   const ids = 'turn on the light'.split(' ').map((w) => alone.graph.words.indexOf(w));
   t.equal(alone.interpret(ids).refuse, true);
+});
+
+void t.test('a word that may be said with other words only is refused with these', async (t) => {
+  const sentences = ['stop the machine', 'start conveyor three', 'stop conveyor three'];
+  const grammar = sentencesGrammar(sentences, lexicon);
+  for (const text of sentences) {
+    const heard = await hearAgain(listenerManifest, clipOf(text), grammar);
+    t.match(heard, { text, intent: 'said' }, text);
+  }
+  const other = await hearAgain(listenerManifest, clipOf('start the machine'), grammar);
+  t.match(other, { accepted: false, reason: 'not-a-command', text: 'start the machine' });
+  const both = sentencesGrammar([...sentences, 'start the machine'], lexicon);
+  t.equal(both.graph.words.filter((w) => w === 'start').length, 1, 'nothing is left: none added');
+});
+
+void t.test('what is heard to be refused is never a sentence of the grammar', (t) => {
+  const random = randomFrom(7);
+  const words = 'start stop on off the light pump five fifteen fifty'.split(' ');
+  for (let round = 0; round < 60; round++) {
+    const sentences = Array.from({ length: 2 + Math.floor(6 * random()) }, () =>
+      Array.from(
+        { length: 1 + Math.floor(4 * random()) },
+        () => words[Math.floor(words.length * random())],
+      ).join(' '),
+    );
+    const { graph, dfa } = sentencesGrammar(sentences, lexicon);
+    const own = graph.words.slice(0, new Set(sentences.join(' ').split(' ')).size);
+    const heard = withOpposites(dfa, own, own.length, (word) =>
+      lexicon.lookup(word).map((p) => p.phones),
+    );
+    const names = (id: number) => own[id] ?? heard.added[id - own.length] ?? '?';
+    const seen: { text: string; refused: boolean }[] = [];
+    const walk = (state: number, said: readonly number[]): void => {
+      if (heard.dfa.final[state] === true)
+        seen.push({ text: said.map(names).join(' '), refused: said.some((w) => w >= own.length) });
+      for (const [word, target] of heard.dfa.edges[state] ?? []) walk(target, [...said, word]);
+    };
+    walk(0, []);
+    const commands = seen.filter((s) => !s.refused).map((s) => s.text);
+    t.same([...new Set(commands)].sort(), [...new Set(sentences)].sort());
+    for (const { text, refused } of seen)
+      if (refused && commands.includes(text)) t.fail(`${text} is both`);
+  }
+  t.end();
 });
 
 void t.test('none that sounds like what may be said there', async (t) => {

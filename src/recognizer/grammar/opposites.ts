@@ -1,3 +1,4 @@
+import { Differences } from './difference.js';
 import type { Dfa } from './dfa.js';
 
 /**
@@ -24,8 +25,9 @@ export interface WithOpposites {
 }
 
 /**
- * The sentences, and beside each place that allows one of such a pair alone, the other: sentences that are
- * heard in order to be refused. Never one that sounds like a word that may be said there.
+ * The sentences, and beside each place that allows one of such a pair, the other: sentences that are
+ * heard in order to be refused. Where the other may be said too, only with what may not follow it:
+ * beside "stop the machine" and "start conveyor three", "start the machine". Never one that sounds like a sentence.
  */
 export function withOpposites(
   dfa: Dfa,
@@ -46,18 +48,31 @@ export function withOpposites(
     sounds.set(word, known);
     return known;
   };
+  const differences = new Differences(dfa, (id) => soundsOf(words[id] ?? ''));
   const edges = dfa.edges.map((from) => {
-    const here = [...from.keys()].map((id) => words[id] ?? '');
-    const more = [...from].flatMap(([id, target]) =>
-      (oppositesOf.get(words[id] ?? '') ?? []).map((word) => ({ word, target })),
-    );
-    if (more.length === 0) return from;
-    const said = new Set(here.flatMap(soundsOf));
     const out = new Map(from);
-    for (const { word, target } of more)
-      if (soundsOf(word).length > 0 && !soundsOf(word).some((s) => said.has(s)))
-        out.set(idOf(word), target);
+    for (const [id, target] of from)
+      for (const word of oppositesOf.get(words[id] ?? '') ?? []) {
+        const sounds = soundsOf(word);
+        if (sounds.length === 0) continue;
+        const alike = [...from].filter(([o]) =>
+          soundsOf(words[o] ?? '').some((s) => sounds.includes(s)),
+        );
+        const [only] = alike;
+        if (only === undefined) out.set(idOf(word), target);
+        // What sounds like the opposite and is another word may mean anything.
+        else if (alike.length === 1 && words[only[0]] === word) {
+          const rest = differences.of(target, only[1]);
+          if (rest !== undefined) out.set(idOf(word), rest);
+        }
+      }
     return out;
   });
-  return { dfa: { edges, final: dfa.final }, added };
+  return {
+    dfa: {
+      edges: [...edges, ...differences.edges],
+      final: [...dfa.final, ...differences.final],
+    },
+    added,
+  };
 }
