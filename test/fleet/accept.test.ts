@@ -1,6 +1,5 @@
 /** A second publisher without the owner's keys: what it submits, what the owner accepts, and what not. */
-import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readTar, sha256, writeBundle } from '../../src/bundle/index.js';
@@ -20,23 +19,18 @@ import {
 } from '../../src/fleet/index.js';
 import { parseSealedKey, unseal, type SealedKey, type Signer } from '../../src/fleet/keys.js';
 import { signJson, type TargetsJson } from '../../src/fleet/metadata.js';
-import { realFiles, type TrustedSource } from '../../src/update/trust/index.js';
-import { bundleTar, cheap, deviceOf, FleetSim, passphrase } from '../sim/fleet-sim.js';
+import { realFiles } from '../../src/update/trust/index.js';
+import {
+  bundleTar,
+  cheap,
+  deviceOf,
+  digestOf,
+  FleetSim,
+  passphrase,
+  update,
+} from '../sim/fleet-sim.js';
 import { PowerCut } from '../sim/power-cut.js';
 import { RepositorySim } from '../sim/repository-sim.js';
-
-const update = async (source: TrustedSource) => source.download(await source.check());
-
-async function digestOf(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  for (const path of entries
-    .filter((e) => e.isFile())
-    .map((e) => join(e.parentPath, e.name))
-    .sort())
-    hash.update(path).update(await readFile(path));
-  return hash.digest('hex');
-}
 
 class Partners {
   n = 0;

@@ -1,28 +1,14 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import t from 'tap';
 import {
   changedRoot,
-  generateKey,
-  keyFileName,
   planPublication,
   planRefresh,
-  writeKey,
   type Repository,
 } from '../../src/fleet/index.js';
-import type { SealedKey } from '../../src/fleet/keys.js';
-import { realFiles, type TrustedSource } from '../../src/update/trust/index.js';
-import { bundleTar, cheap, deviceOf, FleetSim, passphrase } from '../sim/fleet-sim.js';
+import { bundleTar, deviceOf, FleetSim, update } from '../sim/fleet-sim.js';
 import { PowerCut } from '../sim/power-cut.js';
 import { RepositorySim } from '../sim/repository-sim.js';
-
-const update = async (source: TrustedSource) => source.download(await source.check());
-
-async function newKey(fleet: FleetSim, role: string): Promise<SealedKey> {
-  const key = await generateKey(role, passphrase, '2026-01-01T00:00:00Z', cheap);
-  await writeKey(realFiles, join(fleet.dir, 'keys', keyFileName(key)), key);
-  return key;
-}
 
 void t.test('cut off after any write: the old repository or the new one', async (t) => {
   const fleet = await FleetSim.make(t);
@@ -30,7 +16,7 @@ void t.test('cut off after any write: the old repository or the new one', async 
   await fleet.publish('1.0.0');
   const device = await deviceOf(fleet, server.url);
   const first = await fleet.save();
-  const key = await newKey(fleet, 'targets');
+  const key = await fleet.newKey('targets');
   const edits = {
     publication: async (r: Repository) =>
       (

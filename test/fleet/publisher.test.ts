@@ -1,13 +1,10 @@
 /** The publisher's side: clear errors, nothing half-published, keys that come and go. */
-import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import {
   changedRoot,
-  generateKey,
   initFleet,
-  keyFileName,
   planDelegation,
   planPublication,
   planRefresh,
@@ -15,33 +12,19 @@ import {
   planRollout,
   planUndelegation,
   Repository,
-  writeKey,
 } from '../../src/fleet/index.js';
-import type { SealedKey } from '../../src/fleet/keys.js';
 import type { TargetsJson } from '../../src/fleet/metadata.js';
-import { realFiles, type TrustedSource } from '../../src/update/trust/index.js';
-import { bundleTar, cheap, deviceOf, FleetSim, passphrase } from '../sim/fleet-sim.js';
+import { realFiles } from '../../src/update/trust/index.js';
+import {
+  bundleTar,
+  cheap,
+  deviceOf,
+  digestOf,
+  FleetSim,
+  passphrase,
+  update,
+} from '../sim/fleet-sim.js';
 import { RepositorySim } from '../sim/repository-sim.js';
-
-const update = async (source: TrustedSource) => source.download(await source.check());
-
-/** One digest over every file of a folder: nothing at all has changed. */
-async function digestOf(folder: string): Promise<string> {
-  const hash = createHash('sha256');
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  for (const path of entries
-    .filter((e) => e.isFile())
-    .map((e) => join(e.parentPath, e.name))
-    .sort())
-    hash.update(path).update(await readFile(path));
-  return hash.digest('hex');
-}
-
-async function newKey(fleet: FleetSim, role: string): Promise<SealedKey> {
-  const key = await generateKey(role, passphrase, '2026-01-01T00:00:00Z', cheap);
-  await writeKey(realFiles, join(fleet.dir, 'keys', keyFileName(key)), key);
-  return key;
-}
 
 void t.test('bad input changes nothing', async (t) => {
   const fleet = await FleetSim.make(t);
@@ -170,7 +153,7 @@ void t.test('keys', async (t) => {
   for (let i = 0; i < 3; i++) {
     const repository = await fleet.open();
     const { root } = repository.state;
-    const key = await newKey(fleet, 'root');
+    const key = await fleet.newKey('root');
     const remove = root.json.roles.root.keyids.slice(0, 1);
     await repository.commit({ root: changedRoot(root.json, { role: 'root', add: [key], remove }) });
   }
@@ -218,7 +201,7 @@ void t.test('a second publisher', async (t) => {
   const fleet = await FleetSim.make(t, { channels: ['stable', 'acme/stable'] });
   const server = await RepositorySim.start(t, fleet.dir);
   await fleet.publish('1.0.0');
-  const key = await newKey(fleet, 'acme');
+  const key = await fleet.newKey('acme');
   await t.rejects(fleet.publish('1.0.0', { channel: 'acme/stable' }), /no second publisher "acme"/);
   let repository = await fleet.open();
   t.throws(() => planDelegation(repository, 'targets', [key], 1), /cannot be the name/);

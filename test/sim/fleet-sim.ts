@@ -1,12 +1,21 @@
 /** A real fleet folder made by src/fleet, cheap to make, with the means to misuse its keys. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Bundle, sha256, writeBundle } from '../../src/bundle/index.js';
-import { initFleet, planPublication, Repository } from '../../src/fleet/index.js';
-import { parseSealedKey, unseal, type Signer } from '../../src/fleet/keys.js';
+import {
+  changedRoot,
+  generateKey,
+  initFleet,
+  keyFileName,
+  planPublication,
+  Repository,
+  writeKey,
+} from '../../src/fleet/index.js';
+import { parseSealedKey, unseal, type SealedKey, type Signer } from '../../src/fleet/keys.js';
 import type { AnyJson } from '../../src/fleet/metadata.js';
 import { signJson } from '../../src/fleet/metadata.js';
 import type { PublishOptions } from '../../src/fleet/publish.js';
@@ -16,6 +25,7 @@ import type { ChannelFile } from '../../src/update/index.js';
 import {
   bundleTarget,
   channelTarget,
+  realFiles,
   TrustedSource,
   type Files,
   type TrustedSourceOptions,
@@ -46,6 +56,21 @@ export async function testFolder(t: Test): Promise<string> {
   const folder = await mkdtemp(join(base, 'kikitori-test-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Asks, and takes what is offered. */
+export const update = async (source: TrustedSource) => source.download(await source.check());
+
+/** One digest over every file of a folder: nothing at all has changed. */
+export async function digestOf(folder: string): Promise<string> {
+  const hash = createHash('sha256');
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  for (const path of entries
+    .filter((e) => e.isFile())
+    .map((e) => join(e.parentPath, e.name))
+    .sort())
+    hash.update(path).update(await readFile(path));
+  return hash.digest('hex');
 }
 
 let packed: Promise<ReadonlyMap<string, Uint8Array>> | undefined;
@@ -171,6 +196,23 @@ export class FleetSim {
       ]),
     });
     return channel;
+  }
+
+  /** A new key of that role among the fleet's own. */
+  async newKey(role: string): Promise<SealedKey> {
+    const key = await generateKey(role, passphrase, '2026-01-01T00:00:00Z', cheap);
+    await writeKey(realFiles, join(this.dir, 'keys', keyFileName(key)), key);
+    return key;
+  }
+
+  async rotateTimestampKey(): Promise<void> {
+    const repository = await this.open();
+    const add = [await this.newKey('timestamp')];
+    const { json } = repository.state.root;
+    const { keyids } = json.roles.timestamp;
+    await repository.commit({
+      root: changedRoot(json, { role: 'timestamp', add, remove: keyids }),
+    });
   }
 
   async signers(role: string): Promise<Signer[]> {

@@ -3,7 +3,6 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
-import { Bundle } from '../../../src/bundle/index.js';
 import { planRevocation, planRollout } from '../../../src/fleet/index.js';
 import {
   DdiClient,
@@ -12,39 +11,14 @@ import {
   realDisk,
   TrustedSource,
   Updater,
-  type Hearing,
-  type Hears,
   type UpdateStatus,
 } from '../../../src/update/index.js';
 import { bundleTar, FleetSim, WallClock } from '../../sim/fleet-sim.js';
 import { HawkbitSim, type Action } from '../../sim/hawkbit-sim.js';
+import { Opens } from '../../sim/opens.js';
 import { RepositorySim } from '../../sim/repository-sim.js';
 
 const token = 'a-token-of-tests';
-
-/** Opens what it is given with the real reader; may find it bad. */
-class Opens implements Hearing {
-  next: Hears | null = null;
-  bad = '';
-  async open(place: Hears['place'], path: string): Promise<Hears> {
-    const { manifest } = await Bundle.open(path);
-    return { place, name: manifest.name, version: manifest.version };
-  }
-  async probe(path: string) {
-    await Bundle.open(path);
-    return this.bad === '' ? null : { reason: 'selftest' as const, detail: this.bad, ours: false };
-  }
-  async prepare(place: Hears['place'], path: string) {
-    this.next = await this.open(place, path);
-  }
-  switchOver(): Hears {
-    if (this.next === null) throw new Error('nothing is prepared');
-    return this.next;
-  }
-  async discard() {
-    this.next = null;
-  }
-}
 
 class World {
   readonly clock = new WallClock();

@@ -7,10 +7,10 @@ import t, { type Test } from 'tap';
 import { changedRoot, generateKey } from '../../../src/fleet/index.js';
 import { keyFileName } from '../../../src/fleet/keyring.js';
 import type { RootJson, TimestampJson } from '../../../src/fleet/metadata.js';
-import { UpdateError, type TrustedSource } from '../../../src/update/trust/index.js';
+import { UpdateError } from '../../../src/update/trust/index.js';
 import { writeKey } from '../../../src/fleet/index.js';
 import { realFiles } from '../../../src/update/trust/index.js';
-import { cheap, deviceOf, FleetSim, passphrase } from '../../sim/fleet-sim.js';
+import { cheap, deviceOf, FleetSim, passphrase, update } from '../../sim/fleet-sim.js';
 import { instead, RepositorySim, type Fault } from '../../sim/repository-sim.js';
 
 type Device = Awaited<ReturnType<typeof deviceOf>>;
@@ -21,8 +21,6 @@ async function world(t: Test, options = {}) {
   const device = await deviceOf(fleet, server.url);
   return { fleet, server, device };
 }
-
-const update = async (source: TrustedSource) => source.download(await source.check());
 
 /** Runs an update that must fail, and looks that nothing was left that could be taken for verified. */
 async function refused(

@@ -4,20 +4,12 @@ import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
-import { changedRoot, generateKey, writeKey } from '../../../src/fleet/index.js';
-import { keyFileName } from '../../../src/fleet/keyring.js';
-import {
-  openWhenAsked,
-  realFiles,
-  type Files,
-  type TrustedSource,
-} from '../../../src/update/trust/index.js';
-import { cheap, deviceOf, FleetSim, passphrase } from '../../sim/fleet-sim.js';
+import { openWhenAsked, realFiles, type Files } from '../../../src/update/trust/index.js';
+import { deviceOf, FleetSim, update } from '../../sim/fleet-sim.js';
 import { RepositorySim } from '../../sim/repository-sim.js';
 
 const run = promisify(execFile);
 const tarFile = /bundles\/.*\.tar$/;
-const update = async (source: TrustedSource) => source.download(await source.check());
 
 async function world(t: Test) {
   const fleet = await FleetSim.make(t);
@@ -25,21 +17,10 @@ async function world(t: Test) {
   return { fleet, server, device: await deviceOf(fleet, server.url) };
 }
 
-async function rotateTimestampKey(fleet: FleetSim): Promise<void> {
-  const repository = await fleet.open();
-  const key = await generateKey('timestamp', passphrase, '2026-01-01T00:00:00Z', cheap);
-  await writeKey(realFiles, join(fleet.dir, 'keys', keyFileName(key)), key);
-  const { root } = repository.state;
-  const { keyids } = root.json.roles.timestamp;
-  await repository.commit({
-    root: changedRoot(root.json, { role: 'timestamp', add: [key], remove: keyids }),
-  });
-}
-
 void t.test('any file of the state torn in any way', async (t) => {
   const { fleet, server, device } = await world(t);
   await fleet.publish('1.0.0');
-  await rotateTimestampKey(fleet);
+  await fleet.rotateTimestampKey();
   await update(await device.open());
   const all = (await readdir(device.stateDir, { recursive: true, withFileTypes: true }))
     .filter((e) => e.isFile())

@@ -5,26 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { Bundle } from '../../../src/bundle/index.js';
-import { changedRoot, generateKey, writeKey } from '../../../src/fleet/index.js';
-import { keyFileName } from '../../../src/fleet/keyring.js';
-import { realFiles, type TrustedSource } from '../../../src/update/trust/index.js';
-import { cheap, deviceOf, FleetSim, passphrase } from '../../sim/fleet-sim.js';
+import { deviceOf, FleetSim, update } from '../../sim/fleet-sim.js';
 import { PowerCut } from '../../sim/power-cut.js';
 import { RepositorySim } from '../../sim/repository-sim.js';
 
 const run = promisify(execFile);
-const update = async (source: TrustedSource) => source.download(await source.check());
-
-async function rotateTimestampKey(fleet: FleetSim): Promise<void> {
-  const repository = await fleet.open();
-  const key = await generateKey('timestamp', passphrase, '2026-01-01T00:00:00Z', cheap);
-  await writeKey(realFiles, join(fleet.dir, 'keys', keyFileName(key)), key);
-  const { root } = repository.state;
-  const { keyids } = root.json.roles.timestamp;
-  await repository.commit({
-    root: changedRoot(root.json, { role: 'timestamp', add: [key], remove: keyids }),
-  });
-}
 
 void t.test('power cut after every operation on the disk', async (t) => {
   const fleet = await FleetSim.make(t);
@@ -32,7 +17,7 @@ void t.test('power cut after every operation on the disk', async (t) => {
   await fleet.publish('1.0.0');
   const before = await deviceOf(fleet, server.url);
   await update(await before.open());
-  await rotateTimestampKey(fleet);
+  await fleet.rotateTimestampKey();
   await fleet.publish('1.1.0');
   const count = new PowerCut(Infinity);
   const first = await deviceOf(fleet, server.url);

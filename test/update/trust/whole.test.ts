@@ -3,34 +3,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
-import { Bundle } from '../../../src/bundle/index.js';
-import { Updater, type Hearing, type Hears, type UpdateStatus } from '../../../src/update/index.js';
+import { Updater, type UpdateStatus } from '../../../src/update/index.js';
 import { openWhenAsked } from '../../../src/update/trust/index.js';
 import { bundleTar, FleetSim } from '../../sim/fleet-sim.js';
+import { Opens } from '../../sim/opens.js';
 import { instead, RepositorySim } from '../../sim/repository-sim.js';
-
-/** Opens what it is given with the real reader. */
-class Opens implements Hearing {
-  next: Hears | null = null;
-  async open(place: Hears['place'], path: string): Promise<Hears> {
-    const { manifest } = await Bundle.open(path);
-    return { place, name: manifest.name, version: manifest.version };
-  }
-  async probe(path: string) {
-    await Bundle.open(path);
-    return null;
-  }
-  async prepare(place: Hears['place'], path: string) {
-    this.next = await this.open(place, path);
-  }
-  switchOver(): Hears {
-    if (this.next === null) throw new Error('nothing is prepared');
-    return this.next;
-  }
-  async discard() {
-    this.next = null;
-  }
-}
 
 void t.test('tampered, then honest', async (t) => {
   const fleet = await FleetSim.make(t);
