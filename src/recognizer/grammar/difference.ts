@@ -43,7 +43,10 @@ export class Differences {
         this.edges[before + n]?.set(word, other === undefined ? target : idOf(target, other));
       }
     }
-    if (made.length <= statesMax) return this.prune() && this.alive(start) ? start : undefined;
+    if (made.length <= statesMax) {
+      this.prune(before);
+      return this.alive(start) ? start : undefined;
+    }
     for (const [x, y] of made) this.states.delete(`${x},${y}`);
     this.edges.length = this.final.length = before;
     return undefined;
@@ -65,14 +68,13 @@ export class Differences {
     return n < 0 || this.final[n] === true || (this.edges[n]?.size ?? 0) > 0;
   }
 
-  /** Takes out edges to states from which no sentence ends, until there are none. */
-  private prune(): true {
+  /** Takes out edges to states from which no sentence ends, until there are none; those before `first` have been through it. */
+  private prune(first: number): void {
     for (let changed = true; changed;) {
       changed = false;
-      for (const edges of this.edges)
+      for (const edges of this.edges.slice(first))
         for (const [word, target] of edges)
           if (!this.alive(target)) changed = edges.delete(word) || changed;
     }
-    return true;
   }
 }
