@@ -30,6 +30,7 @@ import {
   type Files,
   type TrustedSourceOptions,
 } from '../../src/update/trust/index.js';
+import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { tinyBundle } from './tiny-checkpoint.js';
 
 export const passphrase = 'a passphrase of tests';
@@ -98,6 +99,8 @@ export async function bundleTar(folder: string, version: string, name = 'tiny'):
 
 export class FleetSim {
   readonly clock = new WallClock();
+  /** The same deployments in every run, and with them the same boards in each step. */
+  private readonly random = randomFrom(1);
   private constructor(readonly folder: string) {}
 
   get dir(): string {
@@ -135,7 +138,7 @@ export class FleetSim {
       keyFolders,
       passphrase: async () => passphrase,
       clock: this.clock,
-      random: Math.random,
+      random: this.random,
       files,
     });
   }
