@@ -15,6 +15,7 @@ from .pack import Pack
 Array = NDArray[np.float32]
 Chance = np.random.Generator
 WARPS = 25
+BENDS = 5
 COLOUR_KNOTS = 6
 TEMPO_KNOT_FRAMES = 40
 
@@ -26,6 +27,8 @@ class Augmentation:
     speedChance: float = 0.7
     speed: tuple[float, float] = (0.85, 1.18)
     warp: tuple[float, float] = (0.84, 1.18)
+    bend: float = 0
+    """Low formants are moved up to this share more than high ones, or less (`filterbank`)."""
     roomChance: float = 0.4
     noiseChance: float = 0.75
     snrDb: tuple[float, float] = (-5, 30)
@@ -74,7 +77,10 @@ class Augmenter:
         self.pack = pack
         self.features = features
         self.options = options
-        self.banks = [filterbank(features, float(w)) for w in np.linspace(*options.warp, WARPS)]
+        bends = options.bend * np.linspace(-1, 1, BENDS) if options.bend else np.zeros(1)
+        self.banks = [
+            filterbank(features, float(w), float(b)) for w in np.linspace(*options.warp, WARPS) for b in bends
+        ]
 
     def join(self, pieces: list[Array], chance: Chance) -> Array:
         """Short clips one after the other with pauses, silence around."""
@@ -137,7 +143,7 @@ class Augmenter:
     def frames(self, waveforms: list[Array], chance: Chance) -> list[Array]:
         """Log-mel energies [frames, bins] of each, all through one random vocal tract and microphone."""
         o, f = self.options, self.features
-        bank = self.banks[chance.integers(WARPS)]
+        bank = self.banks[chance.integers(len(self.banks))]
         bins = np.linspace(-0.5, 0.5, f.melBins)
         tilt = chance.uniform(-o.tiltDb, o.tiltDb) * bins + chance.uniform(-o.tiltDb, o.tiltDb) * (4 * bins**2 - 0.33)
         if o.colourDb:

@@ -5,9 +5,10 @@ network {kind, layers, ranks, inputRank}, training, and the state of a run that 
 """
 
 import json
+import math
 import os
 import struct
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ class Checkpoint:
     tensors: dict[str, Tensor]
     training: dict[str, Any] = field(default_factory=dict)
     quantization: dict[str, Any] = field(default_factory=dict)
+
+    def with_log_floor(self, floor: float) -> "Checkpoint":
+        """log(g E + f) = log g + log(E + f / g): a floor raised by 1 / g is all audio made quieter by g, with the means
+        moved by log g so that the network sees just that."""
+        moved = math.log(floor / self.features.logFloor)
+        return replace(self, features=replace(self.features, logFloor=floor), mean=[m + moved for m in self.mean])
 
     def network(self) -> Network:
         network = Network(self.features.dim, self.shape, len(self.units))

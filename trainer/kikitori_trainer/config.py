@@ -87,6 +87,9 @@ class Config:
     inputRank: int = 0
     start: str = ""
     """A checkpoint to start from; it brings its own shape, features and normalisation."""
+    logFloor: float = 0
+    """Not 0: the features' floor under the energies from here on. What `start` brings is moved with it, so that it
+    hears everything as if it were quieter by the change: what is as quiet as the floor drowns in it."""
     pack: str = ""
     """A pack that another run has made; empty: this run makes one in `out`."""
     data: Data = field(default_factory=Data)

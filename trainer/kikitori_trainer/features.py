@@ -42,10 +42,12 @@ def mel(hz: NDArray[np.float64]) -> NDArray[np.float64]:
     return 1127 * np.log(1 + hz / 700)
 
 
-def filterbank(o: Features, warp: float = 1.0) -> Array:
-    """[fftSize / 2 + 1, melBins]; warp > 1 moves the spectrum up (vocal-tract perturbation)."""
+def filterbank(o: Features, warp: float = 1.0, bend: float = 0.0) -> Array:
+    """[fftSize / 2 + 1, melBins]; warp > 1 moves the spectrum up (vocal-tract perturbation). `bend` is added to
+    it at 0 Hz, nothing at a quarter of the sample rate, and taken from it at half: the formants of two
+    people differ by more than one factor."""
     hz = np.arange(o.fftSize // 2 + 1) * o.sampleRateHz / o.fftSize
-    at = mel(hz * warp)
+    at = mel(hz * (warp + bend * (1 - 4 * hz / o.sampleRateHz)))
     edges = np.linspace(mel(np.array(o.lowHz)), mel(np.array(o.highHz)), o.melBins + 2)
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     rising = (at[:, None] - left) / (centre - left)

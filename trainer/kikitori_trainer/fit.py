@@ -65,8 +65,9 @@ class Run:
     def begin(self) -> Checkpoint:
         config = self.config
         if config.start:
-            return read_checkpoint(Path(config.start))
-        features = Features()
+            start = read_checkpoint(Path(config.start))
+            return start.with_log_floor(config.logFloor) if config.logFloor else start
+        features = Features(logFloor=config.logFloor) if config.logFloor else Features()
         augmenter = Augmenter(self.pack, features, config.augmentation)
         mean, std = statistics(augmenter, 400, config.training.seed)
         shape = Shape(config.layers, config.ranks, config.inputRank)

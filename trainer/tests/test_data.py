@@ -8,8 +8,11 @@ import soundfile
 
 from kikitori_trainer.augment import Augmentation, Augmenter, at_moments, change_speed, tempo_map
 from kikitori_trainer.batches import Batches, Sampling, statistics
+from kikitori_trainer.checkpoint import Checkpoint
 from kikitori_trainer.corpora import clips_tsv, common_voice, librispeech, normalise
-from kikitori_trainer.features import Features, extract, stack
+from kikitori_trainer.features import Features, extract, filterbank, stack
+from kikitori_trainer.lexicon import UNITS
+from kikitori_trainer.network import Shape
 from kikitori_trainer.noise import room, synthetic_noise
 from kikitori_trainer.pack import Pack, build, open_pack
 from kikitori_trainer.sentences import spoken
@@ -94,6 +97,35 @@ def test_without_augmentation_the_frames_are_the_features(pack: Pack) -> None:
     got = augmenter.frames([x], np.random.default_rng(0))[0]
     assert np.array_equal(x, quiet)
     assert np.abs(got - extract(x, features)).max() < 1e-4
+
+
+def test_a_bent_filterbank_moves_low_and_high_formants_apart() -> None:
+    o = Features()
+    plain, bent = filterbank(o), filterbank(o, bend=0.06)
+    assert np.array_equal(plain, filterbank(o, 1.0, 0.0))
+    bins = np.arange(o.fftSize // 2 + 1) * o.sampleRateHz / o.fftSize
+
+    def band(bank: np.ndarray, hz: float) -> float:
+        row = bank[np.argmin(np.abs(bins - hz))]
+        return float(row @ np.arange(o.melBins) / row.sum())
+
+    assert band(bent, 1000) > band(plain, 1000)
+    assert band(bent, 6000) < band(plain, 6000)
+    assert abs(band(bent, 4000) - band(plain, 4000)) < 0.01
+
+
+def test_a_raised_log_floor_is_audio_made_quieter() -> None:
+    o = Features()
+    mean, std = [-5.0] * o.melBins, [2.0] * o.melBins
+    old = Checkpoint(o, mean, std, UNITS, Shape([2]), {})
+    new = old.with_log_floor(o.logFloor * 10**1.5)
+    x = speak("one two")
+
+    def seen(samples: np.ndarray, c: Checkpoint) -> np.ndarray:
+        return (extract(samples, c.features) - np.array(c.mean, np.float32)) / np.array(c.std, np.float32)
+
+    quieter = (x * 10 ** (-15 / 20)).astype(np.float32)
+    assert np.abs(seen(x, new) - seen(quieter, old)).max() < 1e-3
 
 
 def test_a_teacher_hears_the_same_moments_without_noise(pack: Pack) -> None:
