@@ -2,6 +2,7 @@ import t from 'tap';
 import { fitConfidence } from '../../src/compress/calibrate/calibrate.js';
 import { mixture, type JudgedExample, type Kind } from '../../src/compress/calibrate/examples.js';
 import { commandSentence } from '../../src/compress/calibrate/commands.js';
+import { plateauCentre } from '../../src/compress/calibrate/decoding.js';
 import { chooseEndpoint, longestQuiet } from '../../src/compress/calibrate/pauses.js';
 import { fitLogistic } from '../../src/compress/calibrate/logistic.js';
 import { mutated, NearWords, soundDistance } from '../../src/compress/calibrate/near.js';
@@ -92,6 +93,32 @@ void t.test('confidence: rounded weights, a threshold at the stated point', asyn
   t.ok((threshold.acceptedOf['otherSpeech'] ?? 1) <= 0.01);
   t.equal(threshold.acceptedOf['noise'], 0);
   t.ok(threshold.rightAccepted > 0.95);
+});
+
+void t.test('prior and blank: the middle of the plateau, not a peak of chance', async (t) => {
+  const of = (right: (prior: number, blank: number) => number) =>
+    [0, 0.2, 0.4, 0.6, 0.8].flatMap((priorWeight) =>
+      [-2, -1, 0, 1, 2].map((blankBias) => ({
+        priorWeight,
+        blankBias,
+        right: right(priorWeight, blankBias),
+      })),
+    );
+  const ridge = (prior: number, blank: number) =>
+    Math.abs(prior - 0.4 - 0.2 * blank) < 0.01 ? 0.85 : 0.7;
+  const { priorWeight, blankBias } = plateauCentre(of(ridge), 400);
+  t.same({ priorWeight, blankBias }, { priorWeight: 0.4, blankBias: 0 });
+  const lucky = plateauCentre(
+    of((p, b) => (p === 0 && b === -2 ? 0.855 : ridge(p, b))),
+    400,
+  );
+  t.equal(lucky.blankBias, 0, 'a point that is higher by less than chance moves nothing');
+  const clear = plateauCentre(
+    of((p, b) => (p === 0 && b === 2 ? 0.99 : 0.7)),
+    400,
+  );
+  t.same([clear.priorWeight, clear.blankBias], [0, 2], 'a clear winner wins');
+  t.equal(plateauCentre([], 0).priorWeight, 0);
 });
 
 void t.test('near words sound alike and are other words', async (t) => {

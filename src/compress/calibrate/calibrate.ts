@@ -1,13 +1,6 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
-import {
-  interpolated,
-  scoreOf,
-  signs,
-  TokenSearch,
-  type GrammarDetails,
-  type Lexicon,
-} from '../../recognizer/index.js';
-import type { NetworkClip } from '../evaluate/network.js';
+import { interpolated, scoreOf, signs, type Lexicon } from '../../recognizer/index.js';
+import { chooseDecoding, type GridPoint } from './decoding.js';
 import {
   makeExamples,
   makerOf,
@@ -60,17 +53,9 @@ export interface CalibrationReport {
   };
 }
 
-export interface GridPoint {
-  readonly priorWeight: number;
-  readonly blankBias: number;
-  readonly right: number;
-}
-
 /** The threshold lets these shares through of speech that is no command, and of noise that got as far as a sentence. */
 export const falseAcceptShares = { otherSpeech: 0.05, noise: 0.005 } as const;
 const folds = 5;
-const priorWeights = [0, 0.2, 0.4, 0.6, 0.8];
-const blankBiases = [-2, -1, 0, 1, 2, 3];
 
 /**
  * Priors, blank weight, confidence, threshold and the times that end an utterance, from held-out speech. Each clip gets grammars of its
@@ -86,23 +71,11 @@ export async function calibrate(
   const clips = pronounceable(given, lexicon);
   const maker = makerOf(clips, lexicon, random);
   const spoken = clips.filter((c) => c.text !== '');
-  const logPrior = estimatePrior(
-    spoken.map((s) => s.clip),
+  const { decoding, grid } = chooseDecoding(
+    spoken.map(({ clip, text }) => ({ clip, text, grammar: maker.many(text) })),
     manifest.units.length,
+    progress,
   );
-  const tried = spoken.map(({ clip, text }) => ({ clip, text, grammar: maker.many(text) }));
-  const grid: GridPoint[] = [];
-  for (const priorWeight of priorWeights) {
-    for (const blankBias of blankBiases) {
-      const decoding = { priorWeight, logPrior, blankBias };
-      const rights = tried.filter((t) => bestText(decoding, t.clip, t.grammar) === t.text).length;
-      const right = rights / Math.max(tried.length, 1);
-      grid.push({ priorWeight, blankBias, right });
-      progress(`prior ${priorWeight}, blank ${blankBias}: ${(100 * right).toFixed(1)} % right`);
-    }
-  }
-  const { priorWeight, blankBias } = smoothedBest(grid);
-  const decoding = { priorWeight, logPrior: logPrior.map((v) => Number(v.toFixed(4))), blankBias };
   const chain = phoneChain(lexicon.pronunciations(), manifest.units.length);
   const examples = await makeExamples(
     { ...manifest, decoding, confidence: { ...manifest.confidence, chain } },
@@ -218,45 +191,4 @@ function rounded({ bias, weights }: Fitted): Fitted {
     bias: five(bias),
     weights: Object.fromEntries(Object.entries(weights).map(([n, v]) => [n, five(v)])),
   };
-}
-
-/** Log of the mean posterior of each unit. */
-export function estimatePrior(clips: readonly NetworkClip[], units: number): number[] {
-  const sum = new Float64Array(units);
-  let steps = 0;
-  for (const clip of clips) {
-    steps += clip.steps;
-    clip.logProbs.forEach((v, i) => (sum[i % units] = (sum[i % units] ?? 0) + Math.exp(v)));
-  }
-  return [...sum].map((v) => Math.log(Math.max(v / Math.max(steps, 1), 1e-5)));
-}
-
-/** The best point by the mean of itself and its neighbours: a plateau, not a peak of chance. */
-function smoothedBest(grid: readonly GridPoint[]): GridPoint {
-  const score = (g: GridPoint) => {
-    const near = grid.filter(
-      (o) =>
-        Math.abs(o.priorWeight - g.priorWeight) < 0.21 &&
-        Math.abs(o.blankBias - g.blankBias) < 1.01,
-    );
-    return g.right + near.reduce((s, o) => s + o.right, 0) / near.length;
-  };
-  const [best] = [...grid].sort((a, b) => score(b) - score(a));
-  return best ?? { priorWeight: 0, blankBias: 0, right: 0 };
-}
-
-/** What the search alone would say: no confidence, no runners-up. */
-function bestText(decoding: Decoding, clip: NetworkClip, grammar: GrammarDetails): string {
-  const units = decoding.logPrior.length;
-  const search = new TokenSearch(grammar.graph);
-  const row = new Float32Array(units);
-  for (let t = 0; t < clip.steps; t++) {
-    for (let u = 0; u < units; u++)
-      row[u] =
-        (clip.logProbs[t * units + u] ?? 0) -
-        decoding.priorWeight * (decoding.logPrior[u] ?? 0) +
-        (u === 0 ? decoding.blankBias : 0);
-    search.feed(row);
-  }
-  return (search.best()[0]?.words ?? []).map((w) => grammar.graph.words[w.word] ?? '').join(' ');
 }
