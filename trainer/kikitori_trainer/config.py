@@ -61,6 +61,7 @@ class Quantisation:
 class Training:
     processes: int = 1
     bf16: bool = False
+    """Products in bfloat16 where the processor has them, in float32 where it has not."""
     steps: int = 5000
     minutes: float = 0
     """When not 0 the learning rate reaches its end at this time, if not at the last step before."""

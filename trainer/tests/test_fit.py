@@ -13,7 +13,7 @@ import torch
 from kikitori_trainer.checkpoint import Checkpoint, read_checkpoint, read_tensors, write_checkpoint
 from kikitori_trainer.config import read_config
 from kikitori_trainer.features import Features
-from kikitori_trainer.fit import fit, learning_rate
+from kikitori_trainer.fit import fit, has_bf16, learning_rate
 from kikitori_trainer.network import Network, Shape
 from kikitori_trainer.prepare import prepare
 
@@ -136,6 +136,14 @@ def test_a_configuration_on_another(tmp_path: Path) -> None:
     own.write_text(f'base = "{own}"\nout = "second"\n')
     with pytest.raises(SystemExit, match="builds on itself"):
         read_config(own)
+
+
+def test_bfloat16_only_where_the_processor_has_it(tmp_path: Path) -> None:
+    info = tmp_path / "cpuinfo"
+    for flags, expected in (("flags : fpu avx2 fma", False), ("flags : avx512_bf16", True), ("Features : i8mm bf16", True)):
+        info.write_text(f"{flags}\n")
+        assert has_bf16(info) is expected, flags
+    assert not has_bf16(tmp_path / "nothing")
 
 
 def test_learning_rate(prepared: Path) -> None:

@@ -88,7 +88,7 @@ export interface Row {
     readonly phoneError: Readonly<Record<string, Interval>>;
     readonly ordersRight: Readonly<Record<string, Interval>>;
   };
-  /** Per set: rates, and the candidate's less the dense one's. */
+  /** Per set, and `all` of them together where there are several: rates, and the candidate's less the dense one's. */
   readonly phoneError: Readonly<Record<string, Rate>>;
   readonly wordError: Readonly<Record<string, Rate>>;
   readonly ordersRight: Readonly<Record<string, Rate>>;
@@ -110,6 +110,9 @@ export interface Report {
   readonly clips: Readonly<Record<string, number>>;
 }
 
+/** Name of the row of all sets together. */
+export const everySet = 'all';
+
 /** Measures everything that is not measured yet and puts it together. */
 export async function report(options: ReportOptions): Promise<Report> {
   const { dense, candidates, prompts, orders } = options;
@@ -125,8 +128,9 @@ export async function report(options: ReportOptions): Promise<Report> {
   for (const subject of subjects) {
     const engine = await Engine.open({ modelPath: subject.path });
     const measured = await measureOne(subject, engine, { ...options, read }, clock);
-    rows.push(rowOf(subject, engine, measured, all.get(dense.name)));
-    all.set(subject.name, measured);
+    const summed = { ...measured, prompts: withEverySet(measured.prompts) };
+    rows.push(rowOf(subject, engine, summed, all.get(dense.name)));
+    all.set(subject.name, summed);
     await engine.close();
   }
   const [denseRow, ...others] = rows.map((row) => withControl(row, subjects, all));
@@ -251,6 +255,20 @@ async function kept<T>(
   // What could not be measured is tried again the next time.
   if (value !== null) await atomicWrite(path, JSON.stringify({ key, value }), 0o644);
   return value;
+}
+
+/** With the clips of all sets as one more; a file that two sets share counts once. */
+function withEverySet(prompts: Measured['prompts']): Measured['prompts'] {
+  const sets = Object.values(prompts);
+  const [first] = sets;
+  if (first === undefined || sets.length === 1 || everySet in prompts) return prompts;
+  const together = (pick: 'phones' | 'words') => [
+    ...new Map(sets.flatMap((s) => s[pick]).map((part) => [part.file, part])).values(),
+  ];
+  return {
+    ...prompts,
+    [everySet]: { ...first, phones: together('phones'), words: together('words') },
+  };
 }
 
 /** The interval of a candidate against its control, clip by clip. */

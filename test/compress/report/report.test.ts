@@ -5,6 +5,7 @@ import { encodeWav } from '../../../src/audio/index.js';
 import { main } from '../../../src/cli/main.js';
 import { editDistance, randomFrom } from '../../../src/compress/evaluate/statistics.js';
 import { pairedDifference, rateOf, type Part } from '../../../src/compress/report/paired.js';
+import { withoutLoss } from '../../../src/compress/report/index.js';
 import { greedyPhones, phoneErrors } from '../../../src/compress/report/phones.js';
 import { png } from '../../../src/compress/report/picture.js';
 import { plotSvg } from '../../../src/compress/report/plot.js';
@@ -108,6 +109,24 @@ void t.test('letters are drawn on a bare machine: none from the system', async (
   t.ok((written?.length ?? 0) > 3 * (empty?.length ?? Infinity));
 });
 
+void t.test('without loss: on every set, on all together, or not', async (t) => {
+  const rates = (high: number) => ({
+    rate: 0.3,
+    difference: { value: 0, low: -0.01, high },
+  });
+  const row = (sets: Record<string, number>, ordersLost = 0) => ({
+    phoneError: Object.fromEntries(Object.entries(sets).map(([n, high]) => [n, rates(high)])),
+    ordersRight: {
+      clean: { rate: 0.9, difference: { value: -ordersLost, low: -0.1, high: 0.1 } },
+    },
+  });
+  t.equal(withoutLoss(row({ a: 0.009, b: 0.01, all: 0.002 })), 'on every set');
+  t.equal(withoutLoss(row({ a: 0.009, b: 0.013, all: 0.008 })), 'on all together');
+  t.equal(withoutLoss(row({ a: 0.009, b: 0.013, all: 0.011 })), 'no');
+  t.equal(withoutLoss(row({ a: 0.013 })), 'no');
+  t.equal(withoutLoss(row({ a: 0.001, all: 0.001 }, 0.03)), 'no', 'orders count as well');
+});
+
 void t.test('dense and candidates side by side; cut off, it goes on', async (t) => {
   const { path: dense, folder } = await tinyBundle('dense');
   const file = (name: string) => join(folder, name);
@@ -118,7 +137,7 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
   for (let i = 0; i < 4; i++) {
     const samples = Float32Array.from({ length: 16000 }, () => 0.2 * (random() - 0.5));
     await writeFile(file(`clips/${i}.wav`), encodeWav(samples, 16000));
-    rows.push(`clips/${i}.wav\tstop the machine\tmade`);
+    rows.push(`clips/${i}.wav\tstop the machine\t${i < 2 ? 'made' : 'others'}`);
     labels[`${i}.wav`] = { intent: 'stop', slots: {} };
   }
   await writeFile(file('clips.tsv'), `${rows.join('\n')}\n`);
@@ -164,6 +183,8 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     file('clips.tsv'),
     '--set',
     'made',
+    '--set',
+    'others',
     '--orders',
     file('clips'),
     '--labels',
@@ -215,6 +236,12 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     { value: 0, low: 0, high: 0 },
     'the same network differs in nothing',
   );
+  const of = (set: string) => json.dense.phoneError[set]?.rate ?? NaN;
+  t.ok(
+    Math.abs(of('all') - (of('made') + of('others')) / 2) < 1e-12,
+    'all together: as many phones were said in the one set as in the other',
+  );
+  t.match(said, /\| same \|.*\| on every set \|/);
   // The published method leaves the input matrix, most of this network, as it is: 3x is beyond it.
   t.same(
     json.candidates.map((c) => c.name),
