@@ -12,7 +12,7 @@ const usage =
 const help = `usage: ${usage}
 
 Looks for the smallest 8-bit network whose loss is within a tolerance, unattended: compresses data-aware,
-fine-tunes by distillation from the dense network in the Python trainer, first in float and then with 8
+fine-tunes in the Python trainer, first in float and then with 8
 bits in the loop, packs, and measures by the device's own code; first at --bytes, then at budgets below it,
 halving the ratio that is left. The same command goes on where it was cut off.
 
@@ -27,6 +27,8 @@ halving the ratio that is left. The same command goes on where it was cut off.
   --set, --only, --limit   as in "model report"
   --minutes         of fine-tuning for each candidate (default 20), a fifth of it with 8 bits in the loop
   --steps           of fine-tuning at most (default 5000); --learning-rate (default 1e-3)
+  --distillation    share of the loss that is the distance from the dense network's posteriors, the rest is
+                    CTC (default 0: CTC alone, which has paid better)
   --like            a bundle whose lexicon, self-test and thresholds the candidates take (default: the
                     one that ships)
   --multiple        ranks are multiples of it (default 8)
@@ -55,6 +57,7 @@ export const run: CommandRun = async (argv, io) => {
       minutes: { type: 'string', default: '20' },
       steps: { type: 'string', default: '5000' },
       'learning-rate': { type: 'string', default: '1e-3' },
+      distillation: { type: 'string', default: '0' },
       like: { type: 'string' },
       multiple: { type: 'string', default: '8' },
       python: { type: 'string' },
@@ -80,6 +83,9 @@ export const run: CommandRun = async (argv, io) => {
     return number;
   };
   const whole = (name: Parameters<typeof above>[0]) => Math.max(1, Math.floor(above(name)));
+  const distillation = numberOption('distillation', values.distillation) ?? 0;
+  if (distillation < 0 || distillation > 1)
+    throw usageError('--distillation is not from 0 to 1', usage);
   const folder = resolve(values.out ?? '');
   await mkdir(folder, { recursive: true });
   const log = logger(join(folder, 'search.log'));
@@ -104,6 +110,7 @@ export const run: CommandRun = async (argv, io) => {
       minutes: above('minutes'),
       steps: whole('steps'),
       learningRate: numberOption('learning-rate', values['learning-rate']) ?? 1e-3,
+      distillation,
       progress: (line) => {
         log.line(line);
         io.stderr.write(`${line}\n`);

@@ -39,6 +39,8 @@ export interface Workshop {
   readonly minutes: number;
   readonly steps: number;
   readonly learningRate: number;
+  /** Share of the loss that is the divergence from the dense network's posteriors. */
+  readonly distillation: number;
   readonly prompts: readonly PromptSet[];
   /** How far the stage is, from 0 to 1. */
   readonly progress: (stage: string, share: number) => void;
@@ -173,6 +175,7 @@ async function fineTune(
     out: join(own, stage),
     start,
     teacher: w.densePath,
+    distillation: w.distillation,
     quantised,
     minutes: w.minutes * share,
     steps: Math.max(1, Math.round(w.steps * share)),

@@ -38,6 +38,8 @@ export interface SearchOptions {
   readonly minutes: number;
   readonly steps: number;
   readonly learningRate: number;
+  /** Share of the loss that is the divergence from the dense network's posteriors; the rest is CTC. */
+  readonly distillation: number;
   readonly progress: (line: string) => void;
   readonly nowMs: () => number;
 }
@@ -165,6 +167,7 @@ function settingsOf(o: SearchOptions, dense: string): Record<string, unknown> {
     minutes: o.minutes,
     steps: o.steps,
     learningRate: o.learningRate,
+    distillation: o.distillation,
     calibration: o.calibration,
     calibrationSeconds: o.calibrationSeconds,
     trainerConfig: o.trainer.config,

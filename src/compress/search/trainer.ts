@@ -140,13 +140,15 @@ export interface FineTuning {
   readonly out: string;
   readonly start: string;
   readonly teacher: string;
+  /** Share of the loss that is the divergence from the teacher's posteriors; 0: CTC alone, no teacher. */
+  readonly distillation: number;
   readonly quantised: boolean;
   readonly minutes: number;
   readonly steps: number;
   readonly learningRate: number;
 }
 
-/** The trainer's file for one fine-tuning: distillation from the dense network, all else from the base. */
+/** The trainer's file for one fine-tuning: what is lost and how it is learned, all else from the base. */
 export function fineTuningToml(f: FineTuning): string {
   const text = (value: string) => JSON.stringify(value);
   return `# Written by kikitori model search.
@@ -155,8 +157,8 @@ out = ${text(f.out)}
 start = ${text(f.start)}
 
 [distillation]
-teacher = ${text(f.teacher)}
-weight = 0.7
+teacher = ${text(f.distillation > 0 ? f.teacher : '')}
+weight = ${f.distillation}
 
 [sampling]
 warmupBatches = 0
