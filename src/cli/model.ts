@@ -7,6 +7,8 @@ const usage = `kikitori model inspect [--json] DIR|FILE
        kikitori model search FILE.safetensors --bytes N --tolerance POINTS --out DIR ...
        kikitori model pack --checkpoint FILE --out DIR|FILE.tar [--card FILE.json] [--selftest FILE.wav --text TEXT]
        kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors
+       kikitori model floor CHECKPOINT --raise-db DB --out FILE.safetensors
+       kikitori model blend BEFORE AFTER --share S --out FILE.safetensors
        kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json]`;
 
 export const run: CommandRun = async (argv, io) => {
@@ -26,6 +28,10 @@ export const run: CommandRun = async (argv, io) => {
       return (await import('./model-pack.js')).run(rest, io);
     case 'quantize':
       return (await import('./model-quantize.js')).run(rest, io);
+    case 'floor':
+      return (await import('./model-floor.js')).run(rest, io);
+    case 'blend':
+      return (await import('./model-blend.js')).run(rest, io);
     case 'calibrate':
       return (await import('./model-calibrate.js')).run(rest, io);
     case '--help':
