@@ -140,7 +140,11 @@ def test_a_configuration_on_another(tmp_path: Path) -> None:
 
 def test_bfloat16_only_where_the_processor_has_it(tmp_path: Path) -> None:
     info = tmp_path / "cpuinfo"
-    for flags, expected in (("flags : fpu avx2 fma", False), ("flags : avx512_bf16", True), ("Features : i8mm bf16", True)):
+    for flags, expected in (
+        ("flags : fpu avx2 fma", False),
+        ("flags : avx512_bf16", True),
+        ("Features : i8mm bf16", True),
+    ):
         info.write_text(f"{flags}\n")
         assert has_bf16(info) is expected, flags
     assert not has_bf16(tmp_path / "nothing")
