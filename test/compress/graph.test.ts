@@ -59,7 +59,7 @@ function someScales(network: NetworkCheckpoint, scale = 0.02): ActivationScales 
   return ActivationScales.from(network, named, 'test');
 }
 
-void t.test('4 bits: the graph is near what its nibbles stand for, and chunk-exact', async (t) => {
+void t.test('4 bits: the graph is near what its nibbles stand for, at any cut', async (t) => {
   for (const network of Object.values(networks)) {
     const rows = signal(network.inputs);
     const rounded = new Map(
@@ -76,7 +76,12 @@ void t.test('4 bits: the graph is near what its nibbles stand for, and chunk-exa
     const whole = (await graph.run(rows, [steps])).get('logits') ?? [];
     const difference = largestDifference(whole, expected);
     t.ok(difference < 0.1, `${difference}: the operator rounds activations to 8 bits`);
-    for (const calls of cuts) t.same((await graph.run(rows, calls)).get('logits'), whole);
+    // On processors where the kernel for one row is another than for several, the last bits differ.
+    for (const calls of cuts) {
+      const out = (await graph.run(rows, calls)).get('logits') ?? [];
+      const apart = largestDifference(out, whole);
+      t.ok(apart < 1e-3, `${apart} apart, calls of ${calls.join()}`);
+    }
   }
 });
 
