@@ -48,7 +48,8 @@ Every PATH is a bundle or a checkpoint; a checkpoint is packed with the lexicon 
   --only         such as dev/ (default: all)
   --limit        clips of each set, and orders, evenly spread (default: all)
   --orders       a folder of spoken orders, with --labels FILE.json and --grammar FILE
-  --noise        a recording that is mixed into the orders at each --snr
+  --noise        a recording that is mixed into the orders at each --snr; may be given several times: each
+                 order is then heard in each of them, and all of them are one rate of that level
   --snr          dB, may be given several times
   --cost-clips   orders heard in a process of its own for real-time factor and memory (default 40)
   --curve        both methods before fine-tuning, at --ratios times fewer parameters (default
@@ -76,7 +77,7 @@ export const run: CommandRun = async (argv, io) => {
       orders: { type: 'string' },
       labels: { type: 'string' },
       grammar: { type: 'string' },
-      noise: { type: 'string' },
+      noise: { type: 'string', multiple: true, default: [] },
       snr: { type: 'string', multiple: true, default: [] },
       'cost-clips': { type: 'string', default: '40' },
       curve: { type: 'boolean', default: false },
@@ -99,7 +100,7 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError('--dense and --out are needed', usage);
   if (values.prompts === undefined && values.orders === undefined)
     throw usageError('neither --prompts nor --orders: nothing to measure', usage);
-  if ((values.noise === undefined) !== (values.snr.length === 0))
+  if ((values.noise.length === 0) !== (values.snr.length === 0))
     throw usageError('--noise and --snr go together', usage);
   const ratios = values.ratios.split(',').map((r) => numberOption('ratios', r) ?? NaN);
   if (!ratios.every((r) => r >= 1)) throw usageError('--ratios are at least 1', usage);
@@ -239,7 +240,7 @@ interface OrderOptions {
   readonly orders?: string;
   readonly labels?: string;
   readonly grammar?: string;
-  readonly noise?: string;
+  readonly noise: readonly string[];
   readonly snr: readonly string[];
   readonly limit?: string;
 }
@@ -249,7 +250,12 @@ async function ordersOf(o: OrderOptions): Promise<OrderSet | undefined> {
   if (o.labels === undefined || o.grammar === undefined)
     throw usageError('--orders goes with --labels and --grammar', usage);
   const labels = parseLabels(await readText(o.labels, 'labels'), o.labels);
-  const noise = o.noise === undefined ? undefined : (await readAudioFile(o.noise)).samples;
+  const noises = await Promise.all(
+    o.noise.map(async (path) => ({
+      name: basename(path),
+      samples: (await readAudioFile(path)).samples,
+    })),
+  );
   const snrs = o.snr.flatMap((s) => s.split(',')).map((s) => numberOption('snr', s) ?? 0);
   const most = numberOption('limit', o.limit) ?? labels.length;
   const every = Math.max(1, labels.length / most);
@@ -259,7 +265,9 @@ async function ordersOf(o: OrderOptions): Promise<OrderSet | undefined> {
     grammarPath: o.grammar,
     conditions: [
       { name: 'clean' },
-      ...(noise === undefined ? [] : snrs.map((snrDb) => ({ name: `${snrDb} dB`, noise, snrDb }))),
+      ...(noises.length === 0
+        ? []
+        : snrs.map((snrDb) => ({ name: `${snrDb} dB`, mixed: { noises, snrDb } }))),
     ],
   };
 }

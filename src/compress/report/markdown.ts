@@ -44,7 +44,7 @@ export function reportMarkdown(
   report: Report,
   { pictures = false, reliability = false } = {},
 ): string {
-  const { dense, candidates, clips } = report;
+  const { dense, candidates, clips, noises } = report;
   const rows = [dense, ...candidates.filter((c) => c.curve === undefined)];
   const sets = Object.keys(dense.phoneError);
   const conditions = Object.keys(dense.ordersRight);
@@ -137,7 +137,11 @@ export function reportMarkdown(
         ]),
     ...(conditions.length === 0
       ? []
-      : ['## Orders', 'Intent and every slot right; and not refused by the confidence.', orders]),
+      : [
+          '## Orders',
+          `Intent and every slot right; and not refused by the confidence.${noises.length === 0 ? '' : ` At each level every order is heard in ${noises.length === 1 ? 'one noise' : `each of ${noises.length} noises`}: ${noises.join(', ')}.`}`,
+          orders,
+        ]),
     ...(controlled.length === 0
       ? []
       : [

@@ -74,15 +74,18 @@ export async function measurePrompts(
   return { phones, words, realTimeFactor: compute / Math.max(audio, 1e-9) };
 }
 
+/** Orders as they are, or each of them in every one of some noises, each at one level. */
 export interface Condition {
   readonly name: string;
-  readonly noise?: Float32Array;
-  readonly snrDb?: number;
+  readonly mixed?: {
+    readonly noises: readonly { readonly name: string; readonly samples: Float32Array }[];
+    readonly snrDb: number;
+  };
 }
 
 export interface OrdersResult {
   readonly condition: string;
-  /** One error for each order whose intent or a slot is wrong. */
+  /** One error for each hearing whose intent or a slot is wrong; as many hearings of an order as there are noises. */
   readonly wrong: readonly Part[];
   /** The same, and also what was refused though right. */
   readonly wrongOrRefused: readonly Part[];
@@ -105,19 +108,32 @@ export async function measureOrders(
   for (const [i, label] of labels.entries()) {
     const wanted = labelMeaning(label, grammar);
     const samples = await read(join(folder, label.file), manifest.features.sampleRateHz);
-    const offset =
-      condition.noise === undefined ? 0 : Math.floor(random() * condition.noise.length);
-    const mixed =
-      condition.noise === undefined
-        ? samples
-        : mixAtSnr(samples, condition.noise, condition.snrDb ?? 0, offset);
-    const heard = await hearAgain(manifest, await throughNetwork(engine, mixed), grammar);
+    const heardIn: Awaited<ReturnType<typeof hearAgain>>[] = [];
+    for (const mixed of inConditions(samples, condition, random))
+      heardIn.push(await hearAgain(manifest, await throughNetwork(engine, mixed), grammar));
     if (wanted !== null && wanted !== undefined) {
-      const right = sameMeaning(heard, wanted);
-      wrong.push({ file: label.file, errors: right ? 0 : 1, of: 1 });
-      wrongOrRefused.push({ file: label.file, errors: right && heard.accepted ? 0 : 1, of: 1 });
+      const part = (failed: (heard: (typeof heardIn)[number]) => boolean): Part => ({
+        file: label.file,
+        errors: heardIn.filter(failed).length,
+        of: heardIn.length,
+      });
+      wrong.push(part((heard) => !sameMeaning(heard, wanted)));
+      wrongOrRefused.push(part((heard) => !(sameMeaning(heard, wanted) && heard.accepted)));
     }
     tick(i + 1, labels.length);
   }
   return { condition: condition.name, wrong, wrongOrRefused };
+}
+
+/** A clip as each hearing of a condition has it; every noise from a place of its own. */
+function* inConditions(
+  samples: Float32Array,
+  { mixed }: Condition,
+  random: () => number,
+): Generator<Float32Array> {
+  if (mixed === undefined) yield samples;
+  for (const noise of mixed?.noises ?? []) {
+    const offset = Math.floor(random() * noise.samples.length);
+    yield mixAtSnr(samples, noise.samples, mixed?.snrDb ?? 0, offset);
+  }
 }

@@ -108,6 +108,8 @@ export interface Report {
   readonly dense: Row;
   readonly candidates: readonly Row[];
   readonly clips: Readonly<Record<string, number>>;
+  /** In which each order is heard at each level. */
+  readonly noises: readonly string[];
 }
 
 /** Name of the row of all sets together. */
@@ -143,6 +145,9 @@ export async function report(options: ReportOptions): Promise<Report> {
       ...Object.fromEntries(prompts.map((s) => [s.name, s.prompts.length])),
       ...(orders === undefined ? {} : { orders: orders.labels.length }),
     },
+    noises: [
+      ...new Set(orders?.conditions.flatMap((c) => c.mixed?.noises.map((n) => n.name) ?? [])),
+    ],
   };
 }
 
@@ -209,6 +214,7 @@ async function measureOne(
       'orders',
       JSON.stringify(set.labels),
       condition.name,
+      (condition.mixed?.noises ?? []).map((n) => n.name).join(' '),
       grammar.sha256,
     ];
     orders.push(

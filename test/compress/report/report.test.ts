@@ -150,13 +150,17 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
   await writeFile(file('other.safetensors'), tinyCheckpointBytes([12, 10], 2));
   const bins = [0.2, 0.9].map((v) => ({ confidence: v, right: v, weight: 3 }));
   await writeFile(file('calibration.json'), JSON.stringify({ report: { heldOut: { bins } } }));
-  await writeFile(
-    file('noise.wav'),
-    encodeWav(
-      Float32Array.from({ length: 8000 }, () => random() - 0.5),
-      16000,
-    ),
-  );
+  for (const [name, length] of [
+    ['noise.wav', 8000],
+    ['hiss.wav', 5000],
+  ] as const)
+    await writeFile(
+      file(name),
+      encodeWav(
+        Float32Array.from({ length }, () => random() - 0.5),
+        16000,
+      ),
+    );
   let said = '';
   const io = {
     stdout: { write: (s: string) => (said += s) },
@@ -193,6 +197,8 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
     file('grammar.yaml'),
     '--noise',
     file('noise.wav'),
+    '--noise',
+    file('hiss.wav'),
     '--snr',
     '6',
     '--curve',
@@ -230,6 +236,23 @@ void t.test('dense and candidates side by side; cut off, it goes on', async (t) 
       >;
     }[];
   };
+  t.match(said, /each of 2 noises: noise\.wav, hiss\.wav/);
+  const hearings = await Promise.all(
+    (await readdir(file('report/partial'))).map(async (name) => {
+      const text = await readFile(file(`report/partial/${name}`), 'utf8');
+      return (JSON.parse(text) as { value: { condition?: string; wrong?: { of: number }[] } })
+        .value;
+    }),
+  );
+  for (const [condition, of] of [
+    ['clean', 1],
+    ['6 dB', 2],
+  ] as const)
+    t.same(
+      hearings.find((h) => h.condition === condition)?.wrong?.map((w) => w.of),
+      [of, of, of, of],
+      'each order once as it is, and once in each noise',
+    );
   const same = json.candidates.find((c) => c.name === 'same');
   t.same(
     same?.phoneError['made']?.difference,
