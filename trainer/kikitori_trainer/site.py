@@ -76,6 +76,9 @@ class Site:
     """A pack that `prepare` made; empty or absent: generated sentences alone keep the network general."""
     generalClips: int = 5000
     parameters: int = 820_000
+    share: float = 0.5
+    """Of the way that each training has gone, what is kept: between a network and its fine-tuning by few voices
+    lies one that has not forgotten the others (`kikitori model blend`)."""
     seed: int = 1
     speech: Speech = field(default_factory=Speech)
     minutes: Minutes = field(default_factory=Minutes)
@@ -232,8 +235,14 @@ class Stages:
         if self.processes(path, training.processes) != 0:
             raise SystemExit(f"training with {path} failed")
 
+    def blend(self, before: Path, after: Path, out: Path) -> None:
+        share = ["--share", str(self.config.share), "--out", str(out)]
+        self.kikitori(1, "model", "blend", str(before), str(after), *share)
+
     def adapt(self) -> None:
-        self.fit("adapt", Path(self.config.dense), self.config.adapt, self.config.minutes.adapt, None)
+        dense = Path(self.config.dense)
+        self.fit("adapt", dense, self.config.adapt, self.config.minutes.adapt, None)
+        self.blend(dense, self.out / "adapt" / "model.safetensors", self.adapted)
 
     def compress(self) -> None:
         limit, audio = self.config.minutes.compress, str(self.out / "speech")
@@ -241,13 +250,17 @@ class Stages:
         print(self.kikitori(limit, "model", "compress", str(self.adapted), *to), flush=True)
 
     def recover(self) -> None:
-        self.fit("recover", self.factored, self.config.recover, self.config.minutes.recover, self.adapted)
+        teacher = self.adapted if self.config.distillation.weight else None
+        self.fit("recover", self.factored, self.config.recover, self.config.minutes.recover, teacher)
+        self.blend(self.factored, self.out / "recover" / "model.safetensors", self.recovered)
 
     def finish(self) -> None:
         c, k, out = self.config, self.config.calibration, self.out
         limit = c.minutes.finish
-        trained, quantised = str(out / "recover" / "model.safetensors"), str(out / "quantised.safetensors")
-        self.kikitori(limit, "model", "quantize", trained, "--calibration", str(out / "speech"), "--out", quantised)
+        quantised = str(out / "quantised.safetensors")
+        self.kikitori(
+            limit, "model", "quantize", str(self.recovered), "--calibration", str(out / "speech"), "--out", quantised
+        )
         card = json.loads(Path(c.card).read_text())
         # Figures of the general model are not this one's.
         card |= {"name": f"{card['name']}-{SITE}", "measured": {}}
@@ -266,7 +279,11 @@ class Stages:
 
     @property
     def adapted(self) -> Path:
-        return self.out / "adapt" / "model.safetensors"
+        return self.out / "adapted.safetensors"
+
+    @property
+    def recovered(self) -> Path:
+        return self.out / "recovered.safetensors"
 
     @property
     def factored(self) -> Path:

@@ -96,7 +96,9 @@ def test_another_grammar_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert recordings(None) == []
 
 
-def test_stages_that_are_done_are_not_done_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stages_that_are_done_are_not_done_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     out = tmp_path / "out"
     files = {name: tmp_path / name for name in ("g.yaml", "dense", "card", "clip")}
     for path in files.values():
@@ -121,8 +123,14 @@ def test_stages_that_are_done_are_not_done_again(tmp_path: Path, capsys: pytest.
         asked.append(path)
         return 0
 
+    blended: list[list[str]] = []
+    monkeypatch.setattr(Stages, "kikitori", lambda _self, _minutes, *words: blended.append(list(words)) or "")
+
     site(config, files["g.yaml"], None, succeeds)
     site(config, files["g.yaml"], None, fails)
+    trained, kept = out / "adapt" / "model.safetensors", out / "adapted.safetensors"
+    ends = [str(files["dense"]), str(trained)]
+    assert blended == [["model", "blend", *ends, "--share", "0.5", "--out", str(kept)]]
     assert len(asked) == 2 and "adapt: done before" in capsys.readouterr().out
     assert json.loads((out / "done" / "adapt").read_text())["seconds"] >= 0
 
