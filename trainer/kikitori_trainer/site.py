@@ -76,6 +76,8 @@ class Site:
     """A pack that `prepare` made; empty or absent: generated sentences alone keep the network general."""
     generalClips: int = 5000
     parameters: int = 820_000
+    floorDb: float = 0
+    """By how much the dense network's log floor is raised first (`kikitori model floor`)."""
     share: float = 0.5
     """Of the way that each training has gone, what is kept: between a network and its fine-tuning by few voices
     lies one that has not forgotten the others (`kikitori model blend`)."""
@@ -241,6 +243,11 @@ class Stages:
 
     def adapt(self) -> None:
         dense = Path(self.config.dense)
+        if self.config.floorDb:
+            raised = self.out / "dense.safetensors"
+            by = ["--raise-db", str(self.config.floorDb), "--out", str(raised)]
+            self.kikitori(1, "model", "floor", str(dense), *by)
+            dense = raised
         self.fit("adapt", dense, self.config.adapt, self.config.minutes.adapt, None)
         self.blend(dense, self.out / "adapt" / "model.safetensors", self.adapted)
 

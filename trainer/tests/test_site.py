@@ -103,11 +103,13 @@ def test_stages_that_are_done_are_not_done_again(
     files = {name: tmp_path / name for name in ("g.yaml", "dense", "card", "clip")}
     for path in files.values():
         path.write_text("x")
-    config = Site(str(out), *(str(files[n]) for n in ("dense", "card", "clip")))
+    config = Site(str(out), *(str(files[n]) for n in ("dense", "card", "clip")), floorDb=15)
     (out / "done").mkdir(parents=True)
     for name in ("speech", "pack", "compress", "recover", "finish"):
         (out / "done" / name).write_text("{}")
     asked: list[Path] = []
+    told: list[list[str]] = []
+    monkeypatch.setattr(Stages, "kikitori", lambda _self, _minutes, *words: told.append(list(words)) or "")
 
     def fails(path: Path, _count: int) -> int:
         asked.append(path)
@@ -117,20 +119,18 @@ def test_stages_that_are_done_are_not_done_again(
         site(config, files["g.yaml"], None, fails)
     assert not (out / "done" / "adapt").exists()
     written = read_config(asked[0])
-    assert written.start == str(files["dense"]) and written.training.minutes == config.minutes.adapt
+    raised = str(out / "dense.safetensors")
+    assert told == [["model", "floor", str(files["dense"]), "--raise-db", "15", "--out", raised]]
+    assert written.start == raised and written.training.minutes == config.minutes.adapt
 
     def succeeds(path: Path, _count: int) -> int:
         asked.append(path)
         return 0
 
-    blended: list[list[str]] = []
-    monkeypatch.setattr(Stages, "kikitori", lambda _self, _minutes, *words: blended.append(list(words)) or "")
-
     site(config, files["g.yaml"], None, succeeds)
     site(config, files["g.yaml"], None, fails)
     trained, kept = out / "adapt" / "model.safetensors", out / "adapted.safetensors"
-    ends = [str(files["dense"]), str(trained)]
-    assert blended == [["model", "blend", *ends, "--share", "0.5", "--out", str(kept)]]
+    assert told[2:] == [["model", "blend", raised, str(trained), "--share", "0.5", "--out", str(kept)]]
     assert len(asked) == 2 and "adapt: done before" in capsys.readouterr().out
     assert json.loads((out / "done" / "adapt").read_text())["seconds"] >= 0
 
