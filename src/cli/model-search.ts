@@ -18,7 +18,7 @@ halving the ratio that is left. The same command goes on where it was cut off.
 
   --bytes           most bytes of the network's file
   --tolerance       points of phone error: the upper end of the 95 % interval of the difference from the
-                    dense network, on every set (default 1)
+                    dense network, on all prompts together (default 1)
   --candidates      budgets to try at most (default 4)
   --trainer-config  a file of the trainer with data, augmentation and sampling; the pack is made if it
                     is not there yet
@@ -29,6 +29,7 @@ halving the ratio that is left. The same command goes on where it was cut off.
   --steps           of fine-tuning at most (default 5000); --learning-rate (default 1e-3)
   --distillation    share of the loss that is the distance from the dense network's posteriors, the rest is
                     CTC (default 0: CTC alone, which has paid better)
+  --share           of the way that fine-tuning in float has gone, what is kept (default 0.5; see "model blend")
   --like            a bundle whose lexicon, self-test and thresholds the candidates take (default: the
                     one that ships)
   --multiple        ranks are multiples of it (default 8)
@@ -58,6 +59,7 @@ export const run: CommandRun = async (argv, io) => {
       steps: { type: 'string', default: '5000' },
       'learning-rate': { type: 'string', default: '1e-3' },
       distillation: { type: 'string', default: '0' },
+      share: { type: 'string', default: '0.5' },
       like: { type: 'string' },
       multiple: { type: 'string', default: '8' },
       python: { type: 'string' },
@@ -86,6 +88,8 @@ export const run: CommandRun = async (argv, io) => {
   const distillation = numberOption('distillation', values.distillation) ?? 0;
   if (distillation < 0 || distillation > 1)
     throw usageError('--distillation is not from 0 to 1', usage);
+  const share = numberOption('share', values.share) ?? NaN;
+  if (!(share > 0 && share <= 1)) throw usageError('--share is not above 0 and at most 1', usage);
   const folder = resolve(values.out ?? '');
   await mkdir(folder, { recursive: true });
   const log = logger(join(folder, 'search.log'));
@@ -111,6 +115,7 @@ export const run: CommandRun = async (argv, io) => {
       steps: whole('steps'),
       learningRate: numberOption('learning-rate', values['learning-rate']) ?? 1e-3,
       distillation,
+      share,
       progress: (line) => {
         log.line(line);
         io.stderr.write(`${line}\n`);

@@ -1,7 +1,9 @@
 export { curveSvg, reportMarkdown, withoutLoss } from './markdown.js';
 export { measurePrompts, type Condition, type Prompt, type PromptResult } from './measure.js';
 export {
+  everySet,
   report,
+  withEverySet,
   type Cost,
   type OrderSet,
   type PromptSet,

@@ -264,7 +264,7 @@ async function kept<T>(
 }
 
 /** With the clips of all sets as one more; a file that two sets share counts once. */
-function withEverySet(prompts: Measured['prompts']): Measured['prompts'] {
+export function withEverySet(prompts: Measured['prompts']): Measured['prompts'] {
   const sets = Object.values(prompts);
   const [first] = sets;
   if (first === undefined || sets.length === 1 || everySet in prompts) return prompts;

@@ -8,12 +8,19 @@ import type { Interval } from '../evaluate/statistics.js';
 import { bytesAt8Bits, factorize, withinBudget, type Analysis } from '../factorize/index.js';
 import { chooseScales, observe } from '../quantize/calibrate.js';
 import { recordedClips } from '../recordings.js';
-import { bundleLike, measurePrompts, type PromptResult, type PromptSet } from '../report/index.js';
+import {
+  bundleLike,
+  measurePrompts,
+  withEverySet,
+  type PromptResult,
+  type PromptSet,
+} from '../report/index.js';
+import { blended } from '../adjust.js';
 import { pairedDifference, rateOf } from '../report/paired.js';
 import type { Journal } from './journal.js';
 import { fineTuningToml, runTrainer, type FineTuning, type Trainer } from './trainer.js';
 
-/** Results of each set of prompts. */
+/** Results of each set of prompts, and of all of them together where there are several. */
 export type Measured = Readonly<Record<string, PromptResult>>;
 
 /** Share of a candidate's training time that is spent with 8 bits in the loop. */
@@ -41,6 +48,8 @@ export interface Workshop {
   readonly learningRate: number;
   /** Share of the loss that is the divergence from the dense network's posteriors. */
   readonly distillation: number;
+  /** Of the way that fine-tuning in float has gone, what is kept; see `blended`. */
+  readonly share: number;
   readonly prompts: readonly PromptSet[];
   /** How far the stage is, from 0 to 1. */
   readonly progress: (stage: string, share: number) => void;
@@ -94,7 +103,8 @@ export async function makeCandidate(
     fineTune(w, own, 'fine-tune', { start: at('factored.safetensors'), quantised: false }),
   );
   await stage('scales', async () => {
-    const tuned = await readCheckpoint(at('fine-tune/model.safetensors'));
+    const [from, to] = [at('factored.safetensors'), at('fine-tune/model.safetensors')];
+    const tuned = blended(await readCheckpoint(from), await readCheckpoint(to), w.share);
     const scaled = await withScales(tuned, w.calibration);
     await writeCheckpoint(at('scaled.safetensors'), scaled);
     return scaled.quantization;
@@ -144,7 +154,7 @@ export async function measure(
     );
   }
   await engine.close();
-  return results;
+  return withEverySet(results);
 }
 
 async function compressTo(w: Workshop, budget: number, path: string) {

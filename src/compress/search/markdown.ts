@@ -43,7 +43,7 @@ export function searchMarkdown(result: SearchResult): string {
       .map(([name, n]) => `${n} clips of ${name}`)
       .join(
         ', ',
-      )}; dense: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, ${sets.map((s) => `${s} ${percent(dense.phoneError[s] ?? NaN)}`).join(', ')}. "Before": in float, factored, before any fine-tuning. "After": fine-tuned by distillation, in 8 bits, as it would ship. The difference is a 95 % interval of a paired bootstrap over clips; a candidate is within the tolerance when the upper end is at most ${points(result.tolerance)} points on every set.`,
+      )}; dense: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, ${sets.map((s) => `${s} ${percent(dense.phoneError[s] ?? NaN)}`).join(', ')}. "Before": in float, factored, before any fine-tuning. "After": fine-tuned, in 8 bits, as it would ship. The difference is a 95 % interval of a paired bootstrap over clips; a candidate is within the tolerance when the upper end is at most ${points(result.tolerance)} points on all prompts together.`,
     [line(header), line(header.map(() => '---')), ...tried.map((c) => line(row(c)))].join('\n'),
     ...(smallest === undefined
       ? []

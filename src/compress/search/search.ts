@@ -12,7 +12,7 @@ import {
   smallestPrice,
   type Analysis,
 } from '../factorize/index.js';
-import { bundleLike, type PromptSet } from '../report/index.js';
+import { bundleLike, everySet, type PromptSet } from '../report/index.js';
 import { rateOf } from '../report/paired.js';
 import { speechChain } from '../speech-chain.js';
 import { nextBudget } from './bisect.js';
@@ -40,6 +40,7 @@ export interface SearchOptions {
   readonly learningRate: number;
   /** Share of the loss that is the divergence from the dense network's posteriors; the rest is CTC. */
   readonly distillation: number;
+  readonly share: number;
   readonly progress: (line: string) => void;
   readonly nowMs: () => number;
 }
@@ -121,7 +122,7 @@ export async function search(o: SearchOptions): Promise<SearchResult> {
     if (budget === undefined) break;
     progress = (stage, share) => remaining.say(`b${budget}`, stage, share, tried.length);
     const result = await makeCandidate(workshop, budget, dense.measured);
-    const within = Object.values(result.difference).every(({ high }) => high <= o.tolerance);
+    const within = isWithin(result.difference, o.tolerance);
     o.progress(
       `${budget} bytes: ${describe(result)}, ${within ? 'within' : 'beyond'} the tolerance`,
     );
@@ -150,6 +151,13 @@ export async function search(o: SearchOptions): Promise<SearchResult> {
   };
 }
 
+/** On all prompts together: of one set alone there are too few to tell a point of loss from chance. */
+export function isWithin(difference: CandidateResult['difference'], tolerance: number): boolean {
+  const all = difference[everySet];
+  const counted = all === undefined ? Object.values(difference) : [all];
+  return counted.every(({ high }) => high <= tolerance);
+}
+
 const describe = ({ difference }: CandidateResult) =>
   Object.entries(difference)
     .map(([set, { low, high }]) => `${set} ${points(low)} to ${points(high)} points`)
@@ -168,6 +176,7 @@ function settingsOf(o: SearchOptions, dense: string): Record<string, unknown> {
     steps: o.steps,
     learningRate: o.learningRate,
     distillation: o.distillation,
+    share: o.share,
     calibration: o.calibration,
     calibrationSeconds: o.calibrationSeconds,
     trainerConfig: o.trainer.config,

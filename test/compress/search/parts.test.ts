@@ -5,6 +5,7 @@ import t from 'tap';
 import { nextBudget, type Tried } from '../../../src/compress/search/bisect.js';
 import { stages } from '../../../src/compress/search/candidate.js';
 import { Journal } from '../../../src/compress/search/journal.js';
+import { isWithin } from '../../../src/compress/search/search.js';
 import { Remaining } from '../../../src/compress/search/remaining.js';
 
 void t.test('budgets close in on the smallest that is within', async (t) => {
@@ -55,6 +56,13 @@ void t.test('a journal gives back what is finished, and only to the same search'
   t.equal(again.secondsOf('a'), 1.5);
   t.notOk(again.has('b'));
   await t.rejects(open(4), /minutes was 3, is 4/);
+});
+
+void t.test('within: all prompts together count, where there are several sets', async (t) => {
+  const upTo = (high: number) => ({ value: 0, low: -high, high });
+  t.ok(isWithin({ a: upTo(0.02), b: upTo(0.005), all: upTo(0.009) }, 0.01));
+  t.notOk(isWithin({ a: upTo(0.005), b: upTo(0.005), all: upTo(0.011) }, 0.01));
+  t.notOk(isWithin({ a: upTo(0.011) }, 0.01));
 });
 
 void t.test('what is left is told by what the stages took', async (t) => {

@@ -198,6 +198,7 @@ void t.test('what keeps it from working is said', { skip }, async (t) => {
     [{ bytes: '900' }, 1, /no network of this shape has 900 bytes; expected at least \d+/],
     [{ tolerance: '-1' }, 2, /--tolerance is not above 0/],
     [{ distillation: '1.5' }, 2, /--distillation is not from 0 to 1/],
+    [{ share: '0' }, 2, /--share is not above 0 and at most 1/],
     [{ prompts: file('own/none.tsv') }, 1, /there is no such file/],
   ];
   for (const [over, status, why] of cases) {
