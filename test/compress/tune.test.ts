@@ -41,7 +41,7 @@ function heardClip(said: string, text: string, confidence: number, pauseMs = 0):
     endMs: 0,
     evidence: {},
   };
-  return { said, heard };
+  return { right: said === text, heard };
 }
 
 /** A site: a bundle, a grammar, a configuration with comments, and recordings. */
@@ -133,6 +133,15 @@ void t.test('choices', async (t) => {
   t.equal(chooseThreshold([heardClip('a', 'a', 0.2)], [], 0.7), 0.55, 'but not by much');
   const noise = heardClip('', 'a', 0.8).heard;
   t.equal(chooseThreshold([heardClip('a', 'a', 0.9)], [noise], 0.7), 0.85, 'above the noise');
+  const wrong = [0.45, 0.9].map((c) => heardClip('b', 'a', c));
+  const right = [0.6, 0.7, 0.8].map((c) => heardClip('a', 'a', c));
+  t.equal(chooseThreshold([...right, ...wrong], [], 0.4), 0.5, 'above one that costs nothing');
+  t.equal(chooseThreshold(wrong, [], 0.4), 0.95, 'above all where nothing is lost by it');
+  t.equal(
+    chooseThreshold([...right, ...right, ...wrong], [], 0.4),
+    0.5,
+    'not above one for the sake of which all others would be refused',
+  );
   const times = {
     finalMs: 240,
     prefixMs: 700,

@@ -17,7 +17,7 @@ export interface Plot {
   readonly level?: { readonly y: number; readonly name: string };
 }
 
-const [width, height, left, top, right, bottom] = [720, 440, 64, 48, 190, 56];
+const [width, height, left, top, right, bottom] = [740, 440, 64, 48, 200, 56];
 const colours = ['#2a6fbb', '#c0392b', '#27865a', '#8e44ad', '#b9770e', '#117a8b'];
 
 const escaped = (text: string) =>

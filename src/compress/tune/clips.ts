@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path';
 import { readAudioFile } from '../../audio/index.js';
-import { wordsOf, type GrammarDetails } from '../../recognizer/index.js';
+import { wordsOf, type GrammarDetails, type Interpretation } from '../../recognizer/index.js';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
 import type { Label } from '../evaluate/labels.js';
 import { filesOf } from '../evaluate/others.js';
@@ -8,6 +8,7 @@ import { filesOf } from '../evaluate/others.js';
 export interface SiteClip {
   readonly file: string;
   readonly said: string;
+  readonly meaning: Interpretation;
   readonly samples: Float32Array;
 }
 
@@ -60,8 +61,11 @@ export async function readSite(
       if (labels !== undefined && !texts.has(name)) faults.push(`${name}: not in the labels`);
       else if (peak < silencePeak)
         faults.push(`${name}: silence (loudest sample ${peak.toFixed(4)} of 1)`);
-      else if (!allows(grammar, said)) faults.push(`${name}: the grammar does not allow "${said}"`);
-      else commands.push({ file: name, said, samples });
+      else {
+        const meaning = meaningOf(grammar, said);
+        if (meaning === undefined) faults.push(`${name}: the grammar does not allow "${said}"`);
+        else commands.push({ file: name, said, meaning, samples });
+      }
     } catch (error) {
       if (!(error instanceof KikitoriError)) throw error;
       faults.push(messageOf(error));
@@ -84,15 +88,16 @@ export async function readSite(
   return { commands, noise };
 }
 
-function allows(grammar: GrammarDetails, said: string): boolean {
-  if (said === '') return false;
+/** undefined for what the grammar does not allow. */
+function meaningOf(grammar: GrammarDetails, said: string): Interpretation | undefined {
+  if (said === '') return undefined;
   const ids = said.split(' ').map((word) => grammar.graph.words.indexOf(word));
-  if (ids.some((id) => id < 0)) return false;
+  if (ids.some((id) => id < 0)) return undefined;
   let state = 0;
   for (const id of ids) {
     const next = grammar.dfa.edges[state]?.get(id);
-    if (next === undefined) return false;
+    if (next === undefined) return undefined;
     state = next;
   }
-  return grammar.dfa.final[state] === true;
+  return grammar.dfa.final[state] === true ? grammar.interpret(ids) : undefined;
 }

@@ -2,6 +2,7 @@ import type { Engine } from '../../engine.js';
 import type { GrammarDetails } from '../../recognizer/index.js';
 import type { Heard } from '../../records.js';
 import { hearAgain, throughNetwork } from '../evaluate/network.js';
+import { sameMeaning } from '../evaluate/score.js';
 import { hearStream } from '../evaluate/stream.js';
 import {
   better,
@@ -50,12 +51,10 @@ export async function tune(
   const tried: Tuned['tried'][number][] = [];
   const hearAll = async (s: Settings): Promise<HeardClip[]> => {
     const out: HeardClip[] = [];
-    for (const { said, samples } of site.commands) {
+    for (const { meaning, samples } of site.commands) {
       const clip = await throughNetwork(engine, amplified(samples, s.gainDb), s.warp);
-      out.push({
-        said,
-        heard: await hearAgain(manifest, clip, grammar, { minConfidence: s.minConfidence }),
-      });
+      const heard = await hearAgain(manifest, clip, grammar, { minConfidence: s.minConfidence });
+      out.push({ right: sameMeaning(heard, meaning), heard });
     }
     return out;
   };
