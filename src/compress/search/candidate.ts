@@ -10,6 +10,7 @@ import { chooseScales, observe } from '../quantize/calibrate.js';
 import { recordedClips } from '../recordings.js';
 import {
   bundleLike,
+  everySet,
   measurePrompts,
   withEverySet,
   type PromptResult,
@@ -69,7 +70,9 @@ export interface CandidateResult {
   readonly sha256: string;
   readonly checkpoint: string;
   readonly bundle: string;
-  /** Phone error of each set: in float before any fine-tuning, and as it would ship. */
+  /** Whether fine-tuning paid; if not, the network before it is the result. */
+  readonly fineTuned: boolean;
+  /** Phone error of each set in 8 bits: before any fine-tuning, and as it would ship. */
   readonly before: Readonly<Record<string, number>>;
   readonly after: Readonly<Record<string, number>>;
   /** `after` less the dense network's, with a paired 95 % interval. */
@@ -96,7 +99,12 @@ export async function makeCandidate(
 
   const shape = await stage('compress', () => compressTo(w, budget, at('factored.safetensors')));
   const before = await stage('before', async () => {
-    await bundleLike(w.like, await readCheckpoint(at('factored.safetensors')), name, at('before'));
+    const scaled = await withScales(
+      await readCheckpoint(at('factored.safetensors')),
+      w.calibration,
+    );
+    await writeCheckpoint(at('before.safetensors'), scaled);
+    await bundleLike(w.like, scaled, name, at('before'));
     return measure(at('before'), w, 'before');
   });
   await stage('fine-tune', () =>
@@ -112,19 +120,24 @@ export async function makeCandidate(
   await stage('quantised', () =>
     fineTune(w, own, 'quantised', { start: at('scaled.safetensors'), quantised: true }),
   );
-  const packed = await stage('pack', async () => {
+  await stage('pack', async () => {
     const final = await readCheckpoint(at('quantised/model.safetensors'));
     await writeCheckpoint(at('final.safetensors'), final);
     await bundleLike(w.like, final, name, at('bundle'));
-    return sizeOf(await Bundle.open(at('bundle')));
+    return true;
   });
-  const after = await stage('after', () => measure(at('bundle'), w, 'after'));
+  const tuned = await stage('after', () => measure(at('bundle'), w, 'after'));
+  // A few minutes of training may forget more than the factoring took.
+  const fineTuned = overall(tuned) <= overall(before);
+  const after = fineTuned ? tuned : before;
+  const bundle = at(fineTuned ? 'bundle' : 'before');
   return {
     budget,
     ...shape,
-    ...packed,
-    checkpoint: at('final.safetensors'),
-    bundle: at('bundle'),
+    ...sizeOf(await Bundle.open(bundle)),
+    fineTuned,
+    checkpoint: at(fineTuned ? 'final.safetensors' : 'before.safetensors'),
+    bundle,
     before: each(before, ({ phones }) => rateOf(phones)),
     after: each(after, ({ phones }) => rateOf(phones)),
     difference: each(after, ({ phones }, set) =>
@@ -137,6 +150,10 @@ export async function makeCandidate(
 
 const each = <T>(measured: Measured, of: (result: PromptResult, set: string) => T) =>
   Object.fromEntries(Object.entries(measured).map(([set, result]) => [set, of(result, set)]));
+
+/** Phone error of everything. */
+const overall = (measured: Measured) =>
+  rateOf((measured[everySet] ?? Object.values(measured)[0])?.phones ?? []);
 
 /** Every set of prompts through a bundle, by the device's own code. */
 export async function measure(

@@ -17,6 +17,7 @@ export function searchMarkdown(result: SearchResult): string {
     'ranks',
     'input',
     ...sets.flatMap((s) => [`${s}: before`, `${s}: after`, `${s}: less dense, points`]),
+    'fine-tuned',
     'within',
     'minutes',
   ];
@@ -32,6 +33,7 @@ export function searchMarkdown(result: SearchResult): string {
       percent(c.after[s] ?? NaN),
       interval(c, s),
     ]),
+    c.fineTuned ? 'yes' : 'no',
     c.within ? 'yes' : 'no',
     (c.seconds / 60).toFixed(1),
   ];
@@ -43,7 +45,7 @@ export function searchMarkdown(result: SearchResult): string {
       .map(([name, n]) => `${n} clips of ${name}`)
       .join(
         ', ',
-      )}; dense: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, ${sets.map((s) => `${s} ${percent(dense.phoneError[s] ?? NaN)}`).join(', ')}. "Before": in float, factored, before any fine-tuning. "After": fine-tuned, in 8 bits, as it would ship. The difference is a 95 % interval of a paired bootstrap over clips; a candidate is within the tolerance when the upper end is at most ${points(result.tolerance)} points on all prompts together.`,
+      )}; dense: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, ${sets.map((s) => `${s} ${percent(dense.phoneError[s] ?? NaN)}`).join(', ')}. "Before": factored, in 8 bits, before any fine-tuning. "After": as it would ship, fine-tuned where that paid. The difference is a 95 % interval of a paired bootstrap over clips; a candidate is within the tolerance when the upper end is at most ${points(result.tolerance)} points on all prompts together.`,
     [line(header), line(header.map(() => '---')), ...tried.map((c) => line(row(c)))].join('\n'),
     ...(smallest === undefined
       ? []
