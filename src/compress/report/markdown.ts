@@ -216,7 +216,7 @@ export function curveSvg(report: Report): string {
     title: `Phone error on ${set === everySet ? 'all prompts' : set}`,
     x: 'times fewer parameters',
     y: 'phone error',
-    xTicks: [1, 2, 3, 5, 7, 10, 15, 20, 25],
+    xTicks: [1, 2, 3, 5, 7, 10, 15, 20],
     yMax: Math.min(1, Math.ceil(10 * most * 1.05) / 10),
     series,
     level: { y: level, name: 'dense' },

@@ -131,9 +131,12 @@ function* inConditions(
   { mixed }: Condition,
   random: () => number,
 ): Generator<Float32Array> {
-  if (mixed === undefined) yield samples;
-  for (const noise of mixed?.noises ?? []) {
+  if (mixed === undefined) {
+    yield samples;
+    return;
+  }
+  for (const noise of mixed.noises) {
     const offset = Math.floor(random() * noise.samples.length);
-    yield mixAtSnr(samples, noise.samples, mixed?.snrDb ?? 0, offset);
+    yield mixAtSnr(samples, noise.samples, mixed.snrDb, offset);
   }
 }

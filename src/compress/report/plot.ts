@@ -24,7 +24,8 @@ const escaped = (text: string) =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 export function plotSvg({ title, x, y, xTicks, yMax, series, level }: Plot): string {
-  const [low, high] = [Math.log(Math.min(...xTicks)), Math.log(Math.max(...xTicks))];
+  const reach = [...xTicks, ...series.flatMap((s) => s.points.map((p) => p.x))];
+  const [low, high] = [Math.log(Math.min(...reach)), Math.log(Math.max(...reach))];
   const px = (v: number) =>
     left + ((width - left - right) * (Math.log(v) - low)) / (high - low || 1);
   const py = (v: number) => height - bottom - ((height - top - bottom) * Math.min(v, yMax)) / yMax;

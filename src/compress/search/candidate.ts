@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Bundle } from '../../bundle/index.js';
 import { Engine } from '../../engine.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
+import { blended } from '../adjust.js';
 import { parameterCount, readCheckpoint, writeCheckpoint, type Checkpoint } from '../checkpoint.js';
 import type { Interval } from '../evaluate/statistics.js';
 import { bytesAt8Bits, factorize, withinBudget, type Analysis } from '../factorize/index.js';
@@ -16,7 +17,6 @@ import {
   type PromptResult,
   type PromptSet,
 } from '../report/index.js';
-import { blended } from '../adjust.js';
 import { pairedDifference, rateOf } from '../report/paired.js';
 import type { Journal } from './journal.js';
 import { fineTuningToml, runTrainer, type FineTuning, type Trainer } from './trainer.js';
@@ -72,8 +72,9 @@ export interface CandidateResult {
   readonly bundle: string;
   /** Whether fine-tuning paid; if not, the network before it is the result. */
   readonly fineTuned: boolean;
-  /** Phone error of each set in 8 bits: before any fine-tuning, and as it would ship. */
+  /** Phone error of each set in 8 bits: before any fine-tuning, after it, and of the better of them, as it would ship. */
   readonly before: Readonly<Record<string, number>>;
+  readonly tuned: Readonly<Record<string, number>>;
   readonly after: Readonly<Record<string, number>>;
   /** `after` less the dense network's, with a paired 95 % interval. */
   readonly difference: Readonly<Record<string, Interval>>;
@@ -139,6 +140,7 @@ export async function makeCandidate(
     checkpoint: at(fineTuned ? 'final.safetensors' : 'before.safetensors'),
     bundle,
     before: each(before, ({ phones }) => rateOf(phones)),
+    tuned: each(tuned, ({ phones }) => rateOf(phones)),
     after: each(after, ({ phones }) => rateOf(phones)),
     difference: each(after, ({ phones }, set) =>
       pairedDifference(dense[set]?.phones ?? [], phones),

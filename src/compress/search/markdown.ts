@@ -9,6 +9,8 @@ const count = (v: number) => v.toLocaleString('en');
 export function searchMarkdown(result: SearchResult): string {
   const { dense, tried, smallest, clips } = result;
   const sets = Object.keys(dense.phoneError);
+  // All of them together, or the only one.
+  const last = sets.at(-1) ?? '';
   const header = [
     'budget, bytes',
     'network, bytes',
@@ -33,7 +35,7 @@ export function searchMarkdown(result: SearchResult): string {
       percent(c.after[s] ?? NaN),
       interval(c, s),
     ]),
-    c.fineTuned ? 'yes' : 'no',
+    c.fineTuned ? 'yes' : `no: ${percent(c.tuned[last] ?? NaN)}`,
     c.within ? 'yes' : 'no',
     (c.seconds / 60).toFixed(1),
   ];
@@ -45,7 +47,7 @@ export function searchMarkdown(result: SearchResult): string {
       .map(([name, n]) => `${n} clips of ${name}`)
       .join(
         ', ',
-      )}; dense: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, ${sets.map((s) => `${s} ${percent(dense.phoneError[s] ?? NaN)}`).join(', ')}. "Before": factored, in 8 bits, before any fine-tuning. "After": as it would ship, fine-tuned where that paid. The difference is a 95 % interval of a paired bootstrap over clips; a candidate is within the tolerance when the upper end is at most ${points(result.tolerance)} points on all prompts together.`,
+      )}; dense: ${count(dense.parameters)} parameters, ${count(dense.bytes)} bytes, ${sets.map((s) => `${s} ${percent(dense.phoneError[s] ?? NaN)}`).join(', ')}. "Before": factored, in 8 bits, before any fine-tuning. "After": as it would ship, fine-tuned where that paid; else its error on ${last} stands in the column "fine-tuned". The difference is a 95 % interval of a paired bootstrap over clips; a candidate is within the tolerance when the upper end is at most ${points(result.tolerance)} points on all prompts together.`,
     [line(header), line(header.map(() => '---')), ...tried.map((c) => line(row(c)))].join('\n'),
     ...(smallest === undefined
       ? []

@@ -7,7 +7,6 @@ import { filesOf } from '../evaluate/others.js';
 
 export interface SiteClip {
   readonly file: string;
-  readonly said: string;
   readonly meaning: Interpretation;
   readonly samples: Float32Array;
 }
@@ -62,9 +61,9 @@ export async function readSite(
       else if (peak < silencePeak)
         faults.push(`${name}: silence (loudest sample ${peak.toFixed(4)} of 1)`);
       else {
-        const meaning = meaningOf(grammar, said);
-        if (meaning === undefined) faults.push(`${name}: the grammar does not allow "${said}"`);
-        else commands.push({ file: name, said, meaning, samples });
+        const words = grammar.read(said);
+        if (words === null) faults.push(`${name}: the grammar does not allow "${said}"`);
+        else commands.push({ file: name, meaning: grammar.interpret(words), samples });
       }
     } catch (error) {
       if (!(error instanceof KikitoriError)) throw error;
@@ -86,18 +85,4 @@ export async function readSite(
       hint: 'name each recording by what is said in it, or give --labels',
     });
   return { commands, noise };
-}
-
-/** undefined for what the grammar does not allow. */
-function meaningOf(grammar: GrammarDetails, said: string): Interpretation | undefined {
-  if (said === '') return undefined;
-  const ids = said.split(' ').map((word) => grammar.graph.words.indexOf(word));
-  if (ids.some((id) => id < 0)) return undefined;
-  let state = 0;
-  for (const id of ids) {
-    const next = grammar.dfa.edges[state]?.get(id);
-    if (next === undefined) return undefined;
-    state = next;
-  }
-  return grammar.dfa.final[state] === true ? grammar.interpret(ids) : undefined;
 }
