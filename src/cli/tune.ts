@@ -9,8 +9,8 @@ const usage = `kikitori tune [--config FILE] [--labels FILE.json|tsv] [--dry-run
 
 Fits the device to its place from a few recorded commands and a minute of noise, without training:
 gain, vocal-tract warp, threshold and the times that end an utterance. DIR holds recordings named by
-what is said in them (turn_on_the_light.wav, turn_on_the_light-2.wav; or --labels), and noise*.wav.
-Reports before and after, and writes the choice into the configuration; its comments stay.`;
+what is said in them (turn_on_the_light.wav, turn_on_the_light-2.wav; or --labels), and noise*.wav;
+three or more of the wake phrase alone (hey_machine-1.wav) fit its threshold too. Reports before and after, and writes the choice into the configuration; its comments stay.`;
 
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
@@ -49,7 +49,12 @@ export const run: CommandRun = async (argv, io) => {
     values.labels === undefined
       ? undefined
       : parseLabels(await readText(values.labels, 'labels in JSON or TSV'), values.labels);
-  const site = await readSite(folder, grammar, features.sampleRateHz, labels);
+  const { phrase: said, threshold } = config.recognizer.wake;
+  const phrase =
+    said.trim() === ''
+      ? undefined
+      : engine.wakePhrase({ phrase: said, ...(threshold === null ? {} : { threshold }) });
+  const site = await readSite(folder, grammar, features.sampleRateHz, labels, phrase?.phrase);
   const { endpoint } = engine.recognizer(grammar);
   const r = config.recognizer;
   const from: Settings = {
@@ -59,7 +64,14 @@ export const run: CommandRun = async (argv, io) => {
     openMs: r.openMs ?? endpoint.openMs,
     prefixMs: r.prefixMs ?? endpoint.prefixMs,
   };
-  const tuned = await tune(engine, grammar, site, from, (line) => io.stderr.write(`${line}\n`));
+  const tuned = await tune(
+    engine,
+    grammar,
+    site,
+    from,
+    (line) => io.stderr.write(`${line}\n`),
+    phrase,
+  );
   if (values.json === true) jsonLine(io, tuned);
   else io.stdout.write(report(tuned));
   if (values['dry-run'] === true || path === undefined) return 0;
@@ -72,6 +84,7 @@ export const run: CommandRun = async (argv, io) => {
       'recognizer.minConfidence': settings.minConfidence,
       'recognizer.openMs': settings.openMs,
       'recognizer.prefixMs': settings.prefixMs,
+      ...(tuned.wake === undefined ? {} : { 'recognizer.wake.threshold': tuned.wake.threshold }),
     },
     io.env,
   );
@@ -79,7 +92,7 @@ export const run: CommandRun = async (argv, io) => {
   return 0;
 };
 
-function report({ before, after, longestPauseMs }: Tuned): string {
+function report({ before, after, longestPauseMs, wake }: Tuned): string {
   const row = (name: string, a: string | number, b: string | number) =>
     `${name.padEnd(28)} ${String(a).padStart(8)} ${String(b).padStart(8)}\n`;
   return (
@@ -93,6 +106,11 @@ function report({ before, after, longestPauseMs }: Tuned): string {
     row('threshold', before.settings.minConfidence, after.settings.minConfidence) +
     row('wait after open end, ms', before.settings.openMs, after.settings.openMs) +
     row('wait inside sentence, ms', before.settings.prefixMs, after.settings.prefixMs) +
+    (wake === undefined
+      ? ''
+      : row(`wake phrase, of ${wake.recordings}`, wake.before.heard, wake.heard) +
+        row('wake phrase elsewhere', wake.before.alarms, wake.alarms) +
+        row('wake threshold', wake.before.threshold, wake.threshold)) +
     `longest pause inside a sentence: ${longestPauseMs} ms\n`
   );
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -9,6 +9,7 @@ import {
   better,
   chooseThreshold,
   chooseTimes,
+  chooseWakeThreshold,
   scoreClips,
   type HeardClip,
 } from '../../src/compress/tune/choose.js';
@@ -151,6 +152,43 @@ void t.test('choices', async (t) => {
   };
   t.match(chooseTimes([heardClip('a', 'a', 1, 0)], times), { openMs: 470, prefixMs: 700 });
   t.match(chooseTimes([heardClip('a', 'a', 1, 650)], times), { openMs: 800, prefixMs: 800 });
+  t.match(
+    chooseTimes(
+      [50, 300, 2000, 350].map((pause) => heardClip('a', 'a', 1, pause)),
+      times,
+    ),
+    { longestPauseMs: 350 },
+    'one word put in the wrong place does not make everybody wait',
+  );
+  t.match(chooseTimes([], times), { longestPauseMs: 0 });
+});
+
+void t.test('threshold of the wake phrase', async (t) => {
+  t.equal(chooseWakeThreshold([-0.2, -0.3, -0.4], [-3], -1.2), -1.2, 'no need to change it');
+  t.equal(chooseWakeThreshold([-0.2, -0.3, -0.4], [-0.9], -1.2), -0.8, 'above other speech');
+  t.equal(chooseWakeThreshold([-1.5, -1.5, -1.5], [-2.5], -1.2), -1.6, 'lowered to hear it');
+  t.equal(chooseWakeThreshold([-0.9, -0.9], [-0.5], -1.2), -1, 'heard rather than silent');
+  t.equal(chooseWakeThreshold([-4, -4], [], -1.2), -2.4, 'but not by any means');
+  t.equal(chooseWakeThreshold([-0.1], [-0.3], -1.2), -0.7, 'nor is it made deaf');
+});
+
+void t.test('recordings of the wake phrase fit its threshold', async (t) => {
+  const wake = { 'go_machine-1.wav': sound(1), 'go_machine-2.wav': sound(1) };
+  const { config, io, said, recordings } = await site({
+    ...commands,
+    ...wake,
+    'noise.wav': sound(11, 0.01),
+  });
+  await appendFile(config, '  wake: { phrase: Go  Machine }\n');
+  await t.rejects(run(['--config', config, recordings], io), {
+    message: /only 2 recordings of "go machine"; at least 3/,
+  });
+  await writeFile(join(recordings, 'go_machine-3.wav'), encodeWav(sound(1), rateHz));
+  t.equal(await run(['--config', config, recordings], io), 0);
+  const text = await readFile(config, 'utf8');
+  t.match(text, /phrase: Go {2}Machine, threshold: -\d/);
+  t.match(said.join(''), /wake phrase, of 3/);
+  t.match(said.join(''), /wake threshold +-1.2 +-\d/);
 });
 
 void t.test('configuration edits: new sections, refusals', async (t) => {

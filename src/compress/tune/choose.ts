@@ -75,6 +75,18 @@ const pauseReserveMs = 150;
 const openMaxMs = 900;
 const prefixMaxMs = 1500;
 
+/** A pause counts where another clip has one at least so long beside it: a lone one is a word put in the wrong place. */
+const companyShare = 0.5;
+
+/** The longest pause that is not alone among the clips. */
+function longestOf(pauses: readonly number[]): number {
+  const sorted = [...pauses].sort((a, b) => b - a);
+  return (
+    sorted.find((pause, i) => sorted.length < 2 || (sorted[i + 1] ?? 0) >= companyShare * pause) ??
+    0
+  );
+}
+
 /** Times that the site's longest pause between two words of a sentence does not cut, never shorter than the model's. */
 export function chooseTimes(
   clips: readonly HeardClip[],
@@ -82,10 +94,10 @@ export function chooseTimes(
 ): { openMs: number; prefixMs: number; longestPauseMs: number } {
   const pauses = clips
     .filter((c) => c.right)
-    .flatMap(({ heard: { words } }) =>
-      words.slice(1).map((w, i) => w.startMs - (words[i]?.endMs ?? w.startMs)),
+    .map(({ heard: { words } }) =>
+      Math.max(0, ...words.slice(1).map((w, i) => w.startMs - (words[i]?.endMs ?? w.startMs))),
     );
-  const longestPauseMs = Math.max(0, ...pauses);
+  const longestPauseMs = longestOf(pauses);
   const open = times.openMs ?? (times.finalMs + times.prefixMs) / 2;
   const needed = longestPauseMs + pauseReserveMs;
   return {
@@ -93,4 +105,24 @@ export function chooseTimes(
     openMs: Math.round(Math.min(openMaxMs, Math.max(open, needed))),
     prefixMs: Math.round(Math.min(prefixMaxMs, Math.max(times.prefixMs, needed))),
   };
+}
+
+const wakeReserve = 0.1;
+/** A few recordings say little about how differently a phrase may be said: never further from what was in use. */
+const wakeUp = 0.5;
+const wakeDown = 1.2;
+
+/**
+ * Threshold of the wake phrase, from its best score in each recording of it and from its scores in everything
+ * else that was recorded: above these, and not above what nine in ten of the recordings reach.
+ */
+export function chooseWakeThreshold(
+  hits: readonly number[],
+  others: readonly number[],
+  usual: number,
+): number {
+  const needed = quantile(hits, 0.1) - wakeReserve;
+  const quiet = Math.max(-Infinity, ...others) + wakeReserve;
+  const chosen = Math.min(needed, Math.max(usual, quiet));
+  return Number(Math.min(usual + wakeUp, Math.max(usual - wakeDown, chosen)).toFixed(2));
 }

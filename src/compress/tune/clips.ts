@@ -14,9 +14,12 @@ export interface SiteClip {
 export interface SiteRecordings {
   readonly commands: readonly SiteClip[];
   readonly noise: readonly Float32Array[];
+  /** The wake phrase, said alone. */
+  readonly wake: readonly Float32Array[];
 }
 
 export const commandsMin = 5;
+const wakeMin = 3;
 const noiseSecondsMin = 10;
 /** Quieter than this is a recording of nothing. */
 const silencePeak = 0.003;
@@ -32,18 +35,20 @@ export function sentenceOf(file: string): string {
 }
 
 /**
- * A site's recordings, checked: files named like noise are its noise, all others are commands, named by
- * their sentence or by a table of labels. Every fault is told at once.
+ * A site's recordings, checked: files named like noise are its noise, those named by the wake phrase are that, all
+ * others are commands, named by their sentence or by a table of labels. Every fault is told at once.
  */
 export async function readSite(
   folder: string,
   grammar: GrammarDetails,
   rateHz: number,
   labels?: readonly Label[],
+  wakePhrase?: string,
 ): Promise<SiteRecordings> {
   const faults: string[] = [];
   const commands: SiteClip[] = [];
   const noise: Float32Array[] = [];
+  const wake: Float32Array[] = [];
   const texts = new Map(labels?.map((l) => [basename(l.file), l.text ?? '']));
   for (const file of await filesOf(folder)) {
     const name = basename(file);
@@ -60,6 +65,7 @@ export async function readSite(
       if (labels !== undefined && !texts.has(name)) faults.push(`${name}: not in the labels`);
       else if (peak < silencePeak)
         faults.push(`${name}: silence (loudest sample ${peak.toFixed(4)} of 1)`);
+      else if (wakePhrase !== undefined && said === wakePhrase) wake.push(samples);
       else {
         const words = grammar.read(said);
         if (words === null) faults.push(`${name}: the grammar does not allow "${said}"`);
@@ -73,6 +79,10 @@ export async function readSite(
   const seconds = noise.reduce((s, n) => s + n.length, 0) / rateHz;
   if (commands.length < commandsMin && faults.length === 0)
     faults.push(`only ${commands.length} commands; at least ${commandsMin} are needed`);
+  if (wake.length > 0 && wake.length < wakeMin)
+    faults.push(
+      `only ${wake.length} recordings of "${wakePhrase ?? ''}"; at least ${wakeMin} are needed, or none`,
+    );
   if (seconds < noiseSecondsMin)
     faults.push(
       `${seconds.toFixed(0)} s of noise; at least ${noiseSecondsMin} s are needed, a minute is good`,
@@ -84,5 +94,5 @@ export async function readSite(
       expected: `${join(folder, 'turn_on_the_light.wav')}, ... and noise.wav`,
       hint: 'name each recording by what is said in it, or give --labels',
     });
-  return { commands, noise };
+  return { commands, noise, wake };
 }

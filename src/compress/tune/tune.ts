@@ -1,13 +1,15 @@
 import type { Engine } from '../../engine.js';
-import type { GrammarDetails } from '../../recognizer/index.js';
+import type { GrammarDetails, WakePhrase } from '../../recognizer/index.js';
 import type { Heard } from '../../records.js';
 import { hearAgain, throughNetwork } from '../evaluate/network.js';
 import { sameMeaning } from '../evaluate/score.js';
 import { hearStream } from '../evaluate/stream.js';
+import { peaksOf } from '../evaluate/wake.js';
 import {
   better,
   chooseThreshold,
   chooseTimes,
+  chooseWakeThreshold,
   scoreClips,
   type HeardClip,
   type Score,
@@ -26,6 +28,8 @@ export interface Tuned {
   readonly before: Score & { readonly settings: Settings };
   readonly after: Score & { readonly settings: Settings };
   readonly longestPauseMs: number;
+  /** Absent where nobody recorded the wake phrase. */
+  readonly wake?: TunedWake;
   readonly tried: readonly {
     readonly warp: number;
     readonly gainDb: number;
@@ -33,12 +37,23 @@ export interface Tuned {
   }[];
 }
 
+export interface TunedWake {
+  readonly recordings: number;
+  readonly threshold: number;
+  /** Of the recordings, at the threshold. */
+  readonly heard: number;
+  /** In the commands and the noise, at the threshold. */
+  readonly alarms: number;
+  readonly before: { readonly threshold: number; readonly heard: number; readonly alarms: number };
+}
+
 const gainsDb = [-12, -6, 6, 12, 18];
 const warps = [0.88, 0.92, 0.96, 1.04, 1.08, 1.12];
 
 /**
  * Chooses gain, then warp, by the site's own commands; then the threshold by its noise, then the times
- * by its speakers' pauses. One thing after the other, so the cost is a dozen passes over a few clips.
+ * by its speakers' pauses, then the wake phrase's threshold by recordings of it (if any) against all the others.
+ * One thing after the other, so the cost is a dozen passes over a few clips.
  */
 export async function tune(
   engine: Engine,
@@ -46,6 +61,7 @@ export async function tune(
   site: SiteRecordings,
   from: Settings,
   progress: (line: string) => void,
+  phrase?: WakePhrase,
 ): Promise<Tuned> {
   const { manifest } = engine.bundle;
   const tried: Tuned['tried'][number][] = [];
@@ -92,8 +108,37 @@ export async function tune(
     before: { ...before, settings: from },
     after: { ...after, settings },
     longestPauseMs,
+    ...(phrase === undefined || site.wake.length === 0
+      ? {}
+      : { wake: await tuneWake(engine, site, settings, phrase) }),
     tried,
   };
+}
+
+async function tuneWake(
+  engine: Engine,
+  site: SiteRecordings,
+  { gainDb, warp }: Settings,
+  phrase: WakePhrase,
+): Promise<TunedWake> {
+  const best = async (sounds: readonly Float32Array[]): Promise<number[]> => {
+    const out: number[] = [];
+    for (const samples of sounds) {
+      const clip = await throughNetwork(engine, amplified(samples, gainDb), warp);
+      const peaks = peaksOf(clip, phrase, engine.bundle.manifest.decoding);
+      out.push(peaks.reduce((most, { score }) => Math.max(most, score), -Infinity));
+    }
+    return out;
+  };
+  const hits = await best(site.wake);
+  const others = await best([...site.commands.map((c) => c.samples), ...site.noise]);
+  const at = (threshold: number) => ({
+    threshold,
+    heard: hits.filter((score) => score >= threshold).length,
+    alarms: others.filter((score) => score >= threshold).length,
+  });
+  const threshold = chooseWakeThreshold(hits, others, phrase.threshold);
+  return { recordings: hits.length, ...at(threshold), before: at(phrase.threshold) };
 }
 
 function amplified(samples: Float32Array, gainDb: number): Float32Array {
