@@ -9,4 +9,5 @@ export type {
   Logistic,
   Manifest,
   PhoneChain,
+  Reading,
 } from './manifest.js';

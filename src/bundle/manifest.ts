@@ -20,12 +20,25 @@ export interface FeatureOptions {
   readonly std: readonly number[];
 }
 
+/** Weights under which an utterance that is over is read once more. */
+export interface Reading {
+  readonly priorWeight: number;
+  readonly blankBias: number;
+  /** Share of the log prior that comes from the utterance's own posteriors. Absent: 0. */
+  readonly ownShare?: number;
+}
+
 export interface Decoding {
   /** Scores are log p(unit) - priorWeight * logPrior[unit], and + blankBias for blank. */
   readonly priorWeight: number;
   readonly logPrior: readonly number[];
   readonly blankBias: number;
+  /** Of the sentences that all readings find, the one with most confidence counts. Absent: none but the first. */
+  readonly readings?: readonly Reading[];
 }
+
+/** Each reading costs a search; more than these are an error. */
+const readingsMax = 4;
 
 export interface Logistic {
   readonly bias: number;
@@ -323,7 +336,11 @@ function contradictions(m: Manifest): string[] {
   same('features.mean', m.features.mean.length, m.features.melBins, 'one a mel bin');
   same('features.std', m.features.std.length, m.features.melBins, 'one a mel bin');
   same('decoding.logPrior', m.decoding.logPrior.length, m.units.length, 'one a unit');
-  faults.push(...confidenceFaults(m.confidence, m.units.length), ...networkFaults(m));
+  faults.push(
+    ...readingFaults(m.decoding),
+    ...confidenceFaults(m.confidence, m.units.length),
+    ...networkFaults(m),
+  );
   if (m.features.std.some((s) => s <= 0)) faults.push('features.std: not positive');
   if (m.features.highHz * 2 > m.features.sampleRateHz) {
     faults.push('features.highHz: above half the sample rate');
@@ -339,6 +356,27 @@ function contradictions(m: Manifest): string[] {
     if (m.files[name] === undefined) faults.push(`files: "${name}" missing`);
   }
   return faults;
+}
+
+function readingFaults({ readings }: Decoding): string[] {
+  if (readings === undefined) return [];
+  const within = (low: number, high: number, v: unknown) => number(low, high)(v) === undefined;
+  const good =
+    Array.isArray(readings) &&
+    readings.length <= readingsMax &&
+    (readings as unknown[]).every((r) => {
+      const share = at(r, 'ownShare');
+      return (
+        within(0, 2, at(r, 'priorWeight')) &&
+        within(-20, 20, at(r, 'blankBias')) &&
+        (share === undefined || within(0, 1, share))
+      );
+    });
+  return good
+    ? []
+    : [
+        `decoding.readings: expected at most ${readingsMax} of {"priorWeight": 0 to 2, "blankBias": -20 to 20, "ownShare": 0 to 1}`,
+      ];
 }
 
 /** Optional fields of network, quantization and self-test: absent is fine, wrong is not. */

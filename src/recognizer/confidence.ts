@@ -271,9 +271,8 @@ export function scoreOf(
   return -Math.log(against);
 }
 
-/** The score, then the measured curve from it to a probability, if the bundle has one. */
-export function probability(evidence: Evidence, model: Confidence): number {
-  const score = scoreOf({ ...evidence }, model);
+/** The measured curve from a score to a probability, if the bundle has one. */
+export function probabilityOf(score: number, model: Pick<Confidence, 'curve'>): number {
   return model.curve === undefined ? 1 / (1 + Math.exp(-score)) : interpolated(model.curve, score);
 }
 

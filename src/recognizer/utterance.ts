@@ -4,14 +4,15 @@ import type { Acoustic, AcousticStream, LogProbs } from './acoustic.js';
 import {
   gatherEvidence,
   phoneRatios,
-  probability,
+  probabilityOf,
+  scoreOf,
   speechFrames,
   wordConfidence,
   type Evidence,
 } from './confidence.js';
 import type { CompiledGrammar, Interpretation } from './graph.js';
 import { levelOf } from './level.js';
-import { scoresOf } from './scores.js';
+import { logProbsOf, readingScores, scoresOf } from './scores.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
 import { Filler, fillerScore } from './search/filler.js';
 import { runnersUp, type RunnersUp } from './search/runners-up.js';
@@ -24,6 +25,8 @@ const runnersUpKept = 16;
 const runnersUpWindow = 30;
 /** Larger graphs are searched once only: the second pass would be heard as latency. Their margin counts as none. */
 const secondPassArcsMax = 250_000;
+/** In graphs larger than this only the first reading counts: each costs a search after the last word. */
+const readingsArcsMax = 10_000;
 /** Fewer frames with a phone than this are no speech. */
 const speechFramesMin = 3;
 /** A sentence this far from what was said, per phone, is no command at all. */
@@ -46,6 +49,23 @@ export interface UtteranceContext {
   /** What one step looks at beyond its own 1/stepMs, in ms. */
   readonly lookaheadMs: number;
   readonly maxSteps: number;
+}
+
+/** An utterance under certain weights of priors and blank, and what comes out of it. */
+interface Read {
+  readonly scores: Float32Array;
+  /** What the network said; where the utterance has a prior of its own, with that taken off. */
+  readonly logProbs: Float32Array;
+  /** Score of any phones in any order; absent in a bundle without a phone chain. */
+  readonly fillerScore: number | undefined;
+  /** Of the complete sentences at most one, the best. */
+  readonly found: readonly Candidate[];
+}
+
+/** What one reading says, and the score that its confidence is made of. */
+interface Judged {
+  readonly heard: Heard;
+  readonly score: number;
 }
 
 /**
@@ -123,17 +143,39 @@ export class Utterance {
   /** Runs what is left and decides. */
   async finish(): Promise<Heard> {
     this.take(await this.stream.finish());
-    const scores = this.scores.subarray(0, this.steps * this.context.acoustic.units);
-    const speech = speechFrames(scores, this.context.acoustic.units);
-    const { candidates, crowded } = this.candidates(scores);
-    const [best, ...others] = candidates;
-    if (best === undefined || speech.length < speechFramesMin) return this.nothing();
-    const meaning = this.context.grammar.interpret(best.words.map((w) => w.word));
-    const second = this.different(meaning, others);
-    // With no other meaning in sight there is none within the window, or within the last runner-up.
-    const last = crowded ? (others.at(-1) ?? best).score : -Infinity;
-    const margin = best.score - (second?.candidate.score ?? last);
-    return this.judge(best, meaning, scores, margin, second);
+    const { units } = this.context.acoustic;
+    const scores = this.scores.subarray(0, this.steps * units);
+    const found = this.search.best();
+    // Whether anybody spoke is for the first reading to say: others only choose among sentences.
+    if (found.length === 0 || speechFrames(scores, units).length < speechFramesMin)
+      return this.nothing();
+    const logProbs = this.logProbs.subarray(0, this.steps * units);
+    let most = this.judge({ scores, logProbs, fillerScore: this.filler?.score, found });
+    for (const read of this.readAgain(logProbs)) {
+      const judged = this.judge(read);
+      if (most === undefined || (judged !== undefined && judged.score > most.score)) most = judged;
+    }
+    return most?.heard ?? this.nothing();
+  }
+
+  /** The whole utterance under the bundle's other readings. */
+  private *readAgain(logProbs: Float32Array): Generator<Read> {
+    const { decoding, grammar, acoustic, confidence } = this.context;
+    if (grammar.graph.arcUnit.length > readingsArcsMax) return;
+    const { units } = acoustic;
+    for (const reading of decoding.readings ?? []) {
+      const scores = readingScores(logProbs, decoding, reading);
+      const search = new TokenSearch(grammar.graph);
+      for (let at = 0; at < scores.length; at += units) search.feed(scores, at);
+      const { chain } = confidence;
+      const filler = chain === undefined ? undefined : fillerScore(scores, units, chain);
+      yield {
+        scores,
+        logProbs: reading.ownShare === undefined ? logProbs : logProbsOf(scores, decoding),
+        fillerScore: filler,
+        found: search.best(),
+      };
+    }
   }
 
   private take({ data, steps }: LogProbs): void {
@@ -165,9 +207,8 @@ export class Utterance {
     }
   }
 
-  private candidates(scores: Float32Array): RunnersUp {
+  private candidates({ scores, found }: Read): RunnersUp {
     const { graph } = this.context.grammar;
-    const found = this.search.best();
     const [best] = found;
     if (best === undefined || graph.arcUnit.length > secondPassArcsMax)
       return { candidates: found, crowded: true };
@@ -189,13 +230,16 @@ export class Utterance {
     return undefined;
   }
 
-  private judge(
-    best: Candidate,
-    meaning: Interpretation,
-    scores: Float32Array,
-    margin: number,
-    second: { candidate: Candidate } | undefined,
-  ): Heard {
+  private judge(read: Read): Judged | undefined {
+    const { scores } = read;
+    const { candidates, crowded } = this.candidates(read);
+    const [best, ...others] = candidates;
+    if (best === undefined) return undefined;
+    const meaning = this.context.grammar.interpret(best.words.map((w) => w.word));
+    const second = this.different(meaning, others);
+    // With no other meaning in sight there is none within the window, or within the last runner-up.
+    const last = crowded ? (others.at(-1) ?? best).score : -Infinity;
+    const margin = best.score - (second?.candidate.score ?? last);
     const { units } = this.context.acoustic;
     const told = this.told(best);
     const begin = this.beginOf(best);
@@ -205,11 +249,11 @@ export class Utterance {
     const evidence = gatherEvidence({
       phones,
       sentenceScore,
-      fillerScore: this.fillerFrom(begin, rest),
+      fillerScore: this.fillerFrom(begin, rest, read.fillerScore),
       ratios,
       scores: rest,
       units,
-      logProbs: this.logProbs.subarray(begin * units, this.steps * units),
+      logProbs: read.logProbs.subarray(begin * units),
       levels: this.levels.subarray(begin, this.steps),
       margin,
       secondPhones:
@@ -219,11 +263,12 @@ export class Utterance {
       sentences: this.context.grammar.sentences,
       stepMs: this.context.stepMs,
     });
-    const confidence = meaning.refuse === true ? 0 : probability(evidence, this.context.confidence);
+    const score = scoreOf({ ...evidence }, this.context.confidence);
+    const confidence = meaning.refuse === true ? 0 : probabilityOf(score, this.context.confidence);
     const reason = this.reasonAgainst(confidence, meaning, evidence);
     const heardWords = this.heardWords(told, phones, ratios);
     const endMs = heardWords.at(-1)?.endMs ?? this.durationMs;
-    return {
+    const heard: Heard = {
       accepted: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
       text: this.textOf(told.map((w) => w.word)),
@@ -247,6 +292,7 @@ export class Utterance {
           }),
       evidence: { ...evidence },
     };
+    return { heard, score };
   }
 
   /** The words without a wake phrase. */
@@ -254,9 +300,13 @@ export class Utterance {
     return words.filter((w) => w.word !== this.context.grammar.hidden);
   }
 
-  private fillerFrom(begin: number, rest: Float32Array): number | undefined {
+  private fillerFrom(
+    begin: number,
+    rest: Float32Array,
+    ofAll: number | undefined,
+  ): number | undefined {
     const { chain } = this.context.confidence;
-    if (begin === 0 || chain === undefined) return this.filler?.score;
+    if (begin === 0 || chain === undefined) return ofAll;
     return fillerScore(rest, this.context.acoustic.units, chain);
   }
 

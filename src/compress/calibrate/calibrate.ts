@@ -1,6 +1,6 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
 import { interpolated, scoreOf, signs, type Lexicon } from '../../recognizer/index.js';
-import { chooseDecoding, type GridPoint } from './decoding.js';
+import { chooseDecoding, readingsBeside, type GridPoint } from './decoding.js';
 import {
   makeExamples,
   makerOf,
@@ -56,6 +56,8 @@ export interface CalibrationReport {
 /** The threshold lets these shares through of speech that is no command, and of noise that got as far as a sentence. */
 export const falseAcceptShares = { otherSpeech: 0.05, noise: 0.005 } as const;
 const folds = 5;
+/** One clip in so many makes the first confidence, which chooses among the readings of all clips. */
+const firstShare = 3;
 
 /**
  * Priors, blank weight, confidence, threshold and the times that end an utterance, from held-out speech. Each clip gets grammars of its
@@ -71,20 +73,28 @@ export async function calibrate(
   const clips = pronounceable(given, lexicon);
   const maker = makerOf(clips, lexicon, random);
   const spoken = clips.filter((c) => c.text !== '');
-  const { decoding, grid } = chooseDecoding(
+  const { decoding: first, grid } = chooseDecoding(
     spoken.map(({ clip, text }) => ({ clip, text, grammar: maker.many(text) })),
     manifest.units.length,
     progress,
   );
   const chain = phoneChain(lexicon.pronunciations(), manifest.units.length);
-  const examples = await makeExamples(
-    { ...manifest, decoding, confidence: { ...manifest.confidence, chain } },
-    clips,
-    maker,
-    random,
-    progress,
-  );
-  const { confidence, ...rest } = fitConfidence(examples);
+  const judge = async (decoding: Decoding, confidence: Confidence, some: readonly SpokenClip[]) => {
+    const examples = await makeExamples(
+      { ...manifest, decoding, confidence: { ...confidence, chain } },
+      some,
+      maker,
+      random,
+      progress,
+    );
+    return { examples, fitted: fitConfidence(examples) };
+  };
+  // Readings are chosen by confidence, which must be there before: fitted on the first reading alone.
+  const some = clips.filter((_, i) => i % firstShare === 0);
+  const before = await judge(first, manifest.confidence, some);
+  const decoding = { ...first, readings: readingsBeside(first) };
+  const { examples, fitted } = await judge(decoding, before.fitted.confidence, clips);
+  const { confidence, ...rest } = fitted;
   const stepMs = manifest.features.hopMs * manifest.features.stride;
   const endpoint = chooseEndpoint(spoken, lexicon, stepMs, manifest.endpoint);
   return {

@@ -1,4 +1,4 @@
-import type { Decoding } from '../../bundle/index.js';
+import type { Decoding, Reading } from '../../bundle/index.js';
 import { TokenSearch, type GrammarDetails } from '../../recognizer/index.js';
 import type { NetworkClip } from '../evaluate/network.js';
 
@@ -44,6 +44,21 @@ export function chooseDecoding(
     decoding: { priorWeight, logPrior: logPrior.map((v) => Number(v.toFixed(4))), blankBias },
     grid,
   };
+}
+
+/**
+ * Two more readings beside the one chosen: one that takes more for silence, which suits noise that sounds like phones, and
+ * one with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere (docs/adr/0032-readings.md).
+ */
+export function readingsBeside({ priorWeight, blankBias }: Decoding): Reading[] {
+  return [
+    { priorWeight, blankBias: blankBias + 1 },
+    {
+      priorWeight: Math.min(2, Number((priorWeight + 0.2).toFixed(2))),
+      blankBias: blankBias + 1,
+      ownShare: 1,
+    },
+  ];
 }
 
 /**

@@ -1,0 +1,117 @@
+import t from 'tap';
+import type { Manifest, Reading } from '../../src/bundle/index.js';
+import { hearAgain, type NetworkClip } from '../../src/compress/evaluate/network.js';
+import { readingsBeside } from '../../src/compress/calibrate/decoding.js';
+import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { compileGrammar } from '../../src/recognizer/index.js';
+import { readingScores, scoresOf } from '../../src/recognizer/scores.js';
+import { listenerManifest } from '../sim/spoken-network.js';
+import { tinyLexicon } from '../sim/tiny-checkpoint.js';
+
+const lexicon = tinyLexicon();
+const compile = (...sentences: string[]) =>
+  compileGrammar(JSON.stringify({ intents: { A: { data: [{ sentences }] } } }), {
+    file: 'test',
+    lexicon,
+  });
+const units = listenerManifest.units.length;
+const random = randomFrom(6);
+
+/** Rows in which each unit has about the probability given, the others little and differently little. */
+function clipOf(rows: readonly Readonly<Record<number, number>>[]): NetworkClip {
+  const logProbs = new Float32Array(rows.length * units);
+  rows.forEach((row, step) => {
+    const p = Array.from({ length: units }, (_, u) => row[u] ?? 0.001 + 0.002 * random());
+    const sum = p.reduce((a, b) => a + b, 0);
+    p.forEach((v, u) => (logProbs[step * units + u] = Math.log(v / sum)));
+  });
+  return { logProbs, steps: rows.length, levels: new Float32Array(rows.length).fill(1) };
+}
+
+const phonesOf = (text: string) =>
+  text.split(' ').flatMap((w) => [...(lexicon.lookup(w)[0]?.phones ?? [])]);
+const silence = Array.from({ length: 8 }, () => ({ 0: 0.95 }));
+const said = (text: string, p: number, blank: number) =>
+  phonesOf(text).flatMap((unit) => [{ [unit]: p, 0: blank }, { [unit]: p, 0: blank }, { 0: 0.9 }]);
+
+/** The confidence is the ratio of the phones alone, so that readings differ by what they find. */
+const manifest = (readings?: readonly Reading[], blankBias = 0): Manifest => ({
+  ...listenerManifest,
+  decoding: {
+    priorWeight: 0,
+    logPrior: listenerManifest.decoding.logPrior,
+    blankBias,
+    ...(readings === undefined ? {} : { readings }),
+  },
+  confidence: { bias: 2, weights: { llrMean: 1 }, threshold: 0.2 },
+});
+
+void t.test('a reading without a prior of its own is the plain score', async (t) => {
+  const { logProbs } = clipOf([...silence, ...said('go left', 0.6, 0.2)]);
+  const { decoding } = manifest();
+  const reading = { priorWeight: 0.5, blankBias: 1 };
+  t.same(
+    readingScores(logProbs, decoding, reading),
+    scoresOf(logProbs, { ...decoding, ...reading }),
+  );
+});
+
+void t.test("an utterance's own prior: the definition, row by row", async (t) => {
+  const { logProbs, steps } = clipOf([...silence, ...said('stop', 0.6, 0.2)]);
+  const { decoding } = manifest();
+  const { logPrior } = decoding;
+  for (const ownShare of [0.5, 1]) {
+    const got = readingScores(logProbs, decoding, { priorWeight: 0.8, blankBias: 1, ownShare });
+    let worst = 0;
+    for (let u = 0; u < units; u++) {
+      const given = logPrior[u] ?? 0;
+      let mean = 60 * Math.exp(given);
+      for (let s = 0; s < steps; s++) mean += Math.exp(logProbs[s * units + u] ?? 0);
+      const prior = (1 - ownShare) * given + ownShare * Math.log(mean / (steps + 60));
+      for (let s = 0; s < steps; s++) {
+        const want = (logProbs[s * units + u] ?? 0) - 0.8 * prior + (u === 0 ? 1 : 0);
+        worst = Math.max(worst, Math.abs(want - (got[s * units + u] ?? 0)));
+      }
+    }
+    t.ok(worst < 1e-5, `share ${ownShare}: ${worst}`);
+  }
+});
+
+void t.test('the reading with most confidence counts, never one with less', async (t) => {
+  const grammar = compile('conveyor two', 'conveyor', 'machine one');
+  // The second word's phones drown in blank, until a reading takes something off it.
+  const clip = clipOf([
+    ...silence,
+    ...said('machine', 0.6, 0.3),
+    ...said('one', 0.01, 0.97),
+    ...silence,
+  ]);
+  const alone = await hearAgain(manifest(undefined, 0.5), clip, grammar);
+  const both = await hearAgain(manifest([{ priorWeight: 0, blankBias: -4 }], 0.5), clip, grammar);
+  t.equal(both.text, 'machine one');
+  t.ok(both.confidence > alone.confidence, `${both.confidence} over ${alone.confidence}`);
+  for (const blankBias of [-3, 0, 2, 5]) {
+    const some = await hearAgain(manifest([{ priorWeight: 0, blankBias }]), clip, grammar);
+    const first = await hearAgain(manifest(), clip, grammar);
+    const second = await hearAgain(manifest(undefined, blankBias), clip, grammar);
+    t.equal(some.confidence, Math.max(first.confidence, second.confidence), `blank ${blankBias}`);
+  }
+});
+
+void t.test('other readings never make speech of what the first calls none', async (t) => {
+  const clip = clipOf([...silence, ...silence]);
+  const heard = await hearAgain(
+    manifest([{ priorWeight: 0, blankBias: -20 }]),
+    clip,
+    compile('stop', 'go left'),
+  );
+  t.match(heard, { accepted: false, reason: 'noise', intent: null });
+});
+
+void t.test('calibration puts two readings beside the one it chose', async (t) => {
+  const logPrior = [...listenerManifest.decoding.logPrior];
+  t.same(readingsBeside({ priorWeight: 0.6, logPrior, blankBias: 0 }), [
+    { priorWeight: 0.6, blankBias: 1 },
+    { priorWeight: 0.8, blankBias: 1, ownShare: 1 },
+  ]);
+});
