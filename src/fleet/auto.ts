@@ -42,6 +42,9 @@ export type AutoAction =
   | { readonly do: 'pause'; readonly why: string }
   | { readonly do: 'finish'; readonly why: string };
 
+/** Boards appear one after the other when a reader connects: a step that takes in none of them yet waits this long. */
+const emptyHoldMs = 10_000;
+
 /**
  * What follows from the reports: pure, so that a plan can be tried on paper. Failures count before the
  * minimum sample is there (against that sample), so that two bad boards of ten stop a roll-out at once.
@@ -73,6 +76,8 @@ export function nextStep(
   if (finished > 0 && 100 * reports.committed < stage.success * finished)
     return stay(`${share}, ${stage.success} % must succeed`);
   const heldMs = nowMs - state.enteredAtMs;
+  if (needed === 0 && heldMs < emptyHoldMs)
+    return stay(`none of the ${reports.known} boards seen so far is in this step`);
   if (heldMs < stage.holdMs)
     return stay(`${Math.ceil((stage.holdMs - heldMs) / 60_000)} min to hold`);
   const next = stages[state.stage + 1];
