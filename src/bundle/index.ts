@@ -9,5 +9,5 @@ export type {
   Logistic,
   Manifest,
   PhoneChain,
-  Reading,
+  Weighting,
 } from './manifest.js';

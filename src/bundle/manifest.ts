@@ -21,7 +21,7 @@ export interface FeatureOptions {
 }
 
 /** Weights under which an utterance that is over is read once more. */
-export interface Reading {
+export interface Weighting {
   readonly priorWeight: number;
   readonly blankBias: number;
   /** Share of the log prior that comes from the utterance's own posteriors. Absent: 0. */
@@ -33,12 +33,12 @@ export interface Decoding {
   readonly priorWeight: number;
   readonly logPrior: readonly number[];
   readonly blankBias: number;
-  /** Of the sentences that all readings find, the one with most confidence counts. Absent: none but the first. */
-  readonly readings?: readonly Reading[];
+  /** Of the sentences that all weightings find, the one with most confidence counts. Absent: none but the first. */
+  readonly weightings?: readonly Weighting[];
 }
 
-/** Each reading costs a search; more than these are an error. */
-const readingsMax = 4;
+/** Each weighting costs a search; more than these are an error. */
+const weightingsMax = 4;
 
 export interface Logistic {
   readonly bias: number;
@@ -337,7 +337,7 @@ function contradictions(m: Manifest): string[] {
   same('features.std', m.features.std.length, m.features.melBins, 'one a mel bin');
   same('decoding.logPrior', m.decoding.logPrior.length, m.units.length, 'one a unit');
   faults.push(
-    ...readingFaults(m.decoding),
+    ...weightingFaults(m.decoding),
     ...confidenceFaults(m.confidence, m.units.length),
     ...networkFaults(m),
   );
@@ -358,13 +358,13 @@ function contradictions(m: Manifest): string[] {
   return faults;
 }
 
-function readingFaults({ readings }: Decoding): string[] {
-  if (readings === undefined) return [];
+function weightingFaults({ weightings }: Decoding): string[] {
+  if (weightings === undefined) return [];
   const within = (low: number, high: number, v: unknown) => number(low, high)(v) === undefined;
   const good =
-    Array.isArray(readings) &&
-    readings.length <= readingsMax &&
-    (readings as unknown[]).every((r) => {
+    Array.isArray(weightings) &&
+    weightings.length <= weightingsMax &&
+    (weightings as unknown[]).every((r) => {
       const share = at(r, 'ownShare');
       return (
         within(0, 2, at(r, 'priorWeight')) &&
@@ -375,7 +375,7 @@ function readingFaults({ readings }: Decoding): string[] {
   return good
     ? []
     : [
-        `decoding.readings: expected at most ${readingsMax} of {"priorWeight": 0 to 2, "blankBias": -20 to 20, "ownShare": 0 to 1}`,
+        `decoding.weightings: expected at most ${weightingsMax} of {"priorWeight": 0 to 2, "blankBias": -20 to 20, "ownShare": 0 to 1}`,
       ];
 }
 

@@ -10,7 +10,8 @@ const usage = `kikitori tune [--config FILE] [--labels FILE.json|tsv] [--dry-run
 Fits the device to its place from a few recorded commands and a minute of noise, without training:
 gain, vocal-tract warp, threshold and the times that end an utterance. DIR holds recordings named by
 what is said in them (turn_on_the_light.wav, turn_on_the_light-2.wav; or --labels), and noise*.wav;
-three or more of the wake phrase alone (hey_machine-1.wav) fit its threshold too. Reports before and after, and writes the choice into the configuration; its comments stay.`;
+three or more of the wake phrase alone (hey_machine-1.wav) fit its threshold too.
+Reports before and after, and writes the choice into the configuration; its comments stay.`;
 
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(

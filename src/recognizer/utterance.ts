@@ -12,7 +12,7 @@ import {
 } from './confidence.js';
 import type { CompiledGrammar, Interpretation } from './graph.js';
 import { levelOf } from './level.js';
-import { logProbsOf, readingScores, scoresOf } from './scores.js';
+import { scoresOf, weighted } from './scores.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
 import { Filler, fillerScore } from './search/filler.js';
 import { runnersUp, type RunnersUp } from './search/runners-up.js';
@@ -25,8 +25,8 @@ const runnersUpKept = 16;
 const runnersUpWindow = 30;
 /** Larger graphs are searched once only: the second pass would be heard as latency. Their margin counts as none. */
 const secondPassArcsMax = 250_000;
-/** In graphs larger than this only the first reading counts: each costs a search after the last word. */
-const readingsArcsMax = 10_000;
+/** In graphs larger than this only the first weighting counts: each costs a search after the last word. */
+const weightingsArcsMax = 10_000;
 /** Fewer frames with a phone than this are no speech. */
 const speechFramesMin = 3;
 /** A sentence this far from what was said, per phone, is no command at all. */
@@ -52,7 +52,7 @@ export interface UtteranceContext {
 }
 
 /** An utterance under certain weights of priors and blank, and what comes out of it. */
-interface Read {
+interface Weighed {
   readonly scores: Float32Array;
   /** What the network said; where the utterance has a prior of its own, with that taken off. */
   readonly logProbs: Float32Array;
@@ -62,7 +62,7 @@ interface Read {
   readonly found: readonly Candidate[];
 }
 
-/** What one reading says, and the score that its confidence is made of. */
+/** What one weighting says, and the score that its confidence is made of. */
 interface Judged {
   readonly heard: Heard;
   readonly score: number;
@@ -146,32 +146,32 @@ export class Utterance {
     const { units } = this.context.acoustic;
     const scores = this.scores.subarray(0, this.steps * units);
     const found = this.search.best();
-    // Whether anybody spoke is for the first reading to say: others only choose among sentences.
+    // Whether anybody spoke is for the first weighting to say: others only choose among sentences.
     if (found.length === 0 || speechFrames(scores, units).length < speechFramesMin)
       return this.nothing();
     const logProbs = this.logProbs.subarray(0, this.steps * units);
     let most = this.judge({ scores, logProbs, fillerScore: this.filler?.score, found });
-    for (const read of this.readAgain(logProbs)) {
-      const judged = this.judge(read);
+    for (const weighed of this.weighAgain(logProbs)) {
+      const judged = this.judge(weighed);
       if (most === undefined || (judged !== undefined && judged.score > most.score)) most = judged;
     }
     return most?.heard ?? this.nothing();
   }
 
-  /** The whole utterance under the bundle's other readings. */
-  private *readAgain(logProbs: Float32Array): Generator<Read> {
+  /** The whole utterance under the bundle's other weightings. */
+  private *weighAgain(logProbs: Float32Array): Generator<Weighed> {
     const { decoding, grammar, acoustic, confidence } = this.context;
-    if (grammar.graph.arcUnit.length > readingsArcsMax) return;
+    if (grammar.graph.arcUnit.length > weightingsArcsMax) return;
     const { units } = acoustic;
-    for (const reading of decoding.readings ?? []) {
-      const scores = readingScores(logProbs, decoding, reading);
+    for (const weighting of decoding.weightings ?? []) {
+      const { scores, logProbs: corrected } = weighted(logProbs, decoding, weighting);
       const search = new TokenSearch(grammar.graph);
       for (let at = 0; at < scores.length; at += units) search.feed(scores, at);
       const { chain } = confidence;
       const filler = chain === undefined ? undefined : fillerScore(scores, units, chain);
       yield {
         scores,
-        logProbs: reading.ownShare === undefined ? logProbs : logProbsOf(scores, decoding),
+        logProbs: corrected,
         fillerScore: filler,
         found: search.best(),
       };
@@ -207,7 +207,7 @@ export class Utterance {
     }
   }
 
-  private candidates({ scores, found }: Read): RunnersUp {
+  private candidates({ scores, found }: Weighed): RunnersUp {
     const { graph } = this.context.grammar;
     const [best] = found;
     if (best === undefined || graph.arcUnit.length > secondPassArcsMax)
@@ -230,9 +230,9 @@ export class Utterance {
     return undefined;
   }
 
-  private judge(read: Read): Judged | undefined {
-    const { scores } = read;
-    const { candidates, crowded } = this.candidates(read);
+  private judge(weighed: Weighed): Judged | undefined {
+    const { scores } = weighed;
+    const { candidates, crowded } = this.candidates(weighed);
     const [best, ...others] = candidates;
     if (best === undefined) return undefined;
     const meaning = this.context.grammar.interpret(best.words.map((w) => w.word));
@@ -249,11 +249,11 @@ export class Utterance {
     const evidence = gatherEvidence({
       phones,
       sentenceScore,
-      fillerScore: this.fillerFrom(begin, rest, read.fillerScore),
+      fillerScore: this.fillerFrom(begin, rest, weighed.fillerScore),
       ratios,
       scores: rest,
       units,
-      logProbs: read.logProbs.subarray(begin * units),
+      logProbs: weighed.logProbs.subarray(begin * units),
       levels: this.levels.subarray(begin, this.steps),
       margin,
       secondPhones:

@@ -1,6 +1,6 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
 import { interpolated, scoreOf, signs, type Lexicon } from '../../recognizer/index.js';
-import { chooseDecoding, readingsBeside, type GridPoint } from './decoding.js';
+import { chooseDecoding, weightingsBeside, type GridPoint } from './decoding.js';
 import {
   makeExamples,
   makerOf,
@@ -56,7 +56,7 @@ export interface CalibrationReport {
 /** The threshold lets these shares through of speech that is no command, and of noise that got as far as a sentence. */
 export const falseAcceptShares = { otherSpeech: 0.05, noise: 0.005 } as const;
 const folds = 5;
-/** One clip in so many makes the first confidence, which chooses among the readings of all clips. */
+/** One clip in so many makes the first confidence, which chooses among the weightings of all clips. */
 const firstShare = 3;
 
 /**
@@ -89,10 +89,10 @@ export async function calibrate(
     );
     return { examples, fitted: fitConfidence(examples) };
   };
-  // Readings are chosen by confidence, which must be there before: fitted on the first reading alone.
+  // Weightings are chosen by confidence, which must be there before: fitted on the first weighting alone.
   const some = clips.filter((_, i) => i % firstShare === 0);
   const before = await judge(first, manifest.confidence, some);
-  const decoding = { ...first, readings: readingsBeside(first) };
+  const decoding = { ...first, weightings: weightingsBeside(first) };
   const { examples, fitted } = await judge(decoding, before.fitted.confidence, clips);
   const { confidence, ...rest } = fitted;
   const stepMs = manifest.features.hopMs * manifest.features.stride;

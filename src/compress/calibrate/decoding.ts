@@ -1,4 +1,4 @@
-import type { Decoding, Reading } from '../../bundle/index.js';
+import type { Decoding, Weighting } from '../../bundle/index.js';
 import { TokenSearch, type GrammarDetails } from '../../recognizer/index.js';
 import type { NetworkClip } from '../evaluate/network.js';
 
@@ -47,10 +47,10 @@ export function chooseDecoding(
 }
 
 /**
- * Two more readings beside the one chosen: one that takes more for silence, which suits noise that sounds like phones, and
- * one with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere (docs/adr/0032-readings.md).
+ * Two more weightings beside the one chosen: one that takes more for silence, which suits noise that sounds like phones, and
+ * one with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere (docs/adr/0032-weightings.md).
  */
-export function readingsBeside({ priorWeight, blankBias }: Decoding): Reading[] {
+export function weightingsBeside({ priorWeight, blankBias }: Decoding): Weighting[] {
   return [
     { priorWeight, blankBias: blankBias + 1 },
     {

@@ -1,10 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import type { Manifest, Reading } from '../../src/bundle/index.js';
+import { parseManifest, type Manifest, type Weighting } from '../../src/bundle/index.js';
 import { hearAgain, type NetworkClip } from '../../src/compress/evaluate/network.js';
-import { readingsBeside } from '../../src/compress/calibrate/decoding.js';
+import { weightingsBeside } from '../../src/compress/calibrate/decoding.js';
 import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { compileGrammar } from '../../src/recognizer/index.js';
-import { readingScores, scoresOf } from '../../src/recognizer/scores.js';
+import { weighted, scoresOf } from '../../src/recognizer/scores.js';
 import { listenerManifest } from '../sim/spoken-network.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 
@@ -34,26 +35,26 @@ const silence = Array.from({ length: 8 }, () => ({ 0: 0.95 }));
 const said = (text: string, p: number, blank: number) =>
   phonesOf(text).flatMap((unit) => [{ [unit]: p, 0: blank }, { [unit]: p, 0: blank }, { 0: 0.9 }]);
 
-/** The confidence is the ratio of the phones alone, so that readings differ by what they find. */
-const manifest = (readings?: readonly Reading[], blankBias = 0): Manifest => ({
+/** The confidence is the ratio of the phones alone, so that weightings differ by what they find. */
+const manifest = (weightings?: readonly Weighting[], blankBias = 0): Manifest => ({
   ...listenerManifest,
   decoding: {
     priorWeight: 0,
     logPrior: listenerManifest.decoding.logPrior,
     blankBias,
-    ...(readings === undefined ? {} : { readings }),
+    ...(weightings === undefined ? {} : { weightings }),
   },
   confidence: { bias: 2, weights: { llrMean: 1 }, threshold: 0.2 },
 });
 
-void t.test('a reading without a prior of its own is the plain score', async (t) => {
+void t.test('a weighting without a prior of its own is the plain score', async (t) => {
   const { logProbs } = clipOf([...silence, ...said('go left', 0.6, 0.2)]);
   const { decoding } = manifest();
-  const reading = { priorWeight: 0.5, blankBias: 1 };
-  t.same(
-    readingScores(logProbs, decoding, reading),
-    scoresOf(logProbs, { ...decoding, ...reading }),
-  );
+  const weighting = { priorWeight: 0.5, blankBias: 1 };
+  t.same(weighted(logProbs, decoding, { ...weighting, ownShare: 0 }), {
+    scores: scoresOf(logProbs, { ...decoding, ...weighting }),
+    logProbs,
+  });
 });
 
 void t.test("an utterance's own prior: the definition, row by row", async (t) => {
@@ -61,7 +62,11 @@ void t.test("an utterance's own prior: the definition, row by row", async (t) =>
   const { decoding } = manifest();
   const { logPrior } = decoding;
   for (const ownShare of [0.5, 1]) {
-    const got = readingScores(logProbs, decoding, { priorWeight: 0.8, blankBias: 1, ownShare });
+    const { scores: got } = weighted(logProbs, decoding, {
+      priorWeight: 0.8,
+      blankBias: 1,
+      ownShare,
+    });
     let worst = 0;
     for (let u = 0; u < units; u++) {
       const given = logPrior[u] ?? 0;
@@ -77,9 +82,9 @@ void t.test("an utterance's own prior: the definition, row by row", async (t) =>
   }
 });
 
-void t.test('the reading with most confidence counts, never one with less', async (t) => {
+void t.test('the weighting with most confidence counts, never one with less', async (t) => {
   const grammar = compile('conveyor two', 'conveyor', 'machine one');
-  // The second word's phones drown in blank, until a reading takes something off it.
+  // The second word's phones drown in blank, until a weighting takes something off it.
   const clip = clipOf([
     ...silence,
     ...said('machine', 0.6, 0.3),
@@ -98,7 +103,7 @@ void t.test('the reading with most confidence counts, never one with less', asyn
   }
 });
 
-void t.test('other readings never make speech of what the first calls none', async (t) => {
+void t.test('other weightings never make speech of what the first calls none', async (t) => {
   const clip = clipOf([...silence, ...silence]);
   const heard = await hearAgain(
     manifest([{ priorWeight: 0, blankBias: -20 }]),
@@ -108,10 +113,32 @@ void t.test('other readings never make speech of what the first calls none', asy
   t.match(heard, { accepted: false, reason: 'noise', intent: null });
 });
 
-void t.test('calibration puts two readings beside the one it chose', async (t) => {
+void t.test('calibration puts two weightings beside the one it chose', async (t) => {
   const logPrior = [...listenerManifest.decoding.logPrior];
-  t.same(readingsBeside({ priorWeight: 0.6, logPrior, blankBias: 0 }), [
+  t.same(weightingsBeside({ priorWeight: 0.6, logPrior, blankBias: 0 }), [
     { priorWeight: 0.6, blankBias: 1 },
     { priorWeight: 0.8, blankBias: 1, ownShare: 1 },
   ]);
+});
+
+void t.test('weightings that cannot be are refused', async (t) => {
+  const shipped = JSON.parse(
+    await readFile('models/kikitori-en/manifest.json', 'utf8'),
+  ) as Manifest;
+  const parsed = (weightings: unknown) =>
+    parseManifest(
+      JSON.stringify({ ...shipped, decoding: { ...shipped.decoding, weightings } }),
+      'x',
+      '9.0.0',
+    );
+  const good = { priorWeight: 0.6, blankBias: 1, ownShare: 1 };
+  t.same(parsed([good]).decoding.weightings, [good]);
+  for (const bad of [
+    good,
+    [{ ...good, priorWeight: 3 }],
+    [{ ...good, ownShare: 1.1 }],
+    [{ priorWeight: 0.6 }],
+    Array.from({ length: 5 }, () => good),
+  ])
+    t.throws(() => parsed(bad), { message: /decoding\.weightings: expected at most 4/ });
 });
