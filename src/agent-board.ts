@@ -43,6 +43,7 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
   const set = (value: number | null) => value ?? undefined;
   return {
     minConfidence: set(r.minConfidence),
+    minCertainty: set(r.minCertainty),
     ...(r.mode === 'wake'
       ? { wake: engine.wakePhrase({ ...r.wake, threshold: set(r.wake.threshold) }) }
       : {}),

@@ -38,7 +38,13 @@ export interface HeardWord {
 
 export type SlotValue = string | number | boolean;
 
-export type RejectReason = 'low-confidence' | 'not-a-command' | 'too-long' | 'noise';
+export type RejectReason =
+  | 'low-confidence'
+  /** Another command sounds nearly as likely. */
+  | 'ambiguous'
+  | 'not-a-command'
+  | 'too-long'
+  | 'noise';
 
 /** The recogniser's answer for one utterance. `accepted` is the decision; the rest is the evidence. */
 export interface Heard {
@@ -49,6 +55,8 @@ export interface Heard {
   readonly text: string;
   readonly intent: string | null;
   readonly slots: Readonly<Record<string, SlotValue>>;
+  /** Another command is too likely, whatever else decided: accepted under no threshold of confidence. */
+  readonly ambiguous?: true;
   /** The grammar asks that whoever acts on it makes sure first. */
   readonly confirm?: true;
   /** The words that gave each slot: 15 was said as "fifteen". Slots of the whole sentence have none. */

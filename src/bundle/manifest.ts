@@ -67,6 +67,8 @@ export interface Confidence {
   readonly curve?: readonly (readonly [number, number])[];
   /** Below this probability a command is refused, unless an intent says otherwise. */
   readonly threshold: number;
+  /** Below this probability that no other command was meant, by `rival`, it is refused as ambiguous. Absent: never. */
+  readonly minCertainty?: number;
 }
 
 export interface EndpointTimes {
@@ -407,8 +409,10 @@ function isChain(value: unknown, phones: number): boolean {
 
 /** A form of the confidence that this agent does not know must not be guessed at. */
 function confidenceFaults(confidence: Confidence, units: number): string[] {
-  const { version, curve, chain } = confidence;
+  const { version, curve, chain, minCertainty } = confidence;
   const faults: string[] = [];
+  const uncertain = minCertainty === undefined ? undefined : number(0, 1)(minCertainty);
+  if (uncertain !== undefined) faults.push(`confidence.minCertainty: ${uncertain}`);
   for (const name of ['rival', 'speech'] as const) {
     const part = confidence[name];
     if (part !== undefined && (number()(at(part, 'bias')) ?? numberRecord(at(part, 'weights'))))

@@ -37,7 +37,7 @@ import {
   type Condition,
 } from './evaluate-options.js';
 
-const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--limit N] [--clips] [--json] [DIR]
+const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--min-certainty P] [--limit N] [--clips] [--json] [DIR]
 
 Accuracy, false accepts, word error, real-time factor and peak memory on recordings, with 95 %
 intervals. Without labels every file of DIR counts as no command. Noise is mixed in by the peak-frame
@@ -62,6 +62,7 @@ export const run: CommandRun = async (argv, io) => {
       curve: { type: 'string' },
       'per-hour': { type: 'string' },
       'min-confidence': { type: 'string' },
+      'min-certainty': { type: 'string' },
       clips: { type: 'boolean', default: false },
     },
     usage.split('\n')[0] ?? '',
@@ -88,6 +89,7 @@ export const run: CommandRun = async (argv, io) => {
     ...(typeof values.words === 'string' ? { wordsPath: values.words } : {}),
     recognizer: {
       minConfidence: numberOption('min-confidence', values['min-confidence']),
+      minCertainty: numberOption('min-certainty', values['min-certainty']),
     },
   });
   const grammar = await engine.compile();

@@ -17,7 +17,7 @@ import { KikitoriError } from '../runtime/errors.js';
 import { jsonLine, numberOption, parse, type CommandRun, type Io } from './command.js';
 import { commonOptions } from './evaluate-options.js';
 
-const usage = `kikitori evaluate --near-misses [--labels FILE.tsv --match REGEX] [--limit N] [--model DIR|FILE] [--min-confidence P] [--json]
+const usage = `kikitori evaluate --near-misses [--labels FILE.tsv --match REGEX] [--limit N] [--model DIR|FILE] [--min-confidence P] [--min-certainty P] [--json]
 
 Commands that differ in one word, spoken by every installed synthetic voice: how often the right one
 is executed, the wrong one, or none. "only the other": the one that was said is not allowed, so
@@ -38,6 +38,7 @@ export const run: CommandRun = async (argv, io) => {
       labels: { type: 'string' },
       match: { type: 'string', default: '' },
       'min-confidence': { type: 'string' },
+      'min-certainty': { type: 'string' },
     },
     usage.split('\n')[0] ?? '',
   );
@@ -47,8 +48,10 @@ export const run: CommandRun = async (argv, io) => {
   }
   const engine = await Engine.open({ modelPath: String(values.model) });
   const minConfidence = numberOption('min-confidence', values['min-confidence']);
+  const minCertainty = numberOption('min-certainty', values['min-certainty']);
+  const options = { minConfidence, minCertainty };
   const judge = async (clip: NetworkClip, grammar: GrammarDetails, said: string) =>
-    verdict(await hearAgain(engine.bundle.manifest, clip, grammar, { minConfidence }), said);
+    verdict(await hearAgain(engine.bundle.manifest, clip, grammar, options), said);
   const limit = numberOption('limit', values.limit);
   const rows =
     values.labels === undefined

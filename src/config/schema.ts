@@ -135,6 +135,11 @@ export const schema = {
       format: numberOrNull(0, 1),
       default: null,
     },
+    minCertainty: {
+      doc: "Commands are refused as ambiguous below this probability that no other one was meant. null: the model's own; 0: never.",
+      format: numberOrNull(0, 1),
+      default: null,
+    },
     finalMs: {
       doc: "Silence after a sentence that cannot go on. null: the model's own.",
       format: numberOrNull(60, 5000),

@@ -61,9 +61,11 @@ export function intentPayload(heard: Heard, c: Context): Record<string, unknown>
 }
 
 export function rejectedPayload(heard: Heard, c: Context): Record<string, unknown> {
+  const { second, reason = 'low-confidence' } = heard;
   return {
-    reason: heard.reason ?? 'low-confidence',
+    reason,
     best: { text: heard.text, intent: heard.intent, slots: heard.slots },
+    ...(reason === 'ambiguous' && second !== undefined ? { second: { text: second.text } } : {}),
     confidence: rounded(heard.confidence),
     startedAt: iso(c.startedAtMs),
     endedAt: iso(c.endedAtMs),

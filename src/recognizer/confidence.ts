@@ -271,6 +271,14 @@ export function scoreOf(
   return -Math.log(against);
 }
 
+/** Probability that no other command of the grammar was meant; 1 for a bundle that does not ask. */
+export function certaintyOf(
+  evidence: Readonly<Record<string, number>>,
+  { rival }: Pick<Confidence, 'rival'>,
+): number {
+  return rival === undefined ? 1 : 1 / (1 + Math.exp(-linear(evidence, rival)));
+}
+
 /** The measured curve from a score to a probability, if the bundle has one. */
 export function probabilityOf(score: number, model: Pick<Confidence, 'curve'>): number {
   return model.curve === undefined ? 1 / (1 + Math.exp(-score)) : interpolated(model.curve, score);

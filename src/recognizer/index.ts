@@ -20,7 +20,7 @@ export { buildLexicon, Lexicon, parseUserWords } from './lexicon/index.js';
 export type { Pronunciation } from './lexicon/index.js';
 export { alignSentence, alignPhones } from './search/align.js';
 export type { AlignedPhone } from './search/align.js';
-export { interpolated, probabilityOf, scoreOf, signs } from './confidence.js';
+export { certaintyOf, interpolated, probabilityOf, scoreOf, signs } from './confidence.js';
 export type { Evidence } from './confidence.js';
 export { levelOf } from './level.js';
 export { TokenSearch } from './search/token-search.js';

@@ -12,6 +12,8 @@ export interface RecognizerOptions {
   readonly endpoint?: { readonly [K in keyof EndpointTimes]?: number };
   /** Overrides the bundle's threshold. */
   readonly minConfidence?: number;
+  /** Overrides the bundle's least certainty; 0: nothing is refused as ambiguous. */
+  readonly minCertainty?: number;
   /** A phrase that must come before a command, in the mode that waits for one. */
   readonly wake?: WakePhrase;
 }
@@ -103,6 +105,7 @@ export class Recognizer {
       decoding,
       confidence,
       minConfidence: this.options.minConfidence ?? confidence.threshold,
+      minCertainty: this.options.minCertainty ?? confidence.minCertainty ?? 0,
       stepMs: this.stepMs,
       samplesPerMs: features.sampleRateHz / 1000,
       lookaheadMs: features.windowMs + (features.stack - 1) * features.hopMs - this.stepMs,

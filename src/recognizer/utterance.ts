@@ -2,6 +2,7 @@ import type { Confidence, Decoding } from '../bundle/index.js';
 import type { Heard, HeardWord, RejectReason } from '../records.js';
 import type { Acoustic, AcousticStream, LogProbs } from './acoustic.js';
 import {
+  certaintyOf,
   gatherEvidence,
   phoneRatios,
   probabilityOf,
@@ -44,6 +45,8 @@ export interface UtteranceContext {
   readonly confidence: Confidence;
   /** Default threshold; an intent may have its own. */
   readonly minConfidence: number;
+  /** Least probability that no other command was meant; an intent with a threshold of its own goes by that alone. */
+  readonly minCertainty: number;
   readonly stepMs: number;
   readonly samplesPerMs: number;
   /** What one step looks at beyond its own 1/stepMs, in ms. */
@@ -265,12 +268,15 @@ export class Utterance {
     });
     const score = scoreOf({ ...evidence }, this.context.confidence);
     const confidence = meaning.refuse === true ? 0 : probabilityOf(score, this.context.confidence);
-    const reason = this.reasonAgainst(confidence, meaning, evidence);
+    const certainty = certaintyOf({ ...evidence }, this.context.confidence);
+    const ambiguous = meaning.minConfidence === undefined && certainty < this.context.minCertainty;
+    const reason = this.reasonAgainst(confidence, ambiguous, meaning, evidence);
     const heardWords = this.heardWords(told, phones, ratios);
     const endMs = heardWords.at(-1)?.endMs ?? this.durationMs;
     const heard: Heard = {
       accepted: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
+      ...(ambiguous ? { ambiguous: true as const } : {}),
       text: this.textOf(told.map((w) => w.word)),
       intent: meaning.refuse === true ? null : meaning.intent,
       slots: meaning.slots,
@@ -327,12 +333,14 @@ export class Utterance {
 
   private reasonAgainst(
     confidence: number,
+    ambiguous: boolean,
     meaning: Interpretation,
     evidence: Evidence,
   ): RejectReason | undefined {
     if (this.full) return 'too-long';
     if (meaning.refuse === true) return 'not-a-command';
-    if (confidence >= (meaning.minConfidence ?? this.context.minConfidence)) return undefined;
+    if (confidence >= (meaning.minConfidence ?? this.context.minConfidence))
+      return ambiguous ? 'ambiguous' : undefined;
     return evidence.llrMean < notACommandRatio ? 'not-a-command' : 'low-confidence';
   }
 

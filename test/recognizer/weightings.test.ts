@@ -1,39 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import t from 'tap';
 import { parseManifest, type Manifest, type Weighting } from '../../src/bundle/index.js';
-import { hearAgain, type NetworkClip } from '../../src/compress/evaluate/network.js';
+import { hearAgain } from '../../src/compress/evaluate/network.js';
 import { weightingsBeside } from '../../src/compress/calibrate/decoding.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
-import { compileGrammar } from '../../src/recognizer/index.js';
 import { weighted, scoresOf } from '../../src/recognizer/scores.js';
+import { clipOf, grammarOf, said, silence } from '../sim/said-clip.js';
 import { listenerManifest } from '../sim/spoken-network.js';
-import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 
-const lexicon = tinyLexicon();
-const compile = (...sentences: string[]) =>
-  compileGrammar(JSON.stringify({ intents: { A: { data: [{ sentences }] } } }), {
-    file: 'test',
-    lexicon,
-  });
 const units = listenerManifest.units.length;
-const random = randomFrom(6);
-
-/** Rows in which each unit has about the probability given, the others little and differently little. */
-function clipOf(rows: readonly Readonly<Record<number, number>>[]): NetworkClip {
-  const logProbs = new Float32Array(rows.length * units);
-  rows.forEach((row, step) => {
-    const p = Array.from({ length: units }, (_, u) => row[u] ?? 0.001 + 0.002 * random());
-    const sum = p.reduce((a, b) => a + b, 0);
-    p.forEach((v, u) => (logProbs[step * units + u] = Math.log(v / sum)));
-  });
-  return { logProbs, steps: rows.length, levels: new Float32Array(rows.length).fill(1) };
-}
-
-const phonesOf = (text: string) =>
-  text.split(' ').flatMap((w) => [...(lexicon.lookup(w)[0]?.phones ?? [])]);
-const silence = Array.from({ length: 8 }, () => ({ 0: 0.95 }));
-const said = (text: string, p: number, blank: number) =>
-  phonesOf(text).flatMap((unit) => [{ [unit]: p, 0: blank }, { [unit]: p, 0: blank }, { 0: 0.9 }]);
 
 /** The confidence is the ratio of the phones alone, so that weightings differ by what they find. */
 const manifest = (weightings?: readonly Weighting[], blankBias = 0): Manifest => ({
@@ -83,7 +57,7 @@ void t.test("an utterance's own prior: the definition, row by row", async (t) =>
 });
 
 void t.test('the weighting with most confidence counts, never one with less', async (t) => {
-  const grammar = compile('conveyor two', 'conveyor', 'machine one');
+  const grammar = grammarOf(['conveyor two', 'conveyor', 'machine one']);
   // The second word's phones drown in blank, until a weighting takes something off it.
   const clip = clipOf([
     ...silence,
@@ -108,7 +82,7 @@ void t.test('other weightings never make speech of what the first calls none', a
   const heard = await hearAgain(
     manifest([{ priorWeight: 0, blankBias: -20 }]),
     clip,
-    compile('stop', 'go left'),
+    grammarOf(['stop', 'go left']),
   );
   t.match(heard, { accepted: false, reason: 'noise', intent: null });
 });

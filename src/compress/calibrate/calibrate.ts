@@ -1,5 +1,5 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
-import { interpolated, scoreOf, signs, type Lexicon } from '../../recognizer/index.js';
+import { certaintyOf, interpolated, scoreOf, signs, type Lexicon } from '../../recognizer/index.js';
 import { chooseDecoding, weightingsBeside, type GridPoint } from './decoding.js';
 import {
   makeExamples,
@@ -55,6 +55,13 @@ export interface CalibrationReport {
 
 /** The threshold lets these shares through of speech that is no command, and of noise that got as far as a sentence. */
 export const falseAcceptShares = { otherSpeech: 0.05, noise: 0.005 } as const;
+/**
+ * So many right commands may be refused to keep one wrong one from being executed. Where the probability that no other
+ * command was meant is below cost / (1 + cost), refusing is the cheaper mistake.
+ */
+export const wrongCommandCost = 2.5;
+/** Lower than this a probability is not worth acting on, whatever the examples say. */
+const thresholdMin = 0.15;
 const folds = 5;
 /** One clip in so many makes the first confidence, which chooses among the weightings of all clips. */
 const firstShare = 3;
@@ -127,17 +134,23 @@ export function fitConfidence(
   }).flat();
   const curve = risingCurve(scoredOf(examples));
   const probability = (e: JudgedExample) => interpolated(curve, scores.get(e) ?? 0);
-  const threshold = chooseThreshold(examples, probability);
+  const parts = fitParts(examples);
+  const minCertainty = Number((wrongCommandCost / (1 + wrongCommandCost)).toFixed(2));
+  const certain = (e: JudgedExample) => certaintyOf(e.evidence, parts) >= minCertainty;
+  // What is refused as ambiguous passes no threshold.
+  const passing = (e: JudgedExample) => (certain(e) ? probability(e) : 0);
+  const threshold = chooseThreshold(examples, passing);
   const accepted = (kind: JudgedExample[]) =>
-    kind.filter((e) => probability(e) >= threshold).length / Math.max(kind.length, 1);
+    kind.filter((e) => passing(e) >= threshold).length / Math.max(kind.length, 1);
   const kinds = [...new Set(examples.map((e) => e.kind))];
   const right = examples.filter((e) => e.right);
   return {
     confidence: {
       version: 3,
-      ...fitParts(examples),
+      ...parts,
       curve,
       threshold,
+      minCertainty,
     },
     examples: Object.fromEntries(
       kinds.map((k) => [k, examples.filter((e) => e.kind === k).length]),
@@ -171,7 +184,7 @@ function chooseThreshold(
   const limit = (kind: keyof typeof falseAcceptShares) =>
     of(kind)[Math.floor(falseAcceptShares[kind] * of(kind).length)];
   const both = Math.max(limit('otherSpeech') ?? 0.5, limit('noise') ?? 0);
-  return Math.min(0.97, Math.max(0.3, Math.ceil(100 * both + 0.5) / 100));
+  return Math.min(0.97, Math.max(thresholdMin, Math.ceil(100 * both + 0.5) / 100));
 }
 
 /**
