@@ -43,6 +43,8 @@ const progressMs = 10_000;
 /** Time for the answer to a restart request to leave. */
 const restartDelayMs = 500;
 const healthSmoothing = 0.1;
+/** What `request/options` may change while running. */
+const thresholds: ReadonlySet<string> = new Set(['minConfidence', 'minCertainty']);
 
 export class Agent {
   private config: Config;
@@ -210,13 +212,19 @@ export class Agent {
   async setOptions(
     given: Readonly<Record<string, unknown>>,
   ): Promise<Readonly<Record<string, unknown>>> {
-    const { minConfidence } = given;
-    if (typeof minConfidence !== 'number' || !(minConfidence >= 0 && minConfidence <= 1)) {
-      throw new KikitoriError('expected options like {"minConfidence": 0.6}', { kind: 'input' });
+    const entries = Object.entries(given);
+    const fits = ([name, value]: [string, unknown]) =>
+      thresholds.has(name) && typeof value === 'number' && value >= 0 && value <= 1;
+    if (entries.length === 0 || !entries.every(fits)) {
+      throw new KikitoriError(
+        'expected options like {"minConfidence": 0.6} or {"minCertainty": 0.8}, from 0 to 1',
+        { kind: 'input' },
+      );
     }
-    this.config = { ...this.config, recognizer: { ...this.config.recognizer, minConfidence } };
+    this.config = { ...this.config, recognizer: { ...this.config.recognizer, ...given } };
     this.ear.refresh();
-    return { minConfidence };
+    const { minConfidence, minCertainty } = this.config.recognizer;
+    return { minConfidence, minCertainty };
   }
 
   async listen(): Promise<void> {

@@ -6,7 +6,7 @@ import type { Heard } from '../records.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
 import { configOptions, configPath, jsonLine, parse, type CommandRun } from './command.js';
-import { transcriptLine } from './transcribe.js';
+import { refusal, transcriptLine } from './transcribe.js';
 
 const usage = 'kikitori listen [--config FILE] [--json]      (microphone to terminal; Ctrl-C ends)';
 const meterWidth = 30;
@@ -44,7 +44,7 @@ export const run: CommandRun = async (argv, io) => {
     if (values.json === true) jsonLine(io, transcriptLine('microphone', heard));
     else
       io.stdout.write(
-        `\r${' '.repeat(meterWidth + 14)}\r${heard.accepted ? 'heard' : `refused (${heard.reason ?? ''})`}: "${heard.text}" ${heard.intent ?? ''} ${JSON.stringify(heard.slots)} [${heard.confidence.toFixed(2)}]\n`,
+        `\r${' '.repeat(meterWidth + 14)}\r${heard.accepted ? 'heard' : refusal(heard)}: "${heard.text}" ${heard.intent ?? ''} ${JSON.stringify(heard.slots)} [${heard.confidence.toFixed(2)}]\n`,
       );
   };
   await new Promise<void>((resolve) => {

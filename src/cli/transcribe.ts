@@ -24,16 +24,21 @@ export function transcriptLine(file: string, heard: Heard) {
     endMs: heard.endMs,
     words: heard.words,
     reason: heard.reason ?? null,
+    ...(heard.reason === 'ambiguous' ? { second: heard.second ?? null } : {}),
   };
+}
+
+/** "refused (reason)", with the other sentence where it was one of two. */
+export function refusal({ reason, second }: Heard): string {
+  const other = reason === 'ambiguous' && second !== undefined ? `; or "${second.text}"?` : '';
+  return `refused (${reason ?? ''}${other})`;
 }
 
 function humanLine(file: string, heard: Heard): string {
   const slots = Object.entries(heard.slots).map(
     ([name, value]) => ` ${name}=${JSON.stringify(value)}`,
   );
-  const verdict = heard.accepted
-    ? `${heard.intent ?? ''}${slots.join('')}`
-    : `refused (${heard.reason ?? ''})`;
+  const verdict = heard.accepted ? `${heard.intent ?? ''}${slots.join('')}` : refusal(heard);
   return `${file}: ${JSON.stringify(heard.text)} -> ${verdict} [${heard.confidence.toFixed(2)}]\n`;
 }
 

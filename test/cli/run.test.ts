@@ -94,7 +94,14 @@ void t.test('the daemon from start to restart', async (t) => {
   await subscriber.find((m) => m.topic === 'k/d/health' && m.json['muted'] === true);
   t.match(await ask('mute', { mute: false }), { status: 'ok', data: { muted: false } });
   t.match(await ask('options', { options: { minConfidence: 0.1 } }), {
-    data: { minConfidence: 0.1 },
+    data: { minConfidence: 0.1, minCertainty: null },
+  });
+  t.match(await ask('options', { options: { minCertainty: 0.5 } }), {
+    data: { minConfidence: 0.1, minCertainty: 0.5 },
+  });
+  t.match(await ask('options', { options: { minCertainty: 0.5, volume: 11 } }), {
+    status: 'error',
+    error: /expected/,
   });
   t.match(await ask('options', { options: { volume: 11 } }), {
     status: 'error',

@@ -5,6 +5,8 @@ import { acceptedAt } from '../../src/compress/evaluate/curve.js';
 import { hearAgain } from '../../src/compress/evaluate/network.js';
 import { rejectedPayload } from '../../src/publish/payloads.js';
 import { certaintyOf } from '../../src/recognizer/index.js';
+import { refusal } from '../../src/cli/transcribe.js';
+import { fault } from '../sim/schemas.js';
 import { clipOf, grammarOf, phonesOf, said, silence } from '../sim/said-clip.js';
 import { listenerManifest } from '../sim/spoken-network.js';
 
@@ -55,6 +57,8 @@ void t.test('what another command explains nearly as well is refused, with both'
     model: 'm@1',
     grammar: 'g',
   };
+  t.equal(fault('rejected', rejectedPayload(heard, times)), '', 'as in docs/mqtt');
+  t.match(refusal(heard), `ambiguous; or "${heard.second?.text ?? ''}"?`);
   t.match(rejectedPayload(heard, times), {
     reason: 'ambiguous',
     best: { text: heard.text },

@@ -22,7 +22,12 @@ const thresholds = Array.from({ length: 101 }, (_, i) => i / 100);
 
 /** Whether a threshold would accept it: what is ambiguous, no speech or too long is refused at any. */
 export function acceptedAt(heard: Heard, threshold: number): boolean {
-  if (heard.intent === null || heard.reason === 'too-long' || heard.reason === 'noise' || heard.ambiguous === true)
+  if (
+    heard.intent === null ||
+    heard.reason === 'too-long' ||
+    heard.reason === 'noise' ||
+    heard.ambiguous === true
+  )
     return false;
   return heard.confidence >= threshold;
 }
