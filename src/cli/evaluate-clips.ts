@@ -41,7 +41,8 @@ const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--nois
 
 Accuracy, false accepts, word error, real-time factor and peak memory on recordings, with 95 %
 intervals. Without labels every file of DIR counts as no command. Noise is mixed in by the peak-frame
-rule at each --snr, after a clean pass. --clips prints every clip too.
+rule at each --snr, after a clean pass. --clips prints every clip too. --min-certainty: below this probability that no
+other command was meant it is refused as ambiguous.
 What is no command is played to the listener as the daemon hears it, and counted by the hour: --talk
 recordings of speech, --noise-alone noise at ${noiseLevelsDb.join(', ')} dB of full scale, --machines seconds of synthesised
 machine noise. --curve draws false accepts an hour against refused commands for every threshold,
