@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Capture } from './capture/index.js';
 import { Answers, clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
-import { requestHandlers } from './agent-requests.js';
+import { requestHandlers, thresholdsOf } from './agent-requests.js';
 import { Updates } from './agent-updates.js';
 import type { Config, Environment } from './config/index.js';
 import { Ear, type Ready } from './ear.js';
@@ -43,8 +43,6 @@ const progressMs = 10_000;
 /** Time for the answer to a restart request to leave. */
 const restartDelayMs = 500;
 const healthSmoothing = 0.1;
-/** What `request/options` may change while running. */
-const thresholds: ReadonlySet<string> = new Set(['minConfidence', 'minCertainty']);
 
 export class Agent {
   private config: Config;
@@ -212,19 +210,10 @@ export class Agent {
   async setOptions(
     given: Readonly<Record<string, unknown>>,
   ): Promise<Readonly<Record<string, unknown>>> {
-    const entries = Object.entries(given);
-    const fits = ([name, value]: [string, unknown]) =>
-      thresholds.has(name) && typeof value === 'number' && value >= 0 && value <= 1;
-    if (entries.length === 0 || !entries.every(fits)) {
-      throw new KikitoriError(
-        'expected options like {"minConfidence": 0.6} or {"minCertainty": 0.8}, from 0 to 1',
-        { kind: 'input' },
-      );
-    }
-    this.config = { ...this.config, recognizer: { ...this.config.recognizer, ...given } };
+    const recognizer = { ...this.config.recognizer, ...thresholdsOf(given) };
+    this.config = { ...this.config, recognizer };
     this.ear.refresh();
-    const { minConfidence, minCertainty } = this.config.recognizer;
-    return { minConfidence, minCertainty };
+    return { minConfidence: recognizer.minConfidence, minCertainty: recognizer.minCertainty };
   }
 
   async listen(): Promise<void> {

@@ -40,7 +40,7 @@ const mayImport: Record<string, readonly string[]> = {
   'selftest.ts': ['runtime', 'engine.ts'],
   'agent-board.ts': ['runtime', 'config', 'engine.ts', 'recognizer'],
   'agent-updates.ts': ['runtime', 'config', 'update', 'agent-board.ts', 'ear.ts', 'engine.ts'],
-  'agent-requests.ts': ['publish'],
+  'agent-requests.ts': ['runtime', 'publish'],
   'agent.ts': [
     'agent-board.ts',
     'agent-requests.ts',
