@@ -20,7 +20,7 @@ export interface FeatureOptions {
   readonly std: readonly number[];
 }
 
-/** Weights under which an utterance that is over is read once more. */
+/** Weights under which an utterance that is over is searched once more. */
 export interface Weighting {
   readonly priorWeight: number;
   readonly blankBias: number;

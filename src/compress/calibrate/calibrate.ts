@@ -60,8 +60,6 @@ export const falseAcceptShares = { otherSpeech: 0.05, noise: 0.005 } as const;
  * command was meant is below cost / (1 + cost), refusing is the cheaper mistake.
  */
 export const wrongCommandCost = 2.5;
-/** Lower than this a probability is not worth acting on, whatever the examples say. */
-const thresholdMin = 0.15;
 const folds = 5;
 /** One clip in so many makes the first confidence, which chooses among the weightings of all clips. */
 const firstShare = 3;
@@ -184,7 +182,7 @@ function chooseThreshold(
   const limit = (kind: keyof typeof falseAcceptShares) =>
     of(kind)[Math.floor(falseAcceptShares[kind] * of(kind).length)];
   const both = Math.max(limit('otherSpeech') ?? 0.5, limit('noise') ?? 0);
-  return Math.min(0.97, Math.max(thresholdMin, Math.ceil(100 * both + 0.5) / 100));
+  return Math.min(0.97, Math.max(0.3, Math.ceil(100 * both + 0.5) / 100));
 }
 
 /**
