@@ -50,6 +50,16 @@ class Distillation:
 
 
 @dataclass(frozen=True)
+class Discrimination:
+    """What was said has to beat anything else that could have been said (see chain.py)."""
+
+    weight: float = 0.0
+    """Share of the loss; the rest is CTC."""
+    card: str = ""
+    """A card or manifest whose `decoding` the device searches with; empty: the network's own outputs."""
+
+
+@dataclass(frozen=True)
 class Quantisation:
     """Quantisation-aware training: 8-bit weights, and activations with the scales named here."""
 
@@ -98,6 +108,7 @@ class Config:
     sampling: Sampling = field(default_factory=Sampling)
     training: Training = field(default_factory=Training)
     distillation: Distillation = field(default_factory=Distillation)
+    discrimination: Discrimination = field(default_factory=Discrimination)
     quantisation: Quantisation = field(default_factory=Quantisation)
 
 

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from .augment import Augmenter
 from .batches import Batch, Batches, statistics
+from .chain import lead, phone_chain, search_offset
 from .checkpoint import Checkpoint, read_checkpoint, read_tensors, write_checkpoint, write_tensors
 from .config import Config, Training
 from .ctc import Pronouncing, ctc
@@ -69,6 +70,8 @@ class Run:
             self.teacher.bf16 = self.bf16
         self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
         self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
+        self.chain = phone_chain(self.pack.clips, len(UNITS))
+        self.offset = search_offset(config.discrimination.card, len(UNITS))
         self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
         self.resume()
 
@@ -151,9 +154,14 @@ class Run:
         targets = self.pronouncing.targets(on_cpu, batch.steps, batch.clips)
         phones = sum(len(t) for t in targets)
         connectionist = ctc(on_cpu, batch.steps, targets).sum() / max(phones, 1)
+        loss = connectionist
+        if share := self.config.discrimination.weight:
+            scores = (on_cpu + self.offset).log_softmax(2)
+            beaten = lead(scores, batch.steps, targets, self.chain).sum() / max(phones, 1)
+            loss = (1 - share) * connectionist - share * beaten
         d = self.config.distillation
         if self.teacher is None:
-            return connectionist, connectionist.detach()
+            return loss, connectionist.detach()
         with torch.no_grad():
             heard = features if batch.quiet is None else batch.quiet.to(self.device)
             wanted = (self.teacher(heard).float() / d.temperature).softmax(2)
@@ -161,7 +169,7 @@ class Run:
         per_step = (wanted * (wanted.clamp_min(1e-8).log() - own)).sum(2)
         inside = torch.arange(len(per_step))[:, None] < batch.steps[None]
         divergence = (per_step.cpu() * inside).sum() / max(phones, 1)
-        return (1 - d.weight) * connectionist + d.weight * divergence, connectionist.detach()
+        return (1 - d.weight) * loss + d.weight * divergence, connectionist.detach()
 
     def average_gradients(self) -> None:
         if self.world == 1:
