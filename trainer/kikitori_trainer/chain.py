@@ -66,8 +66,8 @@ def any_phones(log_probs: Tensor, steps: Tensor, chain: Tensor) -> Tensor:
 
 
 def lead(log_probs: Tensor, steps: Tensor, targets: Sequence[Sequence[int]], chain: Tensor) -> Tensor:
-    """How far each target is ahead of all phone strings together, but for its own weight in the chain; [B]. 0 where
-    the target does not fit into its steps."""
+    """How far each target is ahead of all phone strings together, in nats, its own weight in the chain not counted;
+    [B]. 0 where the target does not fit into its steps."""
     loss = ctc(log_probs, steps, targets)
     return -(loss + any_phones(log_probs, steps, chain) * (loss > 0))
 
@@ -77,7 +77,9 @@ def search_offset(card: str, units: int) -> Tensor:
     of blank. Trained with that, the network's own outputs stay what CTC makes of them."""
     if not card:
         return torch.zeros(units)
-    decoding = json.loads(Path(card).read_text())["decoding"]
+    decoding = json.loads(Path(card).read_text()).get("decoding")
+    if decoding is None:
+        raise SystemExit(f"{card}: no decoding, as `kikitori model calibrate --card` writes it")
     offset = -decoding["priorWeight"] * torch.tensor(decoding["logPrior"], dtype=torch.float32)
     if len(offset) != units:
         raise SystemExit(f"{card}: a prior of {len(offset)} units, expected {units}")

@@ -157,8 +157,8 @@ class Run:
         loss = connectionist
         if share := self.config.discrimination.weight:
             scores = (on_cpu + self.offset).log_softmax(2)
-            beaten = lead(scores, batch.steps, targets, self.chain).sum() / max(phones, 1)
-            loss = (1 - share) * connectionist - share * beaten
+            ahead = lead(scores, batch.steps, targets, self.chain).sum() / max(phones, 1)
+            loss = (1 - share) * connectionist - share * ahead
         d = self.config.distillation
         if self.teacher is None:
             return loss, connectionist.detach()

@@ -18,6 +18,7 @@ from kikitori_trainer.pack import Packed
 from kikitori_trainer.prepare import prepare
 
 from .made import write_clips
+from .test_ctc import collapse
 
 CONFIG = """
 out = "{out}"
@@ -39,10 +40,6 @@ learningRate = 1e-2
 warmupSteps = 5
 evaluateEvery = 1000
 """
-
-
-def collapse(path: tuple[int, ...]) -> list[int]:
-    return [u for u, before in zip(path, (0, *path), strict=False) if u not in (0, before)]
 
 
 def clip(*words: list[int]) -> Packed:
@@ -109,3 +106,6 @@ def test_a_prior_of_other_units_is_refused(tmp_path: Path) -> None:
     assert torch.allclose(search_offset(str(card), 2), torch.tensor([1.0, 0.5]))
     with pytest.raises(SystemExit, match="a prior of 2 units, expected 3"):
         search_offset(str(card), 3)
+    card.write_text("{}")
+    with pytest.raises(SystemExit, match="no decoding"):
+        search_offset(str(card), 2)
