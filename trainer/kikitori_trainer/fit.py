@@ -70,8 +70,10 @@ class Run:
             self.teacher.bf16 = self.bf16
         self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
         self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
-        self.chain = phone_chain(self.pack.clips, len(UNITS))
-        self.offset = search_offset(config.discrimination.card, len(UNITS))
+        self.chain: torch.Tensor | None = None
+        if config.discrimination.weight:
+            self.chain = phone_chain(self.pack.clips, len(UNITS))
+            self.offset = search_offset(config.discrimination.card, len(UNITS))
         self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
         self.resume()
 
@@ -155,7 +157,8 @@ class Run:
         phones = sum(len(t) for t in targets)
         connectionist = ctc(on_cpu, batch.steps, targets).sum() / max(phones, 1)
         loss = connectionist
-        if share := self.config.discrimination.weight:
+        if self.chain is not None:
+            share = self.config.discrimination.weight
             scores = (on_cpu + self.offset).log_softmax(2)
             ahead = lead(scores, batch.steps, targets, self.chain).sum() / max(phones, 1)
             loss = (1 - share) * connectionist - share * ahead

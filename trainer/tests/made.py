@@ -1,4 +1,4 @@
-"""Small made recordings: each word is a chord of its own, so that a tiny network can learn them."""
+"""Made recordings in which each word is a chord, so that a tiny network can learn them; a run that does."""
 
 from pathlib import Path
 
@@ -7,6 +7,27 @@ import soundfile
 
 RATE = 16_000
 WORDS = {"one": 400, "two": 900, "three": 1600, "four": 2600}
+CONFIG = """
+out = "{out}"
+layers = [24, 24]
+[data]
+sources = [{{ layout = "clips", path = "{data}", prefix = "train/" }}]
+heldOut = [{{ layout = "clips", path = "{data}", prefix = "train/1" }}]
+syntheticNoises = 2
+rooms = 1
+[augmentation]
+noiseChance = 0.2
+snrDb = [20, 30]
+[sampling]
+clips = 8
+warmupBatches = 8
+[training]
+steps = {steps}
+learningRate = 1e-2
+warmupSteps = 5
+evaluateEvery = 1000
+saveEvery = 20
+"""
 
 
 def speak(text: str, seed: int = 0) -> np.ndarray:
@@ -27,3 +48,10 @@ def write_clips(folder: Path, count: int, prefix: str = "train/") -> None:
         soundfile.write(folder / name, samples, RATE)
         rows.append(f"{name}\t{len(samples) / RATE:.2f}\tmade\tmade\t{text}")
     (folder / "clips.tsv").write_text("\n".join(rows) + "\n")
+
+
+def config_file(folder: Path, name: str, steps: int, extra: str = "") -> Path:
+    path = folder / f"{name}.toml"
+    text = CONFIG.format(out=folder / name, data=folder / "data", steps=steps)
+    path.write_text(f'pack = "{folder / "pack"}"\n' + text + extra)
+    return path

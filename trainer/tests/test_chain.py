@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,33 +14,12 @@ from kikitori_trainer.config import read_config
 from kikitori_trainer.ctc import ctc
 from kikitori_trainer.evaluate import inputs_of, log_probs
 from kikitori_trainer.fit import Run
-from kikitori_trainer.lexicon import UNITS
+from kikitori_trainer.lexicon import REPOSITORY, UNITS
 from kikitori_trainer.pack import Packed
 from kikitori_trainer.prepare import prepare
 
-from .made import write_clips
+from .made import config_file, write_clips
 from .test_ctc import collapse
-
-CONFIG = """
-out = "{out}"
-pack = "{pack}"
-layers = [24]
-[data]
-sources = [{{ layout = "clips", path = "{data}", prefix = "train/" }}]
-heldOut = [{{ layout = "clips", path = "{data}", prefix = "train/1" }}]
-syntheticNoises = 1
-rooms = 1
-[augmentation]
-noiseChance = 0.0
-[sampling]
-clips = 8
-warmupBatches = 0
-[training]
-steps = 60
-learningRate = 1e-2
-warmupSteps = 5
-evaluateEvery = 1000
-"""
 
 
 def clip(*words: list[int]) -> Packed:
@@ -54,6 +34,16 @@ def test_rows_are_probabilities_and_blank_is_no_phone() -> None:
     chain = phone_chain([clip([1, 2], [2, 1, 3]), clip([3])], 4)
     assert torch.allclose(chain.sum(1), torch.ones(4)) and bool((chain[:, 0] == 0).all())
     assert chain[1, 2] > chain[1, 1]
+
+
+def test_the_chain_is_the_device_s() -> None:
+    words = [[1, 2], [2, 1, 3], [3, 3]]
+    module = (REPOSITORY / "dist/src/compress/calibrate/phone-chain.js").as_uri()
+    script = f"import {{ phoneChain }} from '{module}'; console.log(JSON.stringify(phoneChain({words}, 4)))"
+    command = ["node", "--input-type=module", "-e", script]
+    device = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    chain = phone_chain([clip(*words)], 4)[:, 1:]
+    assert torch.allclose(chain, torch.tensor([device["first"], *device["next"]]).exp(), atol=0.01)
 
 
 def test_sum_over_all_paths() -> None:
@@ -85,9 +75,7 @@ def test_training_with_it_puts_what_was_said_further_ahead(tmp_path: Path) -> No
     card.write_text(json.dumps({"decoding": {"priorWeight": 0.5, "logPrior": [-1.0] * len(UNITS), "blankBias": 0}}))
     leads = []
     for name, extra in (("ctc", ""), ("ahead", f'[discrimination]\nweight = 0.8\ncard = "{card}"\n')):
-        path = tmp_path / f"{name}.toml"
-        path.write_text(CONFIG.format(out=tmp_path / name, pack=tmp_path / "pack", data=tmp_path / "data") + extra)
-        config = read_config(path)
+        config = read_config(config_file(tmp_path, name, 60, extra))
         prepare(config)
         run = Run(config, 0, 1)
         run.out.mkdir(exist_ok=True)
@@ -95,8 +83,8 @@ def test_training_with_it_puts_what_was_said_further_ahead(tmp_path: Path) -> No
         rows = [inputs_of(run.pack, c, run.checkpoint) for c in run.pack.clips]
         scores, steps = log_probs(run.network, run.checkpoint, rows)
         targets = [run.pronouncing.phones(n, [0] * len(c.words)) for n, c in enumerate(run.pack.clips)]
-        offset = search_offset(str(card), len(UNITS))
-        leads.append(float(lead((scores + offset).log_softmax(2), steps, targets, run.chain).mean()))
+        offset, chain = search_offset(str(card), len(UNITS)), phone_chain(run.pack.clips, len(UNITS))
+        leads.append(float(lead((scores + offset).log_softmax(2), steps, targets, chain).mean()))
     assert leads[1] > leads[0]
 
 

@@ -17,29 +17,7 @@ from kikitori_trainer.fit import fit, has_bf16, learning_rate
 from kikitori_trainer.network import Network, Shape
 from kikitori_trainer.prepare import prepare
 
-from .made import write_clips
-
-CONFIG = """
-out = "{out}"
-layers = [24, 24]
-[data]
-sources = [{{ layout = "clips", path = "{data}", prefix = "train/" }}]
-heldOut = [{{ layout = "clips", path = "{data}", prefix = "train/1" }}]
-syntheticNoises = 2
-rooms = 1
-[augmentation]
-noiseChance = 0.2
-snrDb = [20, 30]
-[sampling]
-clips = 8
-warmupBatches = 8
-[training]
-steps = {steps}
-learningRate = 1e-2
-warmupSteps = 5
-evaluateEvery = 1000
-saveEvery = 20
-"""
+from .made import config_file, write_clips
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +25,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fit")
     write_clips(folder / "data", 24)
     return folder
-
-
-def config_file(folder: Path, name: str, steps: int, extra: str = "") -> Path:
-    path = folder / f"{name}.toml"
-    text = CONFIG.format(out=folder / name, data=folder / "data", steps=steps)
-    path.write_text(f'pack = "{folder / "pack"}"\n' + text + extra)
-    return path
 
 
 def test_a_run_learns_stops_and_resumes(prepared: Path) -> None:
