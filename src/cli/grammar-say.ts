@@ -1,4 +1,5 @@
 import {
+  connectedForms,
   pronounceWord,
   readingsOf,
   type GrammarDetails,
@@ -14,7 +15,7 @@ const readingsMax = 20;
 /** Every word of a grammar, how it is pronounced and where that came from. */
 export function sayGrammar(grammar: GrammarDetails, lexicon: Lexicon, json: boolean, io: Io): void {
   for (const [word, ways] of [...grammar.pronunciations].sort(([a], [b]) => (a < b ? -1 : 1)))
-    write(word, word, ways, lexicon, json, io);
+    write(word, word, [...ways, ...(grammar.forms.get(word) ?? [])], lexicon, json, io);
 }
 
 /** One word or text: each way to read it, pronounced. */
@@ -43,13 +44,23 @@ export function sayText(text: string, lexicon: Lexicon, json: boolean, io: Io): 
   return 0;
 }
 
+/** A pronunciation and where it came from. */
+interface Said {
+  readonly phones: readonly number[];
+  readonly source: string;
+  readonly form?: string;
+}
+
 /** Several words one after another; variants of all of them, the usual ones first. */
 function pronounceAll(
   words: readonly { word: string; spelled?: true }[],
   lexicon: Lexicon,
-): { phones: readonly number[]; source: string }[] {
+): Said[] {
   const each = words.map(({ word, spelled }) => pronounceWord(word, lexicon, spelled === true));
-  if (each.length === 1) return each[0] ?? [];
+  if (each.length === 1) {
+    const [listed = []] = each;
+    return [...listed, ...connectedForms(words[0]?.word ?? '', listed, lexicon.units)];
+  }
   const best = each.map((ways) => ways[0] as Pronunciation);
   return [
     {
@@ -62,7 +73,7 @@ function pronounceAll(
 function write(
   word: string,
   said: string,
-  ways: readonly { phones: readonly number[]; source: string }[],
+  ways: readonly Said[],
   lexicon: Lexicon,
   json: boolean,
   io: Io,
@@ -72,11 +83,19 @@ function write(
     jsonLine(io, {
       word,
       ...(said === word ? {} : { said }),
-      pronunciations: ways.map((p) => ({ phones: name(p.phones), source: p.source })),
+      pronunciations: ways.map(({ phones, source, form }) => ({
+        phones: name(phones),
+        source,
+        ...(form === undefined ? {} : { form }),
+      })),
     });
   } else {
-    io.stdout.write(
-      `${said.padEnd(20)} ${ways.map((p) => `${name(p.phones)} (${p.source})`).join(' | ')}\n`,
-    );
+    const list = (some: readonly Said[], from: (p: Said) => string) =>
+      some.map((p) => `${name(p.phones)} (${from(p)})`).join(' | ');
+    const listed = ways.filter((p) => p.form === undefined);
+    const forms = ways.filter((p) => p.form !== undefined);
+    io.stdout.write(`${said.padEnd(20)} ${list(listed, (p) => p.source)}\n`);
+    if (forms.length > 0)
+      io.stdout.write(`${'  in a sentence'.padEnd(20)} ${list(forms, (p) => p.form ?? '')}\n`);
   }
 }

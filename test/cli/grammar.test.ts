@@ -88,13 +88,20 @@ void t.test('say: words, where they came from, and one to try', async (t) => {
   t.match(out, /^conveyor +B IH G HH AO L \(user\)$/m);
   t.match(out, /^stop +S T AA P \(dictionary\)$/m);
   t.match(
+    out,
+    /^percent +P ER S EH N T \(dictionary\)\n  in a sentence +P ER S EH N \(cluster reduction\)$/m,
+  );
+  t.match(
     (await cli('say', '--word', 'PLC 12')).out,
     /^plc twelve +P IY EH L S IY T W EH L V \(spelled\+dictionary\)$/m,
   );
-  const [first] = lines((await cli('say', '--word', 'kitchen', '--json')).out);
+  const [first] = lines((await cli('say', '--word', 'five', '--json')).out);
   t.same(first, {
-    word: 'kitchen',
-    pronunciations: [{ phones: 'K IH CH AH N', source: 'dictionary' }],
+    word: 'five',
+    pronunciations: [
+      { phones: 'F AY V', source: 'dictionary' },
+      { phones: 'F AY F', source: 'dictionary', form: 'devoicing' },
+    ],
   });
   t.match((await cli('say', '--word', '日本')).err, /no pronunciation.*word list/);
   const bad = await writeTemporary('bad.txt', 'conveyor: K XX\n');

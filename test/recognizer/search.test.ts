@@ -118,6 +118,27 @@ void t.test('word times are those of the best alignment', async (t) => {
   t.equal(wrong, 0);
 });
 
+void t.test('a sentence is aligned in the best of all choices of pronunciations', async (t) => {
+  let wrong = 0;
+  for (const problem of problems(1000, 5)) {
+    const [found] = searched(problem).best();
+    if (found === undefined) continue;
+    const expected = alignSentenceExactly(problem, found.words);
+    const { score, phones } = alignSentence(
+      found.words.map((w) => problem.g.phonesOf(w.word)),
+      problem.scores,
+      units.length,
+    );
+    if (Math.abs(score - expected.score) > 1e-9) wrong++;
+    const again = alignPhones(phones, problem.scores, units.length);
+    phones.forEach(({ startFrame, endFrame }, i) => {
+      if (startFrame !== again.phones[i]?.startFrame) wrong++;
+      if (endFrame !== again.phones[i]?.endFrame) wrong++;
+    });
+  }
+  t.equal(wrong, 0);
+});
+
 /** The best of all choices of pronunciations. */
 function alignSentenceExactly({ g, scores }: Problem, words: readonly { word: number }[]) {
   const ways = words.reduce<{ unit: number; word: number }[][]>(

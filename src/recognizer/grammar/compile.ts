@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { CompiledGrammar, Interpretation } from '../graph.js';
 import type { Lexicon, Pronunciation } from '../lexicon/index.js';
+import { withConnectedForms } from './connected-forms.js';
 import { countSentences, determinize, type Dfa } from './dfa.js';
 import { interpretWords } from './interpret.js';
 import { parseJsgf } from './jsgf.js';
@@ -31,7 +32,10 @@ export class GrammarError extends KikitoriError {
 export interface GrammarDetails extends CompiledGrammar {
   readonly warnings: readonly Fault[];
   readonly dfa: Dfa;
+  /** What the lexicon gives for each word. */
   readonly pronunciations: ReadonlyMap<string, readonly Pronunciation[]>;
+  /** What is listened for beside that: the words as they sound in a sentence. */
+  readonly forms: ReadonlyMap<string, readonly Pronunciation[]>;
   /** A written sentence as word ids, however its numbers are written; null when it is none of the grammar's. */
   read(text: string): number[] | null;
 }
@@ -107,11 +111,11 @@ function assemble(
   const heard = withOpposites(dfa, words, words.length, (word) =>
     (pronunciations.get(word) ?? lexicon.lookup(word)).map((p) => p.phones),
   );
-  const ways = [
-    ...words.map((word) => pronunciations.get(word) ?? []),
-    ...heard.added.map((word) => lexicon.lookup(word)),
-  ].map((all) => all.map((p) => p.phones));
-  const graph = expandPhones(heard.dfa, [...words, ...heard.added], ways, skip);
+  const all = [...words, ...heard.added];
+  const listed = all.map((word) => pronunciations.get(word) ?? lexicon.lookup(word));
+  const forms = withConnectedForms(heard.dfa, all, listed, skip, lexicon.units);
+  const ways = listed.map((ps, id) => [...ps, ...(forms[id] ?? [])].map((p) => p.phones));
+  const graph = expandPhones(heard.dfa, all, ways, skip);
   const skipped = new Set(skip);
   return {
     graph,
@@ -120,6 +124,7 @@ function assemble(
     sha256: createHash('sha256').update(source).digest('hex'),
     warnings: grammar.warnings,
     pronunciations,
+    forms: new Map(words.map((word, id) => [word, forms[id] ?? []])),
     phonesOf: (word) => ways[word] ?? [],
     read: (text) => readSentence(text, dfa, words, skipped, { own: lexicon.ownWords }),
     interpret(sentence) {

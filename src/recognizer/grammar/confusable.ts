@@ -67,7 +67,8 @@ export function findConfusable(
   const graph = expandPhones(
     dfa,
     words,
-    words.map((_, id) => grammar.phonesOf(id)),
+    // As the lexicon has them: by connected speech nearly every pair would be near.
+    words.map((word) => (grammar.pronunciations.get(word) ?? []).map((p) => p.phones)),
     [],
   );
   const search = new PairSearch(graph, dfa, phoneCosts(units), maxDistance, workMax);

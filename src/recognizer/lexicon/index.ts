@@ -1,5 +1,6 @@
 /** lexicon: words in, pronunciations out: the site's own, the dictionary's, spelled, or by letter-to-sound rules. */
 export { buildLexicon, dictionaryEntries } from './build.js';
+export { connectedForms } from './connected-speech.js';
 export { G2p } from './g2p.js';
 export { Lexicon } from './lexicon.js';
 export { phoneCosts, phoneDistance } from './phone-distance.js';

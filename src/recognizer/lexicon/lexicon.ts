@@ -11,6 +11,8 @@ export interface Pronunciation {
   /** Unit ids, 1-based into the manifest's units; never blank. */
   readonly phones: readonly number[];
   readonly source: PronunciationSource;
+  /** The rules of connected speech by which it came from one of the lexicon's; see connected-speech.ts. */
+  readonly form?: string;
 }
 
 /** An unknown word's second guess counts when it is at most this much less likely: one nat. */

@@ -10,41 +10,102 @@ export interface AlignedPhone {
 }
 
 /**
- * Where each phone of a known sentence lies: the best CTC path through its pronunciations, by plain
- * dynamic programming with a back-pointer for every cell. Also the slow, obvious reference of the search.
+ * Where each phone of a known sentence lies, each word said in whichever of its pronunciations fits best: the best CTC
+ * path through all of them side by side.
  */
 export function alignSentence(
   pronunciations: readonly (readonly (readonly number[])[])[],
   scores: Float32Array,
   units: number,
 ): { score: number; phones: AlignedPhone[] } {
-  let best: { score: number; phones: AlignedPhone[] } = { score: -Infinity, phones: [] };
-  // Variants are chosen word by word, keeping the others at their first: exact when one word varies.
-  const choice = pronunciations.map(() => 0);
-  const tryChoice = () => {
-    const phones = pronunciations.flatMap((variants, w) =>
-      (variants[choice[w] ?? 0] ?? []).map((unit) => ({ unit, word: w })),
-    );
-    const aligned = alignPhones(phones, scores, units);
-    if (aligned.score <= best.score) return false;
-    best = aligned;
-    return true;
-  };
-  tryChoice();
-  pronunciations.forEach((variants, w) => {
-    const first = choice[w] ?? 0;
-    let kept = first;
-    for (let v = 0; v < variants.length; v++) {
-      if (v === first) continue;
-      choice[w] = v;
-      if (tryChoice()) kept = v;
-    }
-    choice[w] = kept;
+  const cells = latticeOf(pronunciations);
+  const frames = scores.length / units;
+  let row = new Float64Array(cells.length).fill(-Infinity);
+  let next = new Float64Array(cells.length);
+  const from = new Int32Array(frames * cells.length).fill(-1);
+  for (let t = 0; t < frames; t++) {
+    cells.forEach(({ unit, before, first }, c) => {
+      let best = t === 0 && first ? 0 : (row[c] ?? 0);
+      let way = c;
+      for (const b of t === 0 ? [] : before) {
+        if ((row[b] ?? 0) <= best) continue;
+        best = row[b] ?? 0;
+        way = b;
+      }
+      from[t * cells.length + c] = way;
+      next[c] = best + (scores[t * units + unit] ?? 0);
+    });
+    [row, next] = [next, row];
+  }
+  let cell = -1;
+  cells.forEach(({ last }, c) => {
+    if (last && (cell < 0 || (row[c] ?? 0) > (row[cell] ?? 0))) cell = c;
   });
-  return best;
+  const score = cell < 0 ? -Infinity : (row[cell] ?? -Infinity);
+  if (score === -Infinity) return { score, phones: [] };
+  const phones: AlignedPhone[] = [];
+  let end = frames;
+  for (let t = frames - 1; t >= 0; t--) {
+    const { unit, word } = cells[cell] ?? { unit: 0, word: 0 };
+    const way = t === 0 ? -1 : (from[t * cells.length + cell] ?? -1);
+    if (unit !== 0 && way !== cell) {
+      phones.push({ unit, word, startFrame: t, endFrame: end });
+      end = t;
+    }
+    cell = way;
+  }
+  return { score, phones: phones.reverse() };
 }
 
-/** Viterbi over blank, p1, blank, p2, ..., blank; a blank may be left out between different phones. */
+/** A phone, or a blank (unit 0), of one way to say the sentence. */
+interface Cell {
+  readonly unit: number;
+  readonly word: number;
+  /** Cells that it may be come to from, beside itself. */
+  readonly before: readonly number[];
+  /** Whether the sentence may begin here, and end here. */
+  readonly first: boolean;
+  readonly last: boolean;
+}
+
+/** Pronunciations side by side between blanks that they share; a blank may be left out between different phones. */
+function latticeOf(pronunciations: readonly (readonly (readonly number[])[])[]): Cell[] {
+  const cells: Cell[] = [];
+  const add = (cell: Cell) => cells.push(cell) - 1;
+  let blank = add({
+    unit: 0,
+    word: 0,
+    before: [],
+    first: true,
+    last: pronunciations.length === 0,
+  });
+  // Last phones of the word before.
+  let arriving: number[] = [];
+  pronunciations.forEach((variants, word) => {
+    const last = word === pronunciations.length - 1;
+    const ends = variants.flatMap((phones) => {
+      let previous = [blank, ...arriving];
+      let end: number | undefined;
+      phones.forEach((unit, i) => {
+        const before = previous.filter((c) => cells[c]?.unit !== unit);
+        const ended = last && i === phones.length - 1;
+        end = add({ unit, word, before, first: word === 0 && i === 0, last: ended });
+        if (i === phones.length - 1) return;
+        const between = add({ unit: 0, word, before: [end], first: false, last: false });
+        previous = [between, end];
+      });
+      return end === undefined ? [] : [end];
+    });
+    blank = add({ unit: 0, word, before: ends, first: false, last });
+    arriving = ends;
+  });
+  return cells;
+}
+
+/**
+ * Viterbi over blank, p1, blank, p2, ..., blank; a blank may be left out between different phones. By plain dynamic programming
+ * with a back-pointer for every cell: the slow, obvious reference of the search.
+ */
 export function alignPhones(
   phones: readonly { unit: number; word: number }[],
   scores: Float32Array,
