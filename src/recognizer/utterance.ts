@@ -27,7 +27,7 @@ const runnersUpWindow = 30;
 /** Larger graphs are searched once only: the second pass would be heard as latency. Their margin counts as none. */
 const secondPassArcsMax = 250_000;
 /** In graphs larger than this only the first weighting counts: each costs a search after the last word. */
-const weightingsArcsMax = 10_000;
+const weightingsArcsMax = 15_000;
 /** Fewer frames with a phone than this are no speech. */
 const speechFramesMin = 3;
 /** A sentence this far from what was said, per phone, is no command at all. */

@@ -53,7 +53,7 @@ const rules: readonly Rule[] = [
       p[i] === 'IH' && p.filter(isVowel).length > 1 ? { by: ['AH'], take: 1 } : undefined,
   },
   {
-    // "roast" without its T, "counts" and "exactly" without theirs.
+    // "roast", "counts" and "gently" without their T.
     name: 'cluster reduction',
     change: (p, i) => {
       if (!isOne(p[i], 'T', 'D') || !isConsonant(p[i - 1])) return undefined;
