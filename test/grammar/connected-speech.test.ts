@@ -1,4 +1,5 @@
 import t from 'tap';
+import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { compileGrammar, connectedForms, Lexicon } from '../../src/recognizer/index.js';
 import { pathsOf } from '../../src/recognizer/search/align.js';
 import { fullLexicon, units } from '../sim/tiny-checkpoint.js';
@@ -105,4 +106,17 @@ void t.test('no form makes two words alike where both may be said', async (t) =>
       }
     }
   }
+});
+
+void t.test('a large graph has none', async (t) => {
+  const random = randomFrom(1);
+  const words = ['triple', 'roast', 'kitchen', 'button', 'conveyor', 'percent', 'water', 'table'];
+  const pick = () => words[Math.floor(random() * words.length)] ?? '';
+  const many = (count: number) =>
+    compiled(...Array.from({ length: count }, () => Array.from({ length: 12 }, pick).join(' ')));
+  t.ok(heardAs(many(10), 'triple').length > 1);
+  const large = many(15_000);
+  t.ok(large.graph.arcUnit.length > 150_000);
+  t.same(heardAs(large, 'triple'), ['T R IH P AH L']);
+  t.same(large.forms.get('triple'), []);
 });

@@ -13,6 +13,9 @@ import { readSentence } from './read-sentence.js';
 import type { Fault, ParsedGrammar } from './tree.js';
 import { parseYamlGrammar } from './yaml.js';
 
+/** Larger graphs, without forms of connected speech, have none: a search of half as much more would be late. */
+const formsArcsMax = 150_000;
+
 /** Everything that is wrong with a grammar, each with file, line and column. */
 export class GrammarError extends KikitoriError {
   constructor(
@@ -113,9 +116,11 @@ function assemble(
   );
   const all = [...words, ...heard.added];
   const listed = all.map((word) => pronunciations.get(word) ?? lexicon.lookup(word));
-  const forms = withConnectedForms(heard.dfa, all, listed, skip, lexicon.units);
-  const ways = listed.map((ps, id) => [...ps, ...(forms[id] ?? [])].map((p) => p.phones));
-  const graph = expandPhones(heard.dfa, all, ways, skip);
+  const plain = expandPhones(heard.dfa, all, listed.map(phonesIn), skip);
+  const small = plain.arcUnit.length <= formsArcsMax;
+  const forms = small ? withConnectedForms(heard.dfa, all, listed, skip, lexicon.units) : [];
+  const ways = listed.map((ps, id) => phonesIn([...ps, ...(forms[id] ?? [])]));
+  const graph = small ? expandPhones(heard.dfa, all, ways, skip) : plain;
   const skipped = new Set(skip);
   return {
     graph,
@@ -138,6 +143,8 @@ function assemble(
     },
   };
 }
+
+const phonesIn = (ps: readonly Pronunciation[]) => ps.map((p) => p.phones);
 
 /** A sentence with a word that means the other thing. */
 function noCommand(sentence: readonly number[]): Interpretation {
