@@ -4,5 +4,13 @@ import { setFlagsFromString } from 'node:v8';
 // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory.
 if (['run', 'listen'].includes(process.argv[2])) setFlagsFromString('--semi-space-growth-factor=1');
 
+// Whoever reads what a command says may stop reading ("| head"): no fault of the command. A daemon's output is not to end.
+if (process.argv[2] !== 'run') {
+  process.stdout.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+}
+
 const { main } = await import('../dist/src/cli/main.js');
 process.exitCode = await main(process.argv.slice(2));

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { run } from '../../src/cli/grammar.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
@@ -109,4 +112,20 @@ void t.test('say: words, where they came from, and one to try', async (t) => {
   t.equal(refused.status, 1);
   t.match(refused.err, /bad\.txt:1:13: "XX" is no phone, expected some of AA AE/);
   t.equal((await cli('sing', file)).status, 2);
+});
+
+void t.test('whoever reads the output may stop reading', async (t) => {
+  const file = await writeTemporary('s.yaml', sentences);
+  const bin = fileURLToPath(new URL('../../bin/kikitori.js', import.meta.url));
+  const child = spawn(
+    process.execPath,
+    [bin, 'grammar', 'sample', file, '--model', model, '--count', '20000'],
+    { stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 },
+  );
+  let err = '';
+  child.stderr.on('data', (piece: Buffer) => (err += piece.toString()));
+  child.stdout.once('data', () => child.stdout.destroy());
+  const [status] = (await once(child, 'close')) as [number | null];
+  t.equal(status, 0);
+  t.equal(err, '');
 });
