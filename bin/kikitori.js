@@ -4,11 +4,12 @@ import { setFlagsFromString } from 'node:v8';
 // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory.
 if (['run', 'listen'].includes(process.argv[2])) setFlagsFromString('--semi-space-growth-factor=1');
 
-// Whoever reads what a command says may stop reading ("| head"): no fault of the command. A daemon's output is not to end.
+// Whoever reads what a command says may stop reading ("| head"): it ends as SIGPIPE would end it, for its work may be
+// half done. A daemon's output is not to end.
 if (process.argv[2] !== 'run') {
   process.stdout.on('error', (error) => {
     if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
+    process.exit(128 + 13);
   });
 }
 

@@ -57,9 +57,10 @@ function pronounceAll(
   lexicon: Lexicon,
 ): Said[] {
   const each = words.map(({ word, spelled }) => pronounceWord(word, lexicon, spelled === true));
-  if (each.length === 1) {
+  const [only, ...more] = words;
+  if (only !== undefined && more.length === 0) {
     const [listed = []] = each;
-    return [...listed, ...connectedForms(words[0]?.word ?? '', listed, lexicon.units)];
+    return [...listed, ...connectedForms(only.word, listed, lexicon.units)];
   }
   const best = each.map((ways) => ways[0] as Pronunciation);
   return [

@@ -16,7 +16,7 @@ export {
   wordsOf,
 } from './grammar/index.js';
 export type { ConfusablePair, Confusables, GrammarDetails } from './grammar/index.js';
-export { buildLexicon, connectedForms, Lexicon, parseUserWords } from './lexicon/index.js';
+export { buildLexicon, connectedForms, isVowel, Lexicon, parseUserWords } from './lexicon/index.js';
 export type { Pronunciation } from './lexicon/index.js';
 export { alignSentence, alignPhones } from './search/align.js';
 export type { AlignedPhone } from './search/align.js';

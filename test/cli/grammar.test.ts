@@ -1,9 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { run } from '../../src/cli/grammar.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
+import { Child } from '../sim/process.js';
 import { tinyBundle, writeTemporary } from '../sim/tiny-checkpoint.js';
 
 const { path: model } = await tinyBundle();
@@ -117,15 +116,18 @@ void t.test('say: words, where they came from, and one to try', async (t) => {
 void t.test('whoever reads the output may stop reading', async (t) => {
   const file = await writeTemporary('s.yaml', sentences);
   const bin = fileURLToPath(new URL('../../bin/kikitori.js', import.meta.url));
-  const child = spawn(
-    process.execPath,
-    [bin, 'grammar', 'sample', file, '--model', model, '--count', '20000'],
-    { stdio: ['ignore', 'pipe', 'pipe'], timeout: 30_000 },
-  );
-  let err = '';
-  child.stderr.on('data', (piece: Buffer) => (err += piece.toString()));
-  child.stdout.once('data', () => child.stdout.destroy());
-  const [status] = (await once(child, 'close')) as [number | null];
-  t.equal(status, 0);
-  t.equal(err, '');
+  const command = Child.node([
+    bin,
+    'grammar',
+    'sample',
+    file,
+    '--model',
+    model,
+    '--count',
+    '20000',
+  ]);
+  await command.line('->');
+  command.child.stdout?.destroy();
+  t.equal(await command.exit(), 141, 'as SIGPIPE would');
+  t.equal(command.errors, '');
 });

@@ -22,7 +22,6 @@ void t.test('each rule makes its form', async (t) => {
     ['kitchen', 'K AH CH AH N', 'weak vowel'],
     ['roast', 'R OW S', 'cluster reduction'],
     ['counts', 'K AW N S', 'cluster reduction'],
-    ['twenty', 'T W EH N IY', ''],
     ['water', 'W AO D ER', 'tapping'],
     ['valves', 'V AE L V S', 'devoicing'],
     ['five', 'F AY F', 'devoicing'],
@@ -31,10 +30,8 @@ void t.test('each rule makes its form', async (t) => {
     ['off', 'AA F', 'low back merger'],
     ['and', 'AH N', 'weak form'],
     ['have', 'AE V', 'weak form'],
-  ] as const) {
-    if (rule === '') t.ok(lexicon.lookup(word).some((p) => named(p.phones) === phones));
-    else t.equal(forms(word).get(phones), rule, `${word}: ${phones}`);
-  }
+  ] as const)
+    t.equal(forms(word).get(phones), rule, `${word}: ${phones}`);
 });
 
 void t.test('what no rule touches stays as it is', async (t) => {

@@ -1,4 +1,4 @@
-import type { Lexicon } from '../../recognizer/index.js';
+import { isVowel, type Lexicon } from '../../recognizer/index.js';
 
 /** Phones that ears and networks take for each other. */
 const classes = [
@@ -18,13 +18,12 @@ const classes = [
   'AY OY',
   'ER',
 ].map((line) => line.split(' '));
-const vowel = /^[AEIOU]/;
 const [likeCost, kindCost, otherCost, gapCost] = [0.5, 0.8, 1.2, 0.9];
 
 function substitution(a: string, b: string): number {
   if (a === b) return 0;
   if (classes.some((c) => c.includes(a) && c.includes(b))) return likeCost;
-  return vowel.test(a) === vowel.test(b) ? kindCost : otherCost;
+  return isVowel(a) === isVowel(b) ? kindCost : otherCost;
 }
 
 /** How far two pronunciations are: edits, where similar phones cost less. */
@@ -88,9 +87,7 @@ export function mutated(
   const at = Math.floor(random() * phones.length);
   const name = units[phones[at] ?? 0] ?? '';
   const alike = classes.find((c) => c.includes(name))?.filter((p) => p !== name) ?? [];
-  const sameKind = units.filter(
-    (u, i) => i > 0 && u !== name && vowel.test(u) === vowel.test(name),
-  );
+  const sameKind = units.filter((u, i) => i > 0 && u !== name && isVowel(u) === isVowel(name));
   const choice = alike.length > 0 && random() < 0.7 ? alike : sameKind;
   const other = units.indexOf(choice[Math.floor(random() * choice.length)] ?? name);
   return phones.map((p, i) => (i === at ? other : p));

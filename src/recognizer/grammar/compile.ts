@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { CompiledGrammar, Interpretation } from '../graph.js';
 import type { Lexicon, Pronunciation } from '../lexicon/index.js';
-import { withConnectedForms } from './connected-forms.js';
+import { distinctForms } from './connected-forms.js';
 import { countSentences, determinize, type Dfa } from './dfa.js';
 import { interpretWords } from './interpret.js';
 import { parseJsgf } from './jsgf.js';
@@ -111,14 +111,13 @@ function assemble(
       })),
     );
   }
-  const heard = withOpposites(dfa, words, words.length, (word) =>
-    (pronunciations.get(word) ?? lexicon.lookup(word)).map((p) => p.phones),
-  );
+  const listedOf = (word: string) => pronunciations.get(word) ?? lexicon.lookup(word);
+  const heard = withOpposites(dfa, words, words.length, (word) => phonesIn(listedOf(word)));
   const all = [...words, ...heard.added];
-  const listed = all.map((word) => pronunciations.get(word) ?? lexicon.lookup(word));
+  const listed = all.map(listedOf);
   const plain = expandPhones(heard.dfa, all, listed.map(phonesIn), skip);
   const small = plain.arcUnit.length <= formsArcsMax;
-  const forms = small ? withConnectedForms(heard.dfa, all, listed, skip, lexicon.units) : [];
+  const forms = small ? distinctForms(heard.dfa, all, listed, skip, lexicon.units) : [];
   const ways = listed.map((ps, id) => phonesIn([...ps, ...(forms[id] ?? [])]));
   const graph = small ? expandPhones(heard.dfa, all, ways, skip) : plain;
   const skipped = new Set(skip);

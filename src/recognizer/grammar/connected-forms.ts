@@ -6,7 +6,7 @@ import type { Dfa } from './dfa.js';
  * where both may be said: what is a listed pronunciation of one is no form of the other ("closed" does not become
  * "close"), and a form that two would share is neither's. `skip` may be said anywhere.
  */
-export function withConnectedForms(
+export function distinctForms(
   dfa: Dfa,
   words: readonly string[],
   listed: readonly (readonly Pronunciation[])[],

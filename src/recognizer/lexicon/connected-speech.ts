@@ -1,4 +1,5 @@
 import type { Pronunciation } from './lexicon.js';
+import { isVowel } from './phone-distance.js';
 import { weakForms } from './weak-forms.js';
 
 /**
@@ -19,9 +20,8 @@ interface Change {
   readonly take: number;
 }
 
-const vowels = new Set('AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW'.split(' '));
-const isVowel = (phone: string | undefined) => phone !== undefined && vowels.has(phone);
-const isConsonant = (phone: string | undefined) => phone !== undefined && !vowels.has(phone);
+/** The end of a word is neither. */
+const isConsonant = (phone = '') => phone !== '' && !isVowel(phone);
 const isOne = (phone: string | undefined, ...of: string[]) =>
   phone !== undefined && of.includes(phone);
 
@@ -66,7 +66,9 @@ const rules: readonly Rule[] = [
   {
     name: 'tapping',
     change: (p, i) =>
-      p[i] === 'T' && isVowel(p[i - 1]) && isVowel(p[i + 1]) ? { by: ['D'], take: 1 } : undefined,
+      p[i] === 'T' && isVowel(p[i - 1] ?? '') && isVowel(p[i + 1] ?? '')
+        ? { by: ['D'], take: 1 }
+        : undefined,
   },
   {
     name: 'syllabic consonant',
@@ -116,18 +118,17 @@ export function connectedForms(
     const key = form.phones.join(' ');
     if (!known.has(key)) known.set(key, form);
   };
-  const [first] = listed;
-  for (const { phones, source } of listed) {
-    if (source === 'spelled') continue;
+  for (const { phones, source } of listed)
     keep({ phones: phones.map((id) => units[id] ?? ''), source, by: [] });
-  }
   const listedCount = known.size;
   // What a site says of its own word goes before what is usual.
-  if (first !== undefined && first.source === 'dictionary')
+  if (listed[0]?.source === 'dictionary')
     for (const phones of weakForms[word] ?? [])
-      keep({ phones: phones.split(' '), source: first.source, by: ['weak form'] });
+      keep({ phones: phones.split(' '), source: 'dictionary', by: ['weak form'] });
   // Those with the fewest changes first. Each rule goes on from what those before it made.
-  let last = [...known.values()].map((form) => ({ form, next: 0 }));
+  let last = [...known.values()]
+    .filter(({ source }) => source !== 'spelled')
+    .map((form) => ({ form, next: 0 }));
   while (last.length > 0 && known.size < listedCount + formsMax) {
     last = last.flatMap(({ form, next }) =>
       rules
@@ -136,7 +137,6 @@ export function connectedForms(
     );
     for (const { form } of last) if (known.size < listedCount + formsMax) keep(form);
   }
-  const spelled = new Set(listed.map((p) => p.phones.join()));
   return [...known.values()]
     .slice(listedCount)
     .map(({ phones, source, by }) => ({
@@ -144,7 +144,7 @@ export function connectedForms(
       source,
       form: by.join(', '),
     }))
-    .filter(({ phones }) => phones.every((id) => id > 0) && !spelled.has(phones.join()));
+    .filter(({ phones }) => phones.every((id) => id > 0));
 }
 
 interface Spoken {

@@ -3,7 +3,7 @@ export { buildLexicon, dictionaryEntries } from './build.js';
 export { connectedForms } from './connected-speech.js';
 export { G2p } from './g2p.js';
 export { Lexicon } from './lexicon.js';
-export { phoneCosts, phoneDistance } from './phone-distance.js';
+export { isVowel, phoneCosts, phoneDistance } from './phone-distance.js';
 export type { PhoneCosts } from './phone-distance.js';
 export type { Pronunciation, PronunciationSource } from './lexicon.js';
 export { trainG2p } from './train-g2p.js';

@@ -106,6 +106,9 @@ function targets(vowel: string): readonly [Formants, Formants] | undefined {
   return a === undefined || b === undefined ? undefined : [a, b];
 }
 
+/** Whether a phone is a vowel. */
+export const isVowel = (phone: string): boolean => targets(phone) !== undefined;
+
 const apart = (a: Formants, b: Formants) =>
   Math.hypot(bark(a[0]) - bark(b[0]), bark(a[1]) - bark(b[1]));
 
