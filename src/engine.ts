@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseWav } from './audio/index.js';
 import { Bundle, sha256 } from './bundle/index.js';
-import { Frontend } from './frontend/index.js';
+import { Frontend, warpRows } from './frontend/index.js';
 import type { Heard } from './records.js';
 import {
   AcousticModel,
@@ -12,6 +12,7 @@ import {
   wakePhrase,
   type CompiledGrammar,
   type GrammarDetails,
+  type Look,
   type RecognizerOptions,
   type WakePhrase,
   type WakeSettings,
@@ -93,7 +94,14 @@ export class Engine {
   }
 
   recognizer(grammar: CompiledGrammar, overrides: RecognizerOptions = {}): Recognizer {
+    const { decoding, features } = this.bundle.manifest;
+    const looks = (decoding.warps ?? []).map(
+      (warp): Look =>
+        (rows) =>
+          this.acoustic.whole(warpRows(features, rows, warp)),
+    );
     return new Recognizer(this.bundle.manifest, this.acoustic, grammar, {
+      looks,
       ...this.options.recognizer,
       ...overrides,
     });

@@ -1,4 +1,23 @@
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import {
+  at,
+  fileEntries,
+  flag,
+  list,
+  number,
+  numberRecord,
+  numbers,
+  oneOf,
+  optional,
+  record,
+  semver,
+  shownAs,
+  stateTensors,
+  text,
+  texts,
+  whole,
+  type Check,
+} from './checks.js';
 
 /** Everything that turns samples into network inputs; written by the trainer, obeyed by the frontend. */
 export interface FeatureOptions {
@@ -35,10 +54,14 @@ export interface Decoding {
   readonly blankBias: number;
   /** Of the sentences that all weightings find, the one with most confidence counts. Absent: none but the first. */
   readonly weightings?: readonly Weighting[];
+  /** Vocal tracts through which an utterance is heard again that would be refused, as warps of the frequencies. Absent: none. */
+  readonly warps?: readonly number[];
 }
 
 /** Each weighting costs a search; more than these are an error. */
 const weightingsMax = 4;
+/** Each warp costs a pass of the network and all searches. */
+const warpsMax = 4;
 
 export interface Logistic {
   readonly bias: number;
@@ -123,91 +146,6 @@ export interface Manifest {
   readonly measured: Readonly<Record<string, unknown>>;
 }
 
-type Check = (value: unknown) => string | undefined;
-
-/** Values of one state tensor; a network that carries more is not one that we know. */
-const stateValuesMax = 1_000_000;
-
-function isStateTensor(v: unknown): boolean {
-  const { name, shape } = (v ?? {}) as { name?: unknown; shape?: unknown };
-  return (
-    typeof name === 'string' &&
-    Array.isArray(shape) &&
-    shape.every((n) => Number.isInteger(n) && n >= 1) &&
-    (shape as number[]).reduce((a, b) => a * b, 1) <= stateValuesMax
-  );
-}
-
-function isFileEntry(v: unknown): boolean {
-  const { sha256, bytes } = (v ?? {}) as { sha256?: unknown; bytes?: unknown };
-  return (
-    typeof sha256 === 'string' &&
-    /^[0-9a-f]{64}$/.test(sha256) &&
-    Number.isInteger(bytes) &&
-    (bytes as number) >= 0
-  );
-}
-
-/** A value as it stands in the file, as far as it is worth showing. */
-function shownAs(value: unknown): string {
-  if (value === undefined) return 'missing';
-  try {
-    return (JSON.stringify(value) ?? 'undefined').slice(0, 60);
-  } catch {
-    return 'nested too deep';
-  }
-}
-
-const number =
-  (low = -Infinity, high = Infinity): Check =>
-  (v) =>
-    typeof v === 'number' && Number.isFinite(v) && v >= low && v <= high
-      ? undefined
-      : `a number from ${low} to ${high}`;
-const whole =
-  (low: number, high: number): Check =>
-  (v) =>
-    Number.isInteger(v) && (v as number) >= low && (v as number) <= high
-      ? undefined
-      : `a whole number from ${low} to ${high}`;
-const text: Check = (v) => (typeof v === 'string' && v !== '' ? undefined : 'a text');
-const semver: Check = (v) =>
-  typeof v === 'string' && /^\d+\.\d+\.\d+(-[\w.]+)?$/.test(v) ? undefined : 'a version like 1.2.3';
-const flag: Check = (v) => (typeof v === 'boolean' ? undefined : 'true or false');
-const numbers: Check = (v) =>
-  Array.isArray(v) && v.every((n) => typeof n === 'number' && Number.isFinite(n))
-    ? undefined
-    : 'a list of finite numbers';
-const texts: Check = (v) =>
-  Array.isArray(v) && v.length > 1 && v.every((n) => typeof n === 'string')
-    ? undefined
-    : 'a list of texts';
-const record: Check = (v) =>
-  typeof v === 'object' && v !== null && !Array.isArray(v) ? undefined : 'an object';
-const list: Check = (v) => (Array.isArray(v) ? undefined : 'a list');
-const stateTensors: Check = (v) =>
-  Array.isArray(v) && v.every(isStateTensor)
-    ? undefined
-    : `a list of {name, shape: whole numbers, at most ${stateValuesMax} values}`;
-const fileEntries: Check = (v) => {
-  if (record(v) !== undefined) return record(v);
-  const bad = Object.entries(v as object).find(([, entry]) => !isFileEntry(entry));
-  return bad && `for ${JSON.stringify(bad[0])} {sha256: 64 hex digits, bytes: whole number}`;
-};
-const oneOf =
-  (...words: string[]): Check =>
-  (v) =>
-    typeof v === 'string' && words.includes(v) ? undefined : `one of ${words.join(', ')}`;
-const optional =
-  (check: Check): Check =>
-  (v) =>
-    v === undefined ? undefined : check(v);
-const numberRecord: Check = (v) =>
-  record(v) ??
-  (Object.values(v as object).every((n) => typeof n === 'number')
-    ? undefined
-    : 'an object of numbers');
-
 /** Every field that must be there; one table for the reader and for docs/bundle-format.md. */
 export const manifestFields: Readonly<Record<string, Check>> = {
   name: text,
@@ -255,16 +193,6 @@ export const manifestFields: Readonly<Record<string, Check>> = {
   'endpoint.preRollMs': number(0, 3000),
   measured: record,
 };
-
-function at(value: unknown, path: string): unknown {
-  return path
-    .split('.')
-    .reduce<unknown>(
-      (v, key) =>
-        typeof v === 'object' && v !== null ? (v as Record<string, unknown>)[key] : undefined,
-      value,
-    );
-}
 
 /** a >= b for versions like 1.2.3. */
 export function atLeast(a: string, b: string): boolean {
@@ -340,6 +268,7 @@ function contradictions(m: Manifest): string[] {
   same('decoding.logPrior', m.decoding.logPrior.length, m.units.length, 'one a unit');
   faults.push(
     ...weightingFaults(m.decoding),
+    ...warpFaults(m.decoding),
     ...confidenceFaults(m.confidence, m.units.length),
     ...networkFaults(m),
   );
@@ -379,6 +308,15 @@ function weightingFaults({ weightings }: Decoding): string[] {
     : [
         `decoding.weightings: expected at most ${weightingsMax} of {"priorWeight": 0 to 2, "blankBias": -20 to 20, "ownShare": 0 to 1}`,
       ];
+}
+
+function warpFaults({ warps }: Decoding): string[] {
+  const good =
+    warps === undefined ||
+    (Array.isArray(warps) &&
+      warps.length <= warpsMax &&
+      (warps as unknown[]).every((w) => number(0.7, 1.4)(w) === undefined));
+  return good ? [] : [`decoding.warps: expected at most ${warpsMax} numbers from 0.7 to 1.4`];
 }
 
 /** Optional fields of network, quantization and self-test: absent is fine, wrong is not. */

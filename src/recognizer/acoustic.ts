@@ -21,6 +21,9 @@ export interface AcousticStream {
   finish(): Promise<LogProbs>;
 }
 
+/** Rows of a whole utterance through the network in another way than the first: as another vocal tract. */
+export type Look = (rows: Float32Array) => Promise<LogProbs>;
+
 /** What the recogniser needs of a network. */
 export interface Acoustic {
   readonly units: number;
@@ -99,6 +102,12 @@ export class AcousticModel implements Acoustic {
       state = call.state;
     }
     return out;
+  }
+
+  /** Log-probabilities of a whole utterance, as a stream of its own would give them. */
+  async whole(rows: Float32Array): Promise<LogProbs> {
+    const data = logSoftmax(await this.logits(rows), this.units);
+    return { data, steps: data.length / this.units };
   }
 
   /** Runs `steps` rows; returns the raw outputs and the state after them. */

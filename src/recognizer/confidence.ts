@@ -25,6 +25,8 @@ export interface Evidence {
   readonly margin: number;
   /** The same for each phone in which the two differ: a lone "on" or "off" must be certain by itself. */
   readonly marginPhone: number;
+  /** Share of all looks at the utterance (weightings, vocal tracts) that found a sentence of the same meaning. */
+  readonly agreement: number;
   /** Share of the frames with a phone that lie outside of the sentence's words. */
   readonly outside: number;
   /** |ln(phones a second / usual)|. */
@@ -138,6 +140,8 @@ export function gatherEvidence(h: Heard): Evidence {
     llrWorstPhone: Math.min(0, ...ratios),
     margin: Math.min(h.margin, marginMax),
     marginPhone: Math.min(h.margin / differing(phones, h.secondPhones), marginPhoneMax),
+    // Until the looks are compared.
+    agreement: 1,
     outside:
       speech.length === 0 ? 1 : speech.filter((t) => t < from || t > to).length / speech.length,
     rate: Math.abs(Math.log(count / seconds / usualPhonesPerSecond)),
@@ -244,7 +248,7 @@ export const signs = {
   /** Is it this sentence, and not something outside of the grammar? */
   said: { lead: 1 },
   /** Is it this one, and no other command? */
-  rival: { margin: 1, marginPhone: 1 },
+  rival: { margin: 1, marginPhone: 1, agreement: 1 },
 } as const satisfies Record<string, Partial<Record<keyof Evidence, -1 | 0 | 1>>>;
 
 function linear(evidence: Readonly<Record<string, number>>, { bias, weights }: Logistic): number {

@@ -1,6 +1,6 @@
 import type { EndpointTimes, Manifest } from '../bundle/index.js';
 import type { Heard, Partial, Steps } from '../records.js';
-import type { Acoustic, AcousticStream } from './acoustic.js';
+import type { Acoustic, AcousticStream, Look } from './acoustic.js';
 import type { CompiledGrammar } from './graph.js';
 import { scoresOf } from './scores.js';
 import { Utterance, type UtteranceContext } from './utterance.js';
@@ -16,6 +16,8 @@ export interface RecognizerOptions {
   readonly minCertainty?: number;
   /** A phrase that must come before a command, in the mode that waits for one. */
   readonly wake?: WakePhrase;
+  /** Other ways through the network for what would be refused. */
+  readonly looks?: readonly Look[];
 }
 
 export type RecognizerEvent =
@@ -106,6 +108,7 @@ export class Recognizer {
       confidence,
       minConfidence: this.options.minConfidence ?? confidence.threshold,
       minCertainty: this.options.minCertainty ?? confidence.minCertainty ?? 0,
+      looks: this.options.looks ?? [],
       stepMs: this.stepMs,
       samplesPerMs: features.sampleRateHz / 1000,
       lookaheadMs: features.windowMs + (features.stack - 1) * features.hopMs - this.stepMs,

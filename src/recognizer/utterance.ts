@@ -1,31 +1,16 @@
-import type { Confidence, Decoding } from '../bundle/index.js';
+import type { Confidence, Decoding, Weighting } from '../bundle/index.js';
 import type { Heard, HeardWord, RejectReason } from '../records.js';
-import type { Acoustic, AcousticStream, LogProbs } from './acoustic.js';
-import {
-  certaintyOf,
-  gatherEvidence,
-  phoneRatios,
-  probabilityOf,
-  scoreOf,
-  speechFrames,
-  wordConfidence,
-  type Evidence,
-} from './confidence.js';
+import type { Acoustic, AcousticStream, LogProbs, Look } from './acoustic.js';
+import { probabilityOf, speechFrames, wordConfidence, type Evidence } from './confidence.js';
+import { decide, findingOf, type Decided, type Finding, type Weighed } from './finding.js';
 import type { CompiledGrammar, Interpretation } from './graph.js';
 import { levelOf } from './level.js';
 import { scoresOf, weighted } from './scores.js';
-import { alignSentence, type AlignedPhone } from './search/align.js';
+import type { AlignedPhone } from './search/align.js';
 import { Filler, fillerScore } from './search/filler.js';
-import { runnersUp, type RunnersUp } from './search/runners-up.js';
-import { TokenSearch, type Candidate } from './search/token-search.js';
+import { TokenSearch } from './search/token-search.js';
 import type { SentenceWord } from './search/word-history.js';
 
-/** Sentences kept at each place of the second search: enough that one of them usually means something else. */
-const runnersUpKept = 16;
-/** A sentence this far below the best one, as a logarithm of likelihoods, is no rival. */
-const runnersUpWindow = 30;
-/** Larger graphs are searched once only: the second pass would be heard as latency. Their margin counts as none. */
-const secondPassArcsMax = 250_000;
 /** In graphs larger than this only the first weighting counts: each costs a search after the last word. */
 const weightingsArcsMax = 15_000;
 /** Fewer frames with a phone than this are no speech. */
@@ -47,28 +32,13 @@ export interface UtteranceContext {
   readonly minConfidence: number;
   /** Least probability that no other command was meant; an intent with a threshold of its own goes by that alone. */
   readonly minCertainty: number;
+  /** Other ways through the network, for what would be refused. */
+  readonly looks: readonly Look[];
   readonly stepMs: number;
   readonly samplesPerMs: number;
   /** What one step looks at beyond its own 1/stepMs, in ms. */
   readonly lookaheadMs: number;
   readonly maxSteps: number;
-}
-
-/** An utterance under certain weights of priors and blank, and what comes out of it. */
-interface Weighed {
-  readonly scores: Float32Array;
-  /** What the network said; where the utterance has a prior of its own, with that taken off. */
-  readonly logProbs: Float32Array;
-  /** Score of any phones in any order; absent in a bundle without a phone chain. */
-  readonly fillerScore: number | undefined;
-  /** Of the complete sentences at most one, the best. */
-  readonly found: readonly Candidate[];
-}
-
-/** What one weighting says, and the score that its confidence is made of. */
-interface Judged {
-  readonly heard: Heard;
-  readonly score: number;
 }
 
 /**
@@ -82,6 +52,8 @@ export class Utterance {
   private scores = new Float32Array(0);
   private logProbs = new Float32Array(0);
   private levels = new Float32Array(64);
+  /** The features, for other looks at them. */
+  private features = new Float32Array(0);
   private rows = 0;
   private steps = 0;
   /** Steps since a phone was heard in something louder than the noise. */
@@ -124,8 +96,26 @@ export class Utterance {
     const { dim } = this.context.acoustic;
     for (let at = 0; at + dim <= rows.length; at += dim) {
       if (this.rows === this.levels.length) this.levels = larger(this.levels, this.rows * 2);
+      if (this.looksAgain) this.keepFeatures(rows.subarray(at, at + dim));
       this.levels[this.rows++] = levelOf(rows.subarray(at, at + dim));
     }
+  }
+
+  private keepFeatures(row: Float32Array): void {
+    const { maxSteps } = this.context;
+    if (this.rows >= maxSteps) return;
+    const at = this.rows * row.length;
+    if (at === this.features.length)
+      this.features = larger(
+        this.features,
+        Math.min(maxSteps, Math.max(64, 2 * this.rows)) * row.length,
+      );
+    this.features.set(row, at);
+  }
+
+  private get looksAgain(): boolean {
+    const { looks, grammar } = this.context;
+    return looks.length > 0 && grammar.graph.arcUnit.length <= weightingsArcsMax;
   }
 
   /**
@@ -153,32 +143,53 @@ export class Utterance {
     if (found.length === 0 || speechFrames(scores, units).length < speechFramesMin)
       return this.nothing();
     const logProbs = this.logProbs.subarray(0, this.steps * units);
-    let most = this.judge({ scores, logProbs, fillerScore: this.filler?.score, found });
-    for (const weighed of this.weighAgain(logProbs)) {
-      const judged = this.judge(weighed);
-      if (most === undefined || (judged !== undefined && judged.score > most.score)) most = judged;
+    const first = { scores, logProbs, fillerScore: this.filler?.score, found };
+    const findings = this.findings([first, ...this.weighAgain(logProbs)]);
+    if (this.looksAgain && !this.full && !this.clear(decide(findings, this.context))) {
+      const rows = this.features.subarray(0, this.steps * this.context.acoustic.dim);
+      for (const look of this.context.looks)
+        findings.push(...this.findings(this.weighAll((await look(rows)).data)));
     }
-    return most?.heard ?? this.nothing();
+    const decided = decide(findings, this.context);
+    return decided === undefined ? this.nothing() : this.answer(decided);
+  }
+
+  /**
+   * Whether the first look is enough. By the bundle's own thresholds, so that how sure an utterance is does not depend on
+   * what a site asks for.
+   */
+  private clear(decided: Decided | undefined): boolean {
+    const { confidence } = this.context;
+    return (
+      decided !== undefined &&
+      probabilityOf(decided.score, confidence) >= confidence.threshold &&
+      decided.certainty >= (confidence.minCertainty ?? 0)
+    );
+  }
+
+  /** The whole utterance under all weightings. */
+  private *weighAll(logProbs: Float32Array): Generator<Weighed> {
+    const { priorWeight, blankBias } = this.context.decoding;
+    yield this.weigh(logProbs, { priorWeight, blankBias });
+    yield* this.weighAgain(logProbs);
   }
 
   /** The whole utterance under the bundle's other weightings. */
   private *weighAgain(logProbs: Float32Array): Generator<Weighed> {
-    const { decoding, grammar, acoustic, confidence } = this.context;
+    const { decoding, grammar } = this.context;
     if (grammar.graph.arcUnit.length > weightingsArcsMax) return;
+    for (const weighting of decoding.weightings ?? []) yield this.weigh(logProbs, weighting);
+  }
+
+  private weigh(given: Float32Array, weighting: Weighting): Weighed {
+    const { decoding, grammar, acoustic, confidence } = this.context;
     const { units } = acoustic;
-    for (const weighting of decoding.weightings ?? []) {
-      const { scores, logProbs: corrected } = weighted(logProbs, decoding, weighting);
-      const search = new TokenSearch(grammar.graph);
-      for (let at = 0; at < scores.length; at += units) search.feed(scores, at);
-      const { chain } = confidence;
-      const filler = chain === undefined ? undefined : fillerScore(scores, units, chain);
-      yield {
-        scores,
-        logProbs: corrected,
-        fillerScore: filler,
-        found: search.best(),
-      };
-    }
+    const { scores, logProbs } = weighted(given, decoding, weighting);
+    const search = new TokenSearch(grammar.graph);
+    for (let at = 0; at < scores.length; at += units) search.feed(scores, at);
+    const { chain } = confidence;
+    const filler = chain === undefined ? undefined : fillerScore(scores, units, chain);
+    return { scores, logProbs, fillerScore: filler, found: search.best() };
   }
 
   private take({ data, steps }: LogProbs): void {
@@ -210,70 +221,19 @@ export class Utterance {
     }
   }
 
-  private candidates({ scores, found }: Weighed): RunnersUp {
-    const { graph } = this.context.grammar;
-    const [best] = found;
-    if (best === undefined || graph.arcUnit.length > secondPassArcsMax)
-      return { candidates: found, crowded: true };
-    return runnersUp(graph, scores, this.context.acoustic.units, {
-      best: best.score,
-      window: runnersUpWindow,
-      k: runnersUpKept,
-    });
+  private findings(weighed: Iterable<Weighed>): Finding[] {
+    const levels = this.levels.subarray(0, this.steps);
+    return [...weighed].flatMap((w) => findingOf(w, levels, this.context) ?? []);
   }
 
-  private different(
-    meaning: Interpretation,
-    others: readonly Candidate[],
-  ): { candidate: Candidate; meaning: Interpretation } | undefined {
-    for (const candidate of others.slice(0, 50)) {
-      const other = this.context.grammar.interpret(candidate.words.map((w) => w.word));
-      if (other.key !== meaning.key) return { candidate, meaning: other };
-    }
-    return undefined;
-  }
-
-  private judge(weighed: Weighed): Judged | undefined {
-    const { scores } = weighed;
-    const { candidates, crowded } = this.candidates(weighed);
-    const [best, ...others] = candidates;
-    if (best === undefined) return undefined;
-    const meaning = this.context.grammar.interpret(best.words.map((w) => w.word));
-    const second = this.different(meaning, others);
-    // With no other meaning in sight there is none within the window, or within the last runner-up.
-    const last = crowded ? (others.at(-1) ?? best).score : -Infinity;
-    const margin = best.score - (second?.candidate.score ?? last);
-    const { units } = this.context.acoustic;
-    const told = this.told(best);
-    const begin = this.beginOf(best);
-    const rest = scores.subarray(begin * units);
-    const { phones, score: sentenceScore } = this.aligned(told, rest);
-    const ratios = phoneRatios(phones, rest, units);
-    const evidence = gatherEvidence({
-      phones,
-      sentenceScore,
-      fillerScore: this.fillerFrom(begin, rest, weighed.fillerScore),
-      ratios,
-      scores: rest,
-      units,
-      logProbs: weighed.logProbs.subarray(begin * units),
-      levels: this.levels.subarray(begin, this.steps),
-      margin,
-      secondPhones:
-        second === undefined
-          ? null
-          : this.aligned(this.told(second.candidate), rest).phones.map((p) => p.unit),
-      sentences: this.context.grammar.sentences,
-      stepMs: this.context.stepMs,
-    });
-    const score = scoreOf({ ...evidence }, this.context.confidence);
+  private answer(decided: Decided): Heard {
+    const { meaning, told, phones, ratios, second, evidence, score, certainty } = decided;
     const confidence = meaning.refuse === true ? 0 : probabilityOf(score, this.context.confidence);
-    const certainty = certaintyOf({ ...evidence }, this.context.confidence);
     const ambiguous = meaning.minConfidence === undefined && certainty < this.context.minCertainty;
     const reason = this.reasonAgainst(confidence, ambiguous, meaning, evidence);
     const heardWords = this.heardWords(told, phones, ratios);
     const endMs = heardWords.at(-1)?.endMs ?? this.durationMs;
-    const heard: Heard = {
+    return {
       accepted: reason === undefined,
       ...(reason === undefined ? {} : { reason }),
       ...(ambiguous ? { ambiguous: true as const } : {}),
@@ -291,44 +251,10 @@ export class Utterance {
       ...(second === undefined
         ? {}
         : {
-            second: {
-              text: this.textOf(second.candidate.words.map((w) => w.word)),
-              margin: best.score - second.candidate.score,
-            },
+            second: { text: this.textOf(second.words.map((w) => w.word)), margin: second.margin },
           }),
       evidence: { ...evidence },
     };
-    return { heard, score };
-  }
-
-  /** The words without a wake phrase. */
-  private told({ words }: Candidate): SentenceWord[] {
-    return words.filter((w) => w.word !== this.context.grammar.hidden);
-  }
-
-  private fillerFrom(
-    begin: number,
-    rest: Float32Array,
-    ofAll: number | undefined,
-  ): number | undefined {
-    const { chain } = this.context.confidence;
-    if (begin === 0 || chain === undefined) return ofAll;
-    return fillerScore(rest, this.context.acoustic.units, chain);
-  }
-
-  /** Where the sentence may begin: after a wake phrase. */
-  private beginOf({ words: [first] }: Candidate): number {
-    return first !== undefined && first.word === this.context.grammar.hidden
-      ? first.endFrame + 1
-      : 0;
-  }
-
-  private aligned(words: readonly SentenceWord[], scores: Float32Array) {
-    return alignSentence(
-      words.map(({ word }) => this.context.grammar.phonesOf(word)),
-      scores,
-      this.context.acoustic.units,
-    );
   }
 
   private reasonAgainst(

@@ -1,6 +1,6 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
 import { certaintyOf, interpolated, scoreOf, signs, type Lexicon } from '../../recognizer/index.js';
-import { chooseDecoding, weightingsBeside, type GridPoint } from './decoding.js';
+import { chooseDecoding, otherTracts, weightingsBeside, type GridPoint } from './decoding.js';
 import {
   makeExamples,
   makerOf,
@@ -94,10 +94,10 @@ export async function calibrate(
     );
     return { examples, fitted: fitConfidence(examples) };
   };
-  // Weightings are chosen by confidence, which must be there before: fitted on the first weighting alone.
+  // Weightings and vocal tracts are chosen by confidence, which must be there before: fitted on the first alone.
   const some = clips.filter((_, i) => i % firstShare === 0);
   const before = await judge(first, manifest.confidence, some);
-  const decoding = { ...first, weightings: weightingsBeside(first) };
+  const decoding = { ...first, weightings: weightingsBeside(first), warps: otherTracts };
   const { examples, fitted } = await judge(decoding, before.fitted.confidence, clips);
   const { confidence, ...rest } = fitted;
   const stepMs = manifest.features.hopMs * manifest.features.stride;

@@ -62,6 +62,12 @@ export function weightingsBeside({ priorWeight, blankBias }: Decoding): Weightin
 }
 
 /**
+ * Vocal tracts through which what would be refused is heard again, as warps: longer, much longer and shorter than usual
+ * (docs/adr/0036-vocal-tracts.md). Training has voices of 0.82 to 1.2 (trainer/configs/compress-ctc.toml).
+ */
+export const otherTracts: readonly number[] = [0.93, 0.86, 1.08];
+
+/**
  * The middle of all points that the clips cannot tell from the best, which are those within its standard error. The
  * good points lie on a long ridge (a heavier prior with a heavier blank); the highest of them is a matter of chance,
  * and one from its end does badly in noise or with other voices.

@@ -1,11 +1,13 @@
 import type { Manifest } from '../../bundle/index.js';
 import type { Engine } from '../../engine.js';
+import { warpRows } from '../../frontend/index.js';
 import type { Heard } from '../../records.js';
 import {
   levelOf,
   Recognizer,
   type Acoustic,
   type CompiledGrammar,
+  type Look,
   type RecognizerOptions,
 } from '../../recognizer/index.js';
 
@@ -16,6 +18,8 @@ export interface NetworkClip {
   readonly steps: number;
   /** Level of each step; see levelOf. */
   readonly levels: Float32Array;
+  /** The same as other vocal tracts; none in clips of a bundle that has no warps. */
+  readonly looks?: readonly Float32Array[];
 }
 
 /** The costly part, once a clip and condition; thresholds and grammars are tried on the result. */
@@ -23,6 +27,7 @@ export async function throughNetwork(
   engine: Engine,
   samples: Float32Array,
   warp?: number,
+  warps = engine.bundle.manifest.decoding.warps ?? [],
 ): Promise<NetworkClip> {
   const rows = engine.frontend(warp).feed(samples);
   const stream = engine.acoustic.begin();
@@ -34,7 +39,12 @@ export async function throughNetwork(
   const levels = Float32Array.from({ length: rows.steps }, (_, t) =>
     levelOf(rows.data.subarray(t * rows.dim, (t + 1) * rows.dim)),
   );
-  return { logProbs, steps: head.steps + tail.steps, levels };
+  const looks: Float32Array[] = [];
+  for (const other of warps) {
+    const warpedRows = warpRows(engine.bundle.manifest.features, rows.data, other);
+    looks.push((await engine.acoustic.whole(warpedRows)).data);
+  }
+  return { logProbs, steps: head.steps + tail.steps, levels, looks };
 }
 
 /** A network that answers what was kept of a clip; its rows of features are the levels. */
@@ -64,13 +74,15 @@ export function hearAgain(
   grammar: CompiledGrammar,
   options: RecognizerOptions = {},
 ): Promise<Heard> {
-  const recognizer = new Recognizer(
-    manifest,
-    replay(manifest.units.length, clip),
-    grammar,
-    options,
-  );
   const { levels, steps } = clip;
+  const looks = (manifest.decoding.warps ?? []).flatMap((_, i): Look[] => {
+    const data = clip.looks?.[i];
+    return data === undefined ? [] : [() => Promise.resolve({ data, steps })];
+  });
+  const recognizer = new Recognizer(manifest, replay(manifest.units.length, clip), grammar, {
+    looks,
+    ...options,
+  });
   return recognizer.recognizeWhole({ data: levels, steps, dim: 1, firstStep: 0 });
 }
 
@@ -78,8 +90,10 @@ export function hearAgain(
 export function cut(clip: NetworkClip, from: number, to: number): NetworkClip {
   const units = clip.logProbs.length / Math.max(clip.steps, 1);
   const end = Math.min(to, clip.steps);
+  const part = (rows: Float32Array) => rows.subarray(from * units, end * units);
   return {
-    logProbs: clip.logProbs.subarray(from * units, end * units),
+    logProbs: part(clip.logProbs),
+    ...(clip.looks === undefined ? {} : { looks: clip.looks.map(part) }),
     levels: clip.levels.subarray(from, end),
     steps: Math.max(0, end - from),
   };
@@ -96,8 +110,10 @@ export function joined(...clips: readonly NetworkClip[]): NetworkClip {
     }
     return out;
   };
+  const looks = clips[0]?.looks?.map((_, i) => join(clips.map((c) => c.looks?.[i] ?? c.logProbs)));
   return {
     logProbs: join(clips.map((c) => c.logProbs)),
+    ...(looks === undefined ? {} : { looks }),
     levels: join(clips.map((c) => c.levels)),
     steps: clips.reduce((n, c) => n + c.steps, 0),
   };

@@ -1,0 +1,160 @@
+import { certaintyOf, gatherEvidence, phoneRatios, scoreOf, type Evidence } from './confidence.js';
+import type { Interpretation } from './graph.js';
+import { alignSentence, type AlignedPhone } from './search/align.js';
+import { fillerScore } from './search/filler.js';
+import { runnersUp, type RunnersUp } from './search/runners-up.js';
+import type { Candidate } from './search/token-search.js';
+import type { SentenceWord } from './search/word-history.js';
+import type { UtteranceContext } from './utterance.js';
+
+/** Sentences kept at each place of the second search: enough that one of them usually means something else. */
+const runnersUpKept = 16;
+/** A sentence this far below the best one, as a logarithm of likelihoods, is no rival. */
+const runnersUpWindow = 30;
+/** Larger graphs are searched once only: the second pass would be heard as latency. Their margin counts as none. */
+const secondPassArcsMax = 250_000;
+
+/** An utterance under certain weights of priors and blank, and what comes out of it. */
+export interface Weighed {
+  readonly scores: Float32Array;
+  /** What the network said; where the utterance has a prior of its own, with that taken off. */
+  readonly logProbs: Float32Array;
+  /** Score of any phones in any order; absent in a bundle without a phone chain. */
+  readonly fillerScore: number | undefined;
+  /** Of the complete sentences at most one, the best. */
+  readonly found: readonly Candidate[];
+}
+
+/** What one look under one weighting finds, and what speaks for it. */
+export interface Finding {
+  readonly meaning: Interpretation;
+  /** The words without a wake phrase. */
+  readonly told: readonly SentenceWord[];
+  readonly phones: readonly AlignedPhone[];
+  /** Of each phone, against any phones. */
+  readonly ratios: readonly number[];
+  /** The best sentence that means something else. */
+  readonly second?: { readonly words: readonly SentenceWord[]; readonly margin: number };
+  readonly evidence: Evidence;
+}
+
+/** The finding that counts, with what all of them say of it. */
+export interface Decided extends Finding {
+  readonly score: number;
+  readonly certainty: number;
+}
+
+/**
+ * The one with most confidence. How many of the looks found the same is part of it: what is heard alike through three vocal tracts is
+ * less likely a mistake than what only one of them makes out.
+ */
+export function decide(
+  findings: readonly Finding[],
+  { confidence }: Pick<UtteranceContext, 'confidence'>,
+): Decided | undefined {
+  let most: Decided | undefined;
+  for (const finding of findings) {
+    const same = findings.filter((f) => f.meaning.key === finding.meaning.key).length;
+    const evidence = { ...finding.evidence, agreement: same / findings.length };
+    const score = scoreOf(evidence, confidence);
+    if (most === undefined || score > most.score)
+      most = { ...finding, evidence, score, certainty: certaintyOf(evidence, confidence) };
+  }
+  return most;
+}
+
+/** `levels`: one a step of the utterance. */
+export function findingOf(
+  weighed: Weighed,
+  levels: Float32Array,
+  context: UtteranceContext,
+): Finding | undefined {
+  const { grammar, stepMs } = context;
+  const { units } = context.acoustic;
+  const { candidates, crowded } = candidatesOf(weighed, context);
+  const [best, ...others] = candidates;
+  if (best === undefined) return undefined;
+  const meaning = grammar.interpret(best.words.map((w) => w.word));
+  const second = different(meaning, others, context);
+  // With no other meaning in sight there is none within the window, or within the last runner-up.
+  const last = crowded ? (others.at(-1) ?? best).score : -Infinity;
+  const margin = best.score - (second?.score ?? last);
+  const told = withoutHidden(best, context);
+  const begin = beginOf(best, context);
+  const rest = weighed.scores.subarray(begin * units);
+  const aligned = (words: readonly SentenceWord[]) =>
+    alignSentence(
+      words.map(({ word }) => grammar.phonesOf(word)),
+      rest,
+      units,
+    );
+  const { phones, score: sentenceScore } = aligned(told);
+  const ratios = phoneRatios(phones, rest, units);
+  const secondTold = second === undefined ? undefined : withoutHidden(second, context);
+  const evidence = gatherEvidence({
+    phones,
+    sentenceScore,
+    fillerScore: fillerFrom(begin, rest, weighed.fillerScore, context),
+    ratios,
+    scores: rest,
+    units,
+    logProbs: weighed.logProbs.subarray(begin * units),
+    levels: levels.subarray(begin),
+    margin,
+    secondPhones: secondTold === undefined ? null : aligned(secondTold).phones.map((p) => p.unit),
+    sentences: grammar.sentences,
+    stepMs,
+  });
+  return {
+    meaning,
+    told,
+    phones,
+    ratios,
+    ...(secondTold === undefined ? {} : { second: { words: secondTold, margin } }),
+    evidence,
+  };
+}
+
+function candidatesOf(
+  { scores, found }: Weighed,
+  { grammar, acoustic }: UtteranceContext,
+): RunnersUp {
+  const [best] = found;
+  if (best === undefined || grammar.graph.arcUnit.length > secondPassArcsMax)
+    return { candidates: found, crowded: true };
+  return runnersUp(grammar.graph, scores, acoustic.units, {
+    best: best.score,
+    window: runnersUpWindow,
+    k: runnersUpKept,
+  });
+}
+
+function different(
+  meaning: Interpretation,
+  others: readonly Candidate[],
+  { grammar }: UtteranceContext,
+): Candidate | undefined {
+  return others
+    .slice(0, 50)
+    .find((c) => grammar.interpret(c.words.map((w) => w.word)).key !== meaning.key);
+}
+
+function withoutHidden({ words }: Candidate, { grammar }: UtteranceContext): SentenceWord[] {
+  return words.filter((w) => w.word !== grammar.hidden);
+}
+
+/** Where the sentence may begin: after a wake phrase. */
+function beginOf({ words: [first] }: Candidate, { grammar }: UtteranceContext): number {
+  return first !== undefined && first.word === grammar.hidden ? first.endFrame + 1 : 0;
+}
+
+function fillerFrom(
+  begin: number,
+  rest: Float32Array,
+  ofAll: number | undefined,
+  { confidence, acoustic }: UtteranceContext,
+): number | undefined {
+  const { chain } = confidence;
+  if (begin === 0 || chain === undefined) return ofAll;
+  return fillerScore(rest, acoustic.units, chain);
+}

@@ -1,0 +1,175 @@
+import { readFile } from 'node:fs/promises';
+import t from 'tap';
+import { parseManifest, type Manifest } from '../../src/bundle/index.js';
+import { cut, hearAgain, joined, type NetworkClip } from '../../src/compress/evaluate/network.js';
+import { Recognizer, type Look } from '../../src/recognizer/index.js';
+import { decide, type Finding } from '../../src/recognizer/finding.js';
+import { clipOf, grammarOf, phonesOf, said, silence, type Row } from '../sim/said-clip.js';
+import { listenerManifest, spokenNetwork } from '../sim/spoken-network.js';
+
+/** The confidence is the ratio of the phones, and how many of the looks agree. */
+const manifest = (threshold: number, warps?: readonly number[]): Manifest => ({
+  ...listenerManifest,
+  decoding: {
+    priorWeight: 0,
+    logPrior: listenerManifest.decoding.logPrior,
+    blankBias: 0,
+    ...(warps === undefined ? {} : { warps }),
+  },
+  confidence: { bias: 2, weights: { llrMean: 1 }, threshold },
+});
+
+const grammar = grammarOf(['conveyor two', 'conveyor', 'machine one', 'stop']);
+/** Each phone less likely than another that the words do not have. */
+const mumbled: readonly Row[] = [
+  ...silence,
+  ...phonesOf('machine one').flatMap((unit) => {
+    const row = { [unit]: 0.25, [1 + (unit % 5)]: 0.5 };
+    return [row, row, { 0: 0.9 }];
+  }),
+  ...silence,
+];
+const clear: readonly Row[] = [...silence, ...said('machine one', 0.8, 0.1), ...silence];
+
+const withLooks = (first: readonly Row[], ...others: (readonly Row[])[]): NetworkClip => ({
+  ...clipOf(first),
+  looks: others.map((rows) => clipOf(rows).logProbs),
+});
+
+void t.test('what would be refused is heard through another vocal tract', async (t) => {
+  const clip = withLooks(mumbled, clear);
+  const alone = await hearAgain(manifest(0.7), clip, grammar);
+  const both = await hearAgain(manifest(0.7, [0.9]), clip, grammar);
+  t.equal(alone.accepted, false);
+  t.match(both, { accepted: true, text: 'machine one' });
+  t.ok(both.confidence > alone.confidence);
+});
+
+void t.test('what is clear at first is not heard again', async (t) => {
+  let looked = 0;
+  const look: Look = () => {
+    looked++;
+    throw new Error('looked');
+  };
+  for (const [rows, threshold, times] of [
+    [clear, 0.7, 0],
+    [silence, 0.7, 0],
+  ] as const) {
+    looked = 0;
+    const clip = clipOf(rows);
+    await hearAgain(manifest(threshold), clip, grammar, { looks: [look] });
+    t.equal(looked, times);
+  }
+  await t.rejects(
+    hearAgain(manifest(0.7), clipOf(mumbled), grammar, { looks: [look] }),
+    /looked/,
+    'only what is not',
+  );
+});
+
+void t.test("how sure an utterance is does not depend on a site's threshold", async (t) => {
+  const clip = withLooks(mumbled, clear);
+  for (const m of [manifest(0.7, [0.9]), manifest(0.01, [0.9])]) {
+    const some = await Promise.all(
+      [0, 0.3, 0.99].map((minConfidence) => hearAgain(m, clip, grammar, { minConfidence })),
+    );
+    t.equal(new Set(some.map((h) => h.confidence)).size, 1);
+  }
+});
+
+void t.test('looks get the rows of the whole utterance, in one piece', async (t) => {
+  const { dim, units } = spokenNetwork;
+  const steps = 120;
+  const rows = Float32Array.from({ length: steps * dim }, (_, i) => Math.sin(i));
+  let given = new Float32Array(0);
+  const look: Look = (r) => {
+    given = Float32Array.from(r);
+    return Promise.resolve({
+      data: new Float32Array((r.length / dim) * units).fill(-Math.log(units)),
+      steps: r.length / dim,
+    });
+  };
+  const recognizer = new Recognizer(
+    { ...manifest(0.99) },
+    { ...spokenNetwork, begin: () => mumbling(units, dim) },
+    grammar,
+    { looks: [look] },
+  );
+  const utterance = recognizer.beginUtterance(0);
+  for (let at = 0; at < rows.length; at += 7 * dim)
+    await utterance.feed(rows.slice(at, at + 7 * dim));
+  await utterance.finish();
+  t.same(given, rows);
+});
+
+/** A network that says what was mumbled, then silence, whatever it is fed. */
+function mumbling(units: number, dim: number) {
+  const { logProbs, steps } = clipOf(mumbled);
+  const quiet = clipOf(silence).logProbs.subarray(0, units);
+  let at = 0;
+  return {
+    feed: (rows: Float32Array) => {
+      const count = rows.length / dim;
+      const data = new Float32Array(count * units);
+      for (let i = 0; i < count; i++, at++)
+        data.set(at < steps ? logProbs.subarray(at * units, (at + 1) * units) : quiet, i * units);
+      return Promise.resolve({ data, steps: count });
+    },
+    finish: () => Promise.resolve({ data: new Float32Array(0), steps: 0 }),
+  };
+}
+
+void t.test('parts of clips and several clips keep their looks', async (t) => {
+  const clip = withLooks(clear, mumbled.slice(0, clear.length));
+  const part = cut(clip, 3, 20);
+  t.same(
+    part.looks?.map((l) => l.length),
+    [part.logProbs.length],
+  );
+  const two = joined(clip, clip);
+  t.same(
+    two.looks?.map((l) => l.length),
+    [two.logProbs.length],
+  );
+  t.notOk('looks' in joined(clipOf(clear), clipOf(clear)));
+});
+
+void t.test('what more of the looks find is surer', async (t) => {
+  const finding = (key: string, llrMean: number) =>
+    ({
+      meaning: { intent: key, slots: {}, said: {}, key },
+      evidence: { llrMean, agreement: 1 },
+    }) as unknown as Finding;
+  const confidence = {
+    bias: 0,
+    weights: { llrMean: 1 },
+    rival: { bias: 0, weights: { agreement: 8 } },
+    threshold: 0.5,
+  };
+  const most = decide([finding('a', 1), finding('b', 0.8), finding('b', 0.7)], { confidence });
+  t.match(most, { meaning: { key: 'b' }, evidence: { llrMean: 0.8 } });
+  t.equal(most?.evidence.agreement, 2 / 3);
+  const { rival: _, ...without } = confidence;
+  t.match(
+    decide([finding('a', 1), finding('b', 0.8), finding('b', 0.7)], { confidence: without }),
+    {
+      meaning: { key: 'a' },
+    },
+  );
+  t.equal(decide([], { confidence }), undefined);
+});
+
+void t.test('warps that cannot be are refused', async (t) => {
+  const shipped = JSON.parse(
+    await readFile('models/kikitori-en/manifest.json', 'utf8'),
+  ) as Manifest;
+  const parsed = (warps: unknown) =>
+    parseManifest(
+      JSON.stringify({ ...shipped, decoding: { ...shipped.decoding, warps } }),
+      'x',
+      '9.0.0',
+    );
+  t.same(parsed([0.9, 1.1]).decoding.warps, [0.9, 1.1]);
+  for (const bad of ['0.9', [0.1], [2], [NaN], [null], [0.9, 0.91, 0.92, 0.93, 0.94]])
+    t.throws(() => parsed(bad), { message: /decoding\.warps: expected at most 4 numbers/ });
+});
