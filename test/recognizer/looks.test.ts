@@ -21,14 +21,16 @@ const manifest = (threshold: number, warps?: readonly number[]): Manifest => ({
 
 const grammar = grammarOf(['conveyor two', 'conveyor', 'machine one', 'stop']);
 /** Each phone less likely than another that the words do not have. */
-const mumbled: readonly Row[] = [
+const drowned = (own: number, other: number): readonly Row[] => [
   ...silence,
   ...phonesOf('machine one').flatMap((unit) => {
-    const row = { [unit]: 0.25, [1 + (unit % 5)]: 0.5 };
+    const row = { [unit]: own, [1 + (unit % 5)]: other };
     return [row, row, { 0: 0.9 }];
   }),
   ...silence,
 ];
+const mumbled = drowned(0.25, 0.5);
+const hopeless = drowned(0.01, 0.9);
 const clear: readonly Row[] = [...silence, ...said('machine one', 0.8, 0.1), ...silence];
 
 const withLooks = (first: readonly Row[], ...others: (readonly Row[])[]): NetworkClip => ({
@@ -45,7 +47,7 @@ void t.test('what would be refused is heard through another vocal tract', async 
   t.ok(both.confidence > alone.confidence);
 });
 
-void t.test('what is clear at first is not heard again', async (t) => {
+void t.test('what is clear at first is not heard again, nor what is hopeless', async (t) => {
   let looked = 0;
   const look: Look = () => {
     looked++;
@@ -54,6 +56,7 @@ void t.test('what is clear at first is not heard again', async (t) => {
   for (const [rows, threshold, times] of [
     [clear, 0.7, 0],
     [silence, 0.7, 0],
+    [hopeless, 0.7, 0],
   ] as const) {
     looked = 0;
     const clip = clipOf(rows);
