@@ -93,15 +93,15 @@ export class Engine {
     return wakePhrase(settings, this.lexicon);
   }
 
+  /** The network as other vocal tracts hear with it. */
+  looks(warps = this.bundle.manifest.decoding.warps ?? []): Look[] {
+    const { features } = this.bundle.manifest;
+    return warps.map((warp) => (rows) => this.acoustic.whole(warpRows(features, rows, warp)));
+  }
+
   recognizer(grammar: CompiledGrammar, overrides: RecognizerOptions = {}): Recognizer {
-    const { decoding, features } = this.bundle.manifest;
-    const looks = (decoding.warps ?? []).map(
-      (warp): Look =>
-        (rows) =>
-          this.acoustic.whole(warpRows(features, rows, warp)),
-    );
     return new Recognizer(this.bundle.manifest, this.acoustic, grammar, {
-      looks,
+      looks: this.looks(),
       ...this.options.recognizer,
       ...overrides,
     });

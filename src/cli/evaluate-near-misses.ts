@@ -8,7 +8,7 @@ import {
   verdict,
   type Verdict,
 } from '../compress/evaluate/near-misses.js';
-import { hearAgain, throughNetwork, type NetworkClip } from '../compress/evaluate/network.js';
+import { hearAgain, withLooks, type NetworkClip } from '../compress/evaluate/network.js';
 import { randomFrom, wilson } from '../compress/evaluate/statistics.js';
 import { installedVoices, padded, speak } from '../compress/evaluate/synthesis.js';
 import { Engine, readText } from '../engine.js';
@@ -101,7 +101,7 @@ async function spokenPairs(
       );
       for (const voice of voices) {
         const samples = padded(await speak(voice, said, { rateHz }), rateHz, random);
-        const clip = await throughNetwork(engine, samples);
+        const clip = await withLooks(engine, samples);
         row.counts[await judge(clip, grammar, said)]++;
         row.only[await judge(clip, without, said)]++;
       }
@@ -137,7 +137,7 @@ async function recordedPairs(
   const clips: SpokenClip[] = [];
   for (const { label } of chosen) {
     const { samples } = await readAudioFile(resolve(dirname(path), label.file));
-    clips.push({ text: label.text ?? '', clip: await throughNetwork(engine, samples) });
+    clips.push({ text: label.text ?? '', clip: await withLooks(engine, samples) });
   }
   const maker = makerOf(pronounceable(clips, engine.lexicon), engine.lexicon, random);
   const row = rowOf(`recordings matching ${match}`);

@@ -8,7 +8,7 @@ import { reliabilityDiagram } from '../compress/evaluate/charts.js';
 import { parseLabels, type Label } from '../compress/evaluate/labels.js';
 import { machineNoise } from '../compress/evaluate/machine-noise.js';
 import { otherTracts } from '../compress/calibrate/decoding.js';
-import { throughNetwork } from '../compress/evaluate/network.js';
+import { withLooks } from '../compress/evaluate/network.js';
 import { randomFrom } from '../compress/evaluate/statistics.js';
 import { installedVoices, padded, speak } from '../compress/evaluate/synthesis.js';
 import { rewriteManifest } from '../compress/pack.js';
@@ -97,12 +97,12 @@ export const run: CommandRun = async (argv, io) => {
       random() < noisyShare
         ? mixAtSnr(samples, noise, snrDb, Math.floor(random() * noise.length))
         : samples;
-    clips.push({ text, clip: await throughNetwork(engine, noisy, warp, otherTracts) });
+    clips.push({ text, clip: await withLooks(engine, noisy, warp, otherTracts) });
   }
   for (let i = 0; i < noiseShare * sounds.length; i++)
     clips.push({
       text: '',
-      clip: await throughNetwork(engine, piece(noiseOf()), undefined, otherTracts),
+      clip: await withLooks(engine, piece(noiseOf()), undefined, otherTracts),
     });
   const usable = clips.filter((c) => c.clip.steps > 0);
   io.stderr.write(`${usable.length} clips through the network\n`);

@@ -119,7 +119,8 @@ export function speechFrames(scores: Float32Array, units: number): number[] {
   return [...greedy(scores, units)].flatMap((u, t) => (u === 0 ? [] : [t]));
 }
 
-export function gatherEvidence(h: Heard): Evidence {
+/** Of one look. */
+export function gatherEvidence(h: Heard): Omit<Evidence, 'agreement'> {
   const { phones, ratios, units } = h;
   const byWord = new Map<number, number[]>();
   phones.forEach(({ word }, i) => byWord.set(word, [...(byWord.get(word) ?? []), ratios[i] ?? 0]));
@@ -140,8 +141,6 @@ export function gatherEvidence(h: Heard): Evidence {
     llrWorstPhone: Math.min(0, ...ratios),
     margin: Math.min(h.margin, marginMax),
     marginPhone: Math.min(h.margin / differing(phones, h.secondPhones), marginPhoneMax),
-    // Until the looks are compared.
-    agreement: 1,
     outside:
       speech.length === 0 ? 1 : speech.filter((t) => t < from || t > to).length / speech.length,
     rate: Math.abs(Math.log(count / seconds / usualPhonesPerSecond)),

@@ -35,11 +35,12 @@ export interface Finding {
   readonly ratios: readonly number[];
   /** The best sentence that means something else. */
   readonly second?: { readonly words: readonly SentenceWord[]; readonly margin: number };
-  readonly evidence: Evidence;
+  readonly evidence: Omit<Evidence, 'agreement'>;
 }
 
 /** The finding that counts, with what all of them say of it. */
 export interface Decided extends Finding {
+  readonly evidence: Evidence;
   readonly score: number;
   readonly certainty: number;
 }

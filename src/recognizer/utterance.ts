@@ -11,7 +11,7 @@ import { Filler, fillerScore } from './search/filler.js';
 import { TokenSearch } from './search/token-search.js';
 import type { SentenceWord } from './search/word-history.js';
 
-/** In graphs larger than this only the first weighting counts: each costs a search after the last word. */
+/** In graphs larger than this only the first look and weighting count: each other costs a search after the last word. */
 const weightingsArcsMax = 15_000;
 /** Fewer frames with a phone than this are no speech. */
 const speechFramesMin = 3;
@@ -20,8 +20,10 @@ const notACommandRatio = -3;
 /** A sentence that lags this far behind any phones at all, in nats, will not be one that is accepted. */
 const hopelessLag = 10;
 
-/** What is less likely than this after the first look is not looked at again: of 1,309 hearings of orders two were
- * saved from below, and what people say to each other is nearly all there. */
+/**
+ * What is less likely than this after the first look is not looked at again: of 1,309 hearings of orders two were
+ * saved from below, and what people say to each other is nearly all there.
+ */
 const hopelessProbability = 0.1;
 
 const logHalf = Math.log(0.5);
@@ -149,12 +151,13 @@ export class Utterance {
     const logProbs = this.logProbs.subarray(0, this.steps * units);
     const first = { scores, logProbs, fillerScore: this.filler?.score, found };
     const findings = this.findings([first, ...this.weighAgain(logProbs)]);
-    if (this.looksAgain && !this.full && this.doubtful(decide(findings, this.context))) {
+    let decided = decide(findings, this.context);
+    if (this.looksAgain && !this.full && this.doubtful(decided)) {
       const rows = this.features.subarray(0, this.steps * this.context.acoustic.dim);
       for (const look of this.context.looks)
         findings.push(...this.findings(this.weighAll((await look(rows)).data)));
+      decided = decide(findings, this.context);
     }
-    const decided = decide(findings, this.context);
     return decided === undefined ? this.nothing() : this.answer(decided);
   }
 

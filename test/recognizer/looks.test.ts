@@ -48,21 +48,9 @@ void t.test('what would be refused is heard through another vocal tract', async 
 });
 
 void t.test('what is clear at first is not heard again, nor what is hopeless', async (t) => {
-  let looked = 0;
-  const look: Look = () => {
-    looked++;
-    throw new Error('looked');
-  };
-  for (const [rows, threshold, times] of [
-    [clear, 0.7, 0],
-    [silence, 0.7, 0],
-    [hopeless, 0.7, 0],
-  ] as const) {
-    looked = 0;
-    const clip = clipOf(rows);
-    await hearAgain(manifest(threshold), clip, grammar, { looks: [look] });
-    t.equal(looked, times);
-  }
+  const look: Look = () => Promise.reject(new Error('looked'));
+  for (const rows of [clear, silence, hopeless])
+    await t.resolves(hearAgain(manifest(0.7), clipOf(rows), grammar, { looks: [look] }));
   await t.rejects(
     hearAgain(manifest(0.7), clipOf(mumbled), grammar, { looks: [look] }),
     /looked/,
@@ -93,7 +81,7 @@ void t.test('looks get the rows of the whole utterance, in one piece', async (t)
     });
   };
   const recognizer = new Recognizer(
-    { ...manifest(0.99) },
+    manifest(0.99),
     { ...spokenNetwork, begin: () => mumbling(units, dim) },
     grammar,
     { looks: [look] },
@@ -141,7 +129,7 @@ void t.test('what more of the looks find is surer', async (t) => {
   const finding = (key: string, llrMean: number) =>
     ({
       meaning: { intent: key, slots: {}, said: {}, key },
-      evidence: { llrMean, agreement: 1 },
+      evidence: { llrMean },
     }) as unknown as Finding;
   const confidence = {
     bias: 0,

@@ -66,7 +66,7 @@ const firstShare = 3;
 
 /**
  * Priors, blank weight, confidence, threshold and the times that end an utterance, from held-out speech. Each clip gets grammars of its
- * own, so the choice does not depend on any one grammar; see examples.ts.
+ * own, so the choice does not depend on any one grammar; see examples.ts. `given`: with looks as `otherTracts`.
  */
 export async function calibrate(
   manifest: Manifest,

@@ -1,7 +1,6 @@
 import type { Manifest } from '../../bundle/index.js';
 import type { Engine } from '../../engine.js';
-import { warpRows } from '../../frontend/index.js';
-import type { Heard } from '../../records.js';
+import type { Heard, Steps } from '../../records.js';
 import {
   levelOf,
   Recognizer,
@@ -18,7 +17,7 @@ export interface NetworkClip {
   readonly steps: number;
   /** Level of each step; see levelOf. */
   readonly levels: Float32Array;
-  /** The same as other vocal tracts; none in clips of a bundle that has no warps. */
+  /** The same as other vocal tracts, in the order of `decoding.warps`; see withLooks. */
   readonly looks?: readonly Float32Array[];
 }
 
@@ -27,9 +26,24 @@ export async function throughNetwork(
   engine: Engine,
   samples: Float32Array,
   warp?: number,
-  warps = engine.bundle.manifest.decoding.warps ?? [],
+): Promise<NetworkClip> {
+  return ofRows(engine, engine.frontend(warp).feed(samples));
+}
+
+/** The same with what other vocal tracts make of it, for those who judge commands: a pass of the network each. */
+export async function withLooks(
+  engine: Engine,
+  samples: Float32Array,
+  warp?: number,
+  warps = engine.bundle.manifest.decoding.warps,
 ): Promise<NetworkClip> {
   const rows = engine.frontend(warp).feed(samples);
+  const looks: Float32Array[] = [];
+  for (const look of engine.looks(warps)) looks.push((await look(rows.data)).data);
+  return { ...(await ofRows(engine, rows)), looks };
+}
+
+async function ofRows(engine: Engine, rows: Steps): Promise<NetworkClip> {
   const stream = engine.acoustic.begin();
   const head = await stream.feed(rows.data);
   const tail = await stream.finish();
@@ -39,12 +53,7 @@ export async function throughNetwork(
   const levels = Float32Array.from({ length: rows.steps }, (_, t) =>
     levelOf(rows.data.subarray(t * rows.dim, (t + 1) * rows.dim)),
   );
-  const looks: Float32Array[] = [];
-  for (const other of warps) {
-    const warpedRows = warpRows(engine.bundle.manifest.features, rows.data, other);
-    looks.push((await engine.acoustic.whole(warpedRows)).data);
-  }
-  return { logProbs, steps: head.steps + tail.steps, levels, looks };
+  return { logProbs, steps: head.steps + tail.steps, levels };
 }
 
 /** A network that answers what was kept of a clip; its rows of features are the levels. */

@@ -3,7 +3,7 @@ import { mixAtSnr, readAudioFile } from '../../audio/index.js';
 import type { Engine } from '../../engine.js';
 import type { GrammarDetails } from '../../recognizer/index.js';
 import { labelMeaning, type Label } from '../evaluate/labels.js';
-import { hearAgain, throughNetwork } from '../evaluate/network.js';
+import { hearAgain, throughNetwork, withLooks } from '../evaluate/network.js';
 import { sameMeaning } from '../evaluate/score.js';
 import { randomFrom } from '../evaluate/statistics.js';
 import type { Part } from './paired.js';
@@ -110,7 +110,7 @@ export async function measureOrders(
     const samples = await read(join(folder, label.file), manifest.features.sampleRateHz);
     const heardIn: Awaited<ReturnType<typeof hearAgain>>[] = [];
     for (const mixed of inConditions(samples, condition, random))
-      heardIn.push(await hearAgain(manifest, await throughNetwork(engine, mixed), grammar));
+      heardIn.push(await hearAgain(manifest, await withLooks(engine, mixed), grammar));
     if (wanted !== null && wanted !== undefined) {
       const part = (failed: (heard: (typeof heardIn)[number]) => boolean): Part => ({
         file: label.file,

@@ -1,7 +1,7 @@
 import type { Engine } from '../../engine.js';
 import type { GrammarDetails, WakePhrase } from '../../recognizer/index.js';
 import type { Heard } from '../../records.js';
-import { hearAgain, throughNetwork } from '../evaluate/network.js';
+import { hearAgain, throughNetwork, withLooks } from '../evaluate/network.js';
 import { sameMeaning } from '../evaluate/score.js';
 import { hearStream } from '../evaluate/stream.js';
 import { peaksOf } from '../evaluate/wake.js';
@@ -68,7 +68,7 @@ export async function tune(
   const hearAll = async (s: Settings): Promise<HeardClip[]> => {
     const out: HeardClip[] = [];
     for (const { meaning, samples } of site.commands) {
-      const clip = await throughNetwork(engine, amplified(samples, s.gainDb), s.warp);
+      const clip = await withLooks(engine, amplified(samples, s.gainDb), s.warp);
       const heard = await hearAgain(manifest, clip, grammar, { minConfidence: s.minConfidence });
       out.push({ right: sameMeaning(heard, meaning), heard });
     }
