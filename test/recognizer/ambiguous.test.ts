@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { parseManifest, type Manifest } from '../../src/bundle/index.js';
+import { type Manifest } from '../../src/bundle/index.js';
 import { acceptedAt } from '../../src/compress/evaluate/curve.js';
 import { hearAgain } from '../../src/compress/evaluate/network.js';
 import { rejectedPayload } from '../../src/publish/payloads.js';
@@ -9,6 +8,7 @@ import { refusal } from '../../src/cli/transcribe.js';
 import { fault } from '../sim/schemas.js';
 import { clipOf, grammarOf, phonesOf, said, silence } from '../sim/said-clip.js';
 import { listenerManifest } from '../sim/spoken-network.js';
+import { shippedWith } from '../sim/shipped-manifest.js';
 
 const rival = { bias: 0, weights: { margin: 1 } };
 
@@ -101,14 +101,7 @@ void t.test('certainty is the logistic function of the rival evidence', async (t
 });
 
 void t.test('a least certainty that cannot be is refused', async (t) => {
-  const text = await readFile('models/kikitori-en/manifest.json', 'utf8');
-  const shipped = JSON.parse(text) as Manifest;
-  const parsed = (minCertainty: unknown) =>
-    parseManifest(
-      JSON.stringify({ ...shipped, confidence: { ...shipped.confidence, minCertainty } }),
-      'x',
-      '9.0.0',
-    );
+  const parsed = (minCertainty: unknown) => shippedWith('confidence', { minCertainty });
   t.equal(parsed(0.7).confidence.minCertainty, 0.7);
   for (const bad of [1.5, -0.1, 'much'])
     t.throws(() => parsed(bad), { message: /confidence\.minCertainty/ });

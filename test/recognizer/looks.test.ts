@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { parseManifest, type Manifest } from '../../src/bundle/index.js';
+import { type Manifest } from '../../src/bundle/index.js';
 import { cut, hearAgain, joined, type NetworkClip } from '../../src/compress/evaluate/network.js';
 import { Recognizer, type Look } from '../../src/recognizer/index.js';
 import { decide, type Finding } from '../../src/recognizer/finding.js';
 import { clipOf, grammarOf, phonesOf, said, silence, type Row } from '../sim/said-clip.js';
 import { listenerManifest, spokenNetwork } from '../sim/spoken-network.js';
+import { shippedWith } from '../sim/shipped-manifest.js';
 
 /** The confidence is the ratio of the phones, and how many of the looks agree. */
 const manifest = (threshold: number, warps?: readonly number[]): Manifest => ({
@@ -151,15 +151,7 @@ void t.test('what more of the looks find is surer', async (t) => {
 });
 
 void t.test('warps that cannot be are refused', async (t) => {
-  const shipped = JSON.parse(
-    await readFile('models/kikitori-en/manifest.json', 'utf8'),
-  ) as Manifest;
-  const parsed = (warps: unknown) =>
-    parseManifest(
-      JSON.stringify({ ...shipped, decoding: { ...shipped.decoding, warps } }),
-      'x',
-      '9.0.0',
-    );
+  const parsed = (warps: unknown) => shippedWith('decoding', { warps });
   t.same(parsed([0.9, 1.1]).decoding.warps, [0.9, 1.1]);
   for (const bad of ['0.9', [0.1], [2], [NaN], [null], [0.9, 0.91, 0.92, 0.93, 0.94]])
     t.throws(() => parsed(bad), { message: /decoding\.warps: expected at most 4 numbers/ });

@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
 import t from 'tap';
-import { parseManifest, type Manifest, type Weighting } from '../../src/bundle/index.js';
+import { type Manifest, type Weighting } from '../../src/bundle/index.js';
 import { hearAgain } from '../../src/compress/evaluate/network.js';
 import { weightingsBeside } from '../../src/compress/calibrate/decoding.js';
 import { weighted, scoresOf } from '../../src/recognizer/scores.js';
 import { clipOf, grammarOf, said, silence } from '../sim/said-clip.js';
 import { listenerManifest } from '../sim/spoken-network.js';
+import { shippedWith } from '../sim/shipped-manifest.js';
 
 const units = listenerManifest.units.length;
 
@@ -96,15 +96,7 @@ void t.test('calibration puts two weightings beside the one it chose', async (t)
 });
 
 void t.test('weightings that cannot be are refused', async (t) => {
-  const shipped = JSON.parse(
-    await readFile('models/kikitori-en/manifest.json', 'utf8'),
-  ) as Manifest;
-  const parsed = (weightings: unknown) =>
-    parseManifest(
-      JSON.stringify({ ...shipped, decoding: { ...shipped.decoding, weightings } }),
-      'x',
-      '9.0.0',
-    );
+  const parsed = (weightings: unknown) => shippedWith('decoding', { weightings });
   const good = { priorWeight: 0.6, blankBias: 1, ownShare: 1 };
   t.same(parsed([good]).decoding.weightings, [good]);
   for (const bad of [
