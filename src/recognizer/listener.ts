@@ -248,6 +248,7 @@ export class Listener {
     if (this.woken && text === '') return quietMs >= (this.recognizer.wake?.listenMs ?? prefixMs);
     if (final && trailing * this.recognizer.stepMs >= holdMs) return true;
     // What is no beginning of a command is not waited for: that would only delay its refusal.
+    if (!final && quietMs >= openMs && utterance.overAfterAll) return true;
     if (!final) return quietMs >= (hopeless ? openMs : prefixMs);
     return quietMs >= (open ? openMs : finalMs);
   }

@@ -20,6 +20,9 @@ const notACommandRatio = -3;
 /** A sentence that lags this far behind any phones at all, in nats, will not be one that is accepted. */
 const hopelessLag = 10;
 
+/** A beginning has to be this much likelier than a whole sentence, in nats (20 times), for a long quiet to be a pause in it. */
+const hardlyMore = 3;
+
 /**
  * What is less likely than this after the first look is not looked at again: of 1,309 hearings of orders two were
  * saved from below, and what people say to each other is nearly all there.
@@ -137,6 +140,17 @@ export class Utterance {
     const trailing = this.steps - 1 - (best.words.at(-1)?.endFrame ?? -1);
     const hopeless = (this.filler?.score ?? -Infinity) - best.score > hopelessLag;
     return { ...best, text: this.textOf(best.words.map((w) => w.word)), trailing, hopeless };
+  }
+
+  /**
+   * Whether a sentence is over although the best token stands in the middle of one, when it has been quiet for long. Nobody pauses so
+   * long inside a word, so only tokens between two words count: the word's last phones were not heard, or it was none. And what is
+   * hardly likelier than a whole sentence (the "and" that a breath sounds like) is not waited for.
+   */
+  get overAfterAll(): boolean {
+    const partial = this.search.partial();
+    const { score } = partial.inWord ? this.search.betweenWords() : partial;
+    return score - (this.search.best()[0]?.score ?? -Infinity) < hardlyMore;
   }
 
   /** Runs what is left and decides. */

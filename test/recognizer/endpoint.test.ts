@@ -75,7 +75,7 @@ void t.test('what is no beginning of a command is not waited for', async (t) => 
   const chain = phoneChain(lexicon.pronunciations(), lexicon.units.length);
   const confidence = { ...listenerManifest.confidence, chain };
   const knowing = { ...listenerManifest, confidence };
-  const talk = [...quiet(1200), ...say('stop light')];
+  const talk = [...quiet(1200), ...say('light stop')];
   const [late] = await answers([...talk, ...quiet(2000)], talk.length);
   const [soon] = await answers([...talk, ...quiet(2000)], talk.length, knowing);
   t.ok((late?.ms ?? 0) >= endpoint.prefixMs - 90, `after ${late?.ms}`);
@@ -84,6 +84,24 @@ void t.test('what is no beginning of a command is not waited for', async (t) => 
   t.match(await answers([...inside, ...quiet(2000)], inside.length, knowing), [
     { text: 'stop conveyor' },
   ]);
+});
+
+void t.test('a word whose last sound is not heard does not hold a sentence open', async (t) => {
+  for (const text of ['go left', 'stop conveyor two']) {
+    const clipped = [...quiet(1200), ...say(text).slice(0, -3)];
+    const [first] = await answers([...clipped, ...quiet(2000)], clipped.length);
+    t.match(first, { text });
+    t.ok((first?.ms ?? 9999) <= endpoint.openMs + 150, `${text}: after ${first?.ms}`);
+  }
+});
+
+void t.test('nor does what only sounds like the beginning of more', async (t) => {
+  // One step of the first phone of "two", as a breath may sound.
+  const [breath] = say('two');
+  const said = [...quiet(1200), ...say('stop conveyor'), ...(breath === undefined ? [] : [breath])];
+  const [first] = await answers([...said, ...quiet(2000)], said.length);
+  t.match(first, { text: 'stop conveyor' });
+  t.ok((first?.ms ?? 9999) <= endpoint.openMs + 150, `after ${first?.ms}`);
 });
 
 void t.test('the floor follows the noise, down at once and up within its memory', async (t) => {

@@ -101,6 +101,37 @@ void t.test('the best sentence is exact on three thousand random cases', async (
   t.ok(none > 10 && none < 1500, `${none} times too short for any sentence`);
 });
 
+void t.test(
+  'the best token between two words is that of the best beginning made of whole words',
+  async (t) => {
+    const none = (frames: number, scores: Float32Array) =>
+      Array.from({ length: frames }, (_, f) => scores[f * units.length] ?? 0).reduce(
+        (a, b) => a + b,
+        0,
+      );
+    let wrong = 0;
+    for (const problem of problems(600, 23)) {
+      const { g, scores, frames } = problem;
+      const beginnings = new Map<string, readonly number[]>();
+      for (const ids of enumerateSentences(g, 1000))
+        for (let n = 1; n <= ids.length; n++)
+          beginnings.set(ids.slice(0, n).join(), ids.slice(0, n));
+      let expected = none(frames, scores);
+      for (const ids of beginnings.values()) {
+        const { score } = alignSentence(
+          ids.map((id) => g.phonesOf(id)),
+          scores,
+          units.length,
+        );
+        expected = Math.max(expected, score);
+      }
+      const found = searched(problem).betweenWords();
+      if (found.inWord || Math.abs(found.score - expected) > 1e-4) wrong++;
+    }
+    t.equal(wrong, 0);
+  },
+);
+
 void t.test('word times are those of the best alignment', async (t) => {
   let wrong = 0;
   for (const problem of problems(500, 3)) {

@@ -11,6 +11,8 @@ export interface PartialSentence {
   readonly score: number;
   /** Words that are complete. */
   readonly words: readonly SentenceWord[];
+  /** Whether it is in the middle of a word. */
+  readonly inWord: boolean;
   /** Whether a sentence may end here. */
   readonly final: boolean;
   /** Whether a sentence may go on from here. */
@@ -132,40 +134,52 @@ export class TokenSearch {
   }
 
   partial(): PartialSentence {
+    // A word in the middle of a sentence counts as complete once something follows it.
+    return this.bestToken((arc) => !this.endsWord(arc) || this.endsSentence(arc));
+  }
+
+  /** The best token that is in no word. */
+  betweenWords(): PartialSentence {
+    return this.bestToken((arc) => this.endsWord(arc), true);
+  }
+
+  private bestToken(counts: (arc: number) => boolean, betweenWords = false): PartialSentence {
     const { graph } = this;
     let best = { score: -Infinity, history: -1, arc: -1, state: 0, inWord: false };
     for (let state = 0; state < graph.states; state++) {
       const score = this.blankScore[state] ?? -Infinity;
       if (score <= best.score) continue;
       const inWord = (this.blankWordStart[state] ?? -1) >= 0;
+      if (inWord && betweenWords) continue;
       best = { score, history: this.blankHistory[state] ?? -1, arc: -1, state, inWord };
     }
-    for (let a = 0; a < this.arcs; a++) {
-      const score = this.arcScore[a] ?? -Infinity;
-      if (score <= best.score) continue;
-      const state = graph.arcTarget[a] ?? 0;
-      const ends = (graph.arcWord[a] ?? -1) >= 0;
-      // A word in the middle of a sentence counts as complete once something follows it.
-      if (ends && graph.final[state] !== 1) continue;
+    for (let arc = 0; arc < this.arcs; arc++) {
+      const score = this.arcScore[arc] ?? -Infinity;
+      if (score <= best.score || !counts(arc)) continue;
+      const ends = this.endsWord(arc);
       best = {
         score,
-        history: this.arcHistory[a] ?? -1,
-        arc: ends ? a : -1,
-        state,
+        history: this.arcHistory[arc] ?? -1,
+        arc: ends ? arc : -1,
+        state: graph.arcTarget[arc] ?? 0,
         inWord: !ends,
       };
     }
     return {
       score: best.score,
       words: this.wordsOf(best),
+      inWord: best.inWord,
       final: !best.inWord && graph.final[best.state] === 1,
       open: (graph.arcStart[best.state + 1] ?? 0) > (graph.arcStart[best.state] ?? 0),
     };
   }
 
+  private endsWord(arc: number): boolean {
+    return (this.graph.arcWord[arc] ?? -1) >= 0;
+  }
+
   private endsSentence(arc: number): boolean {
-    const { graph } = this;
-    return (graph.arcWord[arc] ?? -1) >= 0 && graph.final[graph.arcTarget[arc] ?? 0] === 1;
+    return this.endsWord(arc) && this.graph.final[this.graph.arcTarget[arc] ?? 0] === 1;
   }
 
   private wordsOf({ history, arc }: { history: number; arc: number }): SentenceWord[] {
