@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readAudioFile } from '../src/audio/index.js';
+import { chunkMs, readAudioFile } from '../src/audio/index.js';
 import { Engine } from '../src/engine.js';
 import { Listener, TokenSearch } from '../src/recognizer/index.js';
 import { cpuMsOf, numberArgument, report, type Row } from './lib/report.js';
@@ -15,7 +15,7 @@ import { paced } from './lib/paced.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const rateHz = 16_000;
-const chunkSamples = 1600;
+const chunkSamples = (chunkMs * rateHz) / 1000;
 
 /** The demo's sentences with pauses and faint noise between: speech for about half of the time. */
 async function stream(): Promise<Float32Array> {

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { chunkMs } from './audio/index.js';
 import { Capture } from './capture/index.js';
 import { Answers, clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
 import { requestHandlers, thresholdsOf } from './agent-requests.js';
@@ -36,13 +37,15 @@ export interface AgentOptions {
   readonly probeCommand?: readonly string[];
 }
 
-/** Audio waiting for the network; more is dropped, oldest first, and said: 20 s. */
-const queuedChunksMax = 200;
+/** Audio waiting for the network, 20 s; more is dropped, oldest first, and said, again after 10 s more of it. */
+const queuedChunksMax = Math.round(20_000 / chunkMs);
+const droppedAgainChunks = Math.round(10_000 / chunkMs);
 /** The watchdog wants audio through the network within this, unless the microphone is known to be lost. */
 const progressMs = 10_000;
 /** Time for the answer to a restart request to leave. */
 const restartDelayMs = 500;
-const healthSmoothing = 0.1;
+/** The real-time factor follows the last second of audio. */
+const healthSmoothing = chunkMs / 1000;
 
 export class Agent {
   private config: Config;
@@ -263,7 +266,7 @@ export class Agent {
     this.queue.push(chunk);
     if (this.queue.length > queuedChunksMax) {
       this.queue.shift();
-      if (this.droppedChunks++ % 100 === 0) {
+      if (this.droppedChunks++ % droppedAgainChunks === 0) {
         this.options.log.error(
           { event: 'audio.dropped', chunks: this.droppedChunks },
           'the processor is too slow for this model: audio was dropped',

@@ -48,6 +48,7 @@ const mayImport: Record<string, readonly string[]> = {
     'ear.ts',
     'runtime',
     'records.ts',
+    'audio',
     'bundle',
     'config',
     'capture',

@@ -1,4 +1,5 @@
 /** audio: sound files in, mono samples out; resampling; noise at a stated level. */
+export { chunkMs } from './chunks.js';
 export { mixAtSnr, peakFrameEnergy } from './mix.js';
 export { pickChannel, readAudioFile } from './read.js';
 export type { AudioClip, ReadOptions } from './read.js';

@@ -1,4 +1,4 @@
-import { readAudioFile } from '../audio/index.js';
+import { chunkMs, readAudioFile } from '../audio/index.js';
 import type { Chunk, MicState } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
@@ -33,8 +33,6 @@ const paceWindowMs = 5000;
 const burstMs = 3000;
 /** A recorder that has given this much audio works: the next pause is a short one again. */
 const worksAfterMs = 5000;
-/** Samples handed on at once: 100 ms at 16 kHz. */
-const chunkSamples = 1600;
 /** -90 dBFS. */
 const silentPeak = 10 ** (-90 / 20);
 
@@ -59,6 +57,7 @@ export class Capture {
   private windowStartMs: number | null = null;
   private windowSamples = 0;
   private samplesSinceOpened = 0;
+  private readonly chunkSamples: number;
 
   constructor(
     private readonly options: CaptureOptions,
@@ -66,7 +65,9 @@ export class Capture {
     private readonly events: CaptureEvents,
     private readonly clock: Clock,
     private readonly random: () => number,
-  ) {}
+  ) {
+    this.chunkSamples = Math.round((chunkMs * rateHz) / 1000);
+  }
 
   start(): void {
     if (this.options.source === 'file') void this.playFile();
@@ -169,6 +170,7 @@ export class Capture {
   }
 
   private async emit(samples: Float32Array): Promise<void> {
+    const { chunkSamples } = this;
     for (let at = 0; at < samples.length && !this.stopped; at += chunkSamples) {
       const part = samples.slice(at, at + chunkSamples);
       const chunk = {
@@ -214,6 +216,7 @@ export class Capture {
       });
       const samples = amplified(clip.samples, gainDb);
       const begin = this.clock.monotonic();
+      const { chunkSamples } = this;
       for (let at = 0; at < samples.length && !this.stopped; at += chunkSamples) {
         const dueMs = begin + (1000 * (at + chunkSamples)) / this.rateHz;
         const waitMs = pace === 'fast' ? 0 : Math.max(0, dueMs - this.clock.monotonic());

@@ -3,7 +3,10 @@ declare module 'node-record-lpcm16' {
   import type { Readable } from 'node:stream';
 
   export interface RecordingOptions {
+    /** Name or path of a module that makes the command. */
     recorder: string;
+    /** For that module. */
+    program: 'arecord' | 'rec' | 'sox';
     audioType: 'raw' | 'wav';
     sampleRate: number;
     channels: number;

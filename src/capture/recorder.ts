@@ -1,5 +1,6 @@
 import lpcm16 from 'node-record-lpcm16';
 import type { Clock } from '../runtime/clock.js';
+import { recorderPath } from '../runtime/paths.js';
 
 export interface RecorderOptions {
   readonly recorder: 'arecord' | 'rec' | 'sox';
@@ -33,7 +34,8 @@ export class Recorder {
     onEnd: (why: string) => void,
   ) {
     this.recording = lpcm16.record({
-      recorder: options.recorder,
+      recorder: recorderPath,
+      program: options.recorder,
       audioType: 'raw',
       sampleRate: options.rateHz,
       channels: options.channels,

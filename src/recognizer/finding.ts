@@ -5,7 +5,7 @@ import { fillerScore } from './search/filler.js';
 import { runnersUp, type RunnersUp } from './search/runners-up.js';
 import type { Candidate } from './search/token-search.js';
 import type { SentenceWord } from './search/word-history.js';
-import type { UtteranceContext } from './utterance.js';
+import type { UtteranceContext } from './context.js';
 
 /** Sentences kept at each place of the second search: enough that one of them usually means something else. */
 const runnersUpKept = 16;

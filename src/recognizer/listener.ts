@@ -238,7 +238,10 @@ export class Listener {
     const quietMs = utterance.quietSteps * this.recognizer.stepMs;
     if (!utterance.spoken)
       return quietMs >= this.recognizer.endpoint.nothingMs && !this.pushed ? this.end() : [];
-    return this.over(utterance, quietMs) ? this.end() : this.partialOf(utterance);
+    if (this.over(utterance, quietMs)) return this.end();
+    if (utterance.ready && (utterance.partial().final || utterance.overAfterAll))
+      await utterance.prepare();
+    return this.partialOf(utterance);
   }
 
   private over(utterance: Utterance, quietMs: number): boolean {

@@ -3,7 +3,8 @@ import type { Heard, Partial, Steps } from '../records.js';
 import type { Acoustic, AcousticStream, Look } from './acoustic.js';
 import type { CompiledGrammar } from './graph.js';
 import { scoresOf } from './scores.js';
-import { Utterance, type UtteranceContext } from './utterance.js';
+import type { UtteranceContext } from './context.js';
+import { Utterance } from './utterance.js';
 import { afterWake, type WakePhrase } from './wake/phrase.js';
 import { WakeSpotter } from './wake/spotter.js';
 

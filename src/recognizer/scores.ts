@@ -14,6 +14,21 @@ export function scoresOf(
 const priorSteps = 60;
 
 /**
+ * The bundle's prior, each phone's share of all phones moved to that in this utterance. How much blank there is stays the bundle's: it says
+ * how long it was silent before and after, and nothing of the voice.
+ */
+function ownPrior(logProbs: Float32Array, logPrior: readonly number[]): number[] {
+  const units = logPrior.length;
+  const usual = logPrior.map(Math.exp);
+  const own = usual.map((p) => priorSteps * p);
+  logProbs.forEach((v, i) => (own[i % units] = (own[i % units] ?? 0) + Math.exp(v)));
+  const phonesOf = (shares: readonly number[]) =>
+    shares.reduce((sum, p, u) => (u === 0 ? 0 : sum + p), 0);
+  const scale = phonesOf(usual) / phonesOf(own);
+  return own.map((p, u) => (u === 0 ? (logPrior[0] ?? 0) : Math.log(p * scale)));
+}
+
+/**
  * Scores of a whole utterance under another weighting, and the log-probabilities that its evidence is made of. With `ownShare` 1
  * the prior is the utterance's own mean posterior: a phone that this voice or this room brings up everywhere says little
  * where it comes up. The log-probabilities are then those that would score so under the bundle's first weighting.
@@ -26,13 +41,8 @@ export function weighted(
   const { logPrior } = decoding;
   if (ownShare === 0)
     return { scores: scoresOf(logProbs, { priorWeight, logPrior, blankBias }), logProbs };
-  const units = logPrior.length;
-  const own = logPrior.map((p) => priorSteps * Math.exp(p));
-  logProbs.forEach((v, i) => (own[i % units] = (own[i % units] ?? 0) + Math.exp(v)));
-  const steps = logProbs.length / units + priorSteps;
-  const mixed = logPrior.map(
-    (p, u) => (1 - ownShare) * p + ownShare * Math.log((own[u] ?? 0) / steps),
-  );
+  const own = ownPrior(logProbs, logPrior);
+  const mixed = logPrior.map((p, u) => (1 - ownShare) * p + ownShare * (own[u] ?? 0));
   const scores = scoresOf(logProbs, { priorWeight, logPrior: mixed, blankBias });
   const undone = { priorWeight: -decoding.priorWeight, logPrior, blankBias: -decoding.blankBias };
   return { scores, logProbs: scoresOf(scores, undone) };

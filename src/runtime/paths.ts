@@ -14,3 +14,5 @@ export const defaultModelPath = `${packageRoot()}models/kikitori-en`;
 export const defaultGrammarPath = `${packageRoot()}config/sentences.yaml`;
 /** The command itself, for work that wants a process of its own. */
 export const commandPath = `${packageRoot()}bin/kikitori.js`;
+/** How node-record-lpcm16 starts arecord, rec and sox. */
+export const recorderPath = `${packageRoot()}bin/recorder.cjs`;

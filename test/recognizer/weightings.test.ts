@@ -42,11 +42,20 @@ void t.test("an utterance's own prior: the definition, row by row", async (t) =>
       ownShare,
     });
     let worst = 0;
+    const heard = (u: number) => {
+      let sum = 60 * Math.exp(logPrior[u] ?? 0);
+      for (let s = 0; s < steps; s++) sum += Math.exp(logProbs[s * units + u] ?? 0);
+      return sum;
+    };
+    let [phonesHeard, phonesUsual] = [0, 0];
+    for (let u = 1; u < units; u++) {
+      phonesHeard += heard(u);
+      phonesUsual += Math.exp(logPrior[u] ?? 0);
+    }
     for (let u = 0; u < units; u++) {
       const given = logPrior[u] ?? 0;
-      let mean = 60 * Math.exp(given);
-      for (let s = 0; s < steps; s++) mean += Math.exp(logProbs[s * units + u] ?? 0);
-      const prior = (1 - ownShare) * given + ownShare * Math.log(mean / (steps + 60));
+      const own = u === 0 ? given : Math.log((heard(u) / phonesHeard) * phonesUsual);
+      const prior = (1 - ownShare) * given + ownShare * own;
       for (let s = 0; s < steps; s++) {
         const want = (logProbs[s * units + u] ?? 0) - 0.8 * prior + (u === 0 ? 1 : 0);
         worst = Math.max(worst, Math.abs(want - (got[s * units + u] ?? 0)));
@@ -54,6 +63,16 @@ void t.test("an utterance's own prior: the definition, row by row", async (t) =>
     }
     t.ok(worst < 1e-5, `share ${ownShare}: ${worst}`);
   }
+});
+
+void t.test("how long it was silent does not change an utterance's own prior", async (t) => {
+  const { decoding } = manifest();
+  const words = clipOf(said('stop', 0.6, 0.2)).logProbs;
+  const weighting = { priorWeight: 0.8, blankBias: 1, ownShare: 1 };
+  const blank = Array.from({ length: units }, (_, u) => (u === 0 ? 0 : -100));
+  const long = Float32Array.from([...words, ...Array.from({ length: 200 }, () => blank).flat()]);
+  const { scores } = weighted(long, decoding, weighting);
+  t.same(scores.slice(0, words.length), weighted(words, decoding, weighting).scores);
 });
 
 void t.test('the weighting with most confidence counts, never one with less', async (t) => {

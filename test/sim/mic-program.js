@@ -23,7 +23,11 @@ const {
   deaf = false,
   fast = false,
 } = run;
-appendFileSync(starts, `${JSON.stringify({ pid: process.pid, args: process.argv.slice(2) })}\n`);
+const { SOX_OPTS: soxOptions, AUDIODEV: audioDevice } = process.env;
+appendFileSync(
+  starts,
+  `${JSON.stringify({ pid: process.pid, args: process.argv.slice(2), soxOptions, audioDevice })}\n`,
+);
 
 const rateHz = 16000;
 const blockSamples = 800;

@@ -66,12 +66,22 @@ export class MicSim {
   }
 
   /** Every start of the recorder so far. */
-  async starts(): Promise<{ pid: number; args: string[] }[]> {
+  async starts(): Promise<
+    { pid: number; args: string[]; soxOptions?: string; audioDevice?: string }[]
+  > {
     const text = await readFile(join(this.folder, 'starts.jsonl'), 'utf8').catch(() => '');
     return text
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as { pid: number; args: string[] });
+      .map(
+        (line) =>
+          JSON.parse(line) as {
+            pid: number;
+            args: string[];
+            soxOptions?: string;
+            audioDevice?: string;
+          },
+      );
   }
 
   /** Recorders that still run: none may be left behind. */

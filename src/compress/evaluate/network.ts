@@ -86,7 +86,11 @@ export function hearAgain(
   const { levels, steps } = clip;
   const looks = (manifest.decoding.warps ?? []).flatMap((_, i): Look[] => {
     const data = clip.looks?.[i];
-    return data === undefined ? [] : [() => Promise.resolve({ data, steps })];
+    if (data === undefined) return [];
+    const units = data.length / Math.max(steps, 1);
+    return [
+      ({ length }) => Promise.resolve({ data: data.subarray(0, length * units), steps: length }),
+    ];
   });
   const recognizer = new Recognizer(manifest, replay(manifest.units.length, clip), grammar, {
     looks,

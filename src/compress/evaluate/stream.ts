@@ -1,3 +1,4 @@
+import { chunkMs } from '../../audio/index.js';
 import type { Engine } from '../../engine.js';
 import type { Heard } from '../../records.js';
 import { Listener, type ListenMode, type Recognizer } from '../../recognizer/index.js';
@@ -7,14 +8,14 @@ export interface StreamEvent {
   readonly heard: Heard;
   /** Samples that had come in when it was decided. */
   readonly decidedSample: number;
-  /** Time that the last chunk took to compute. */
+  /** How much later it was said: what was left to compute, and what had to be computed before. */
   readonly computeMs: number;
 }
 
-/** A chunk as the daemon's capture delivers it. */
-const chunkMs = 100;
-
-/** Plays samples to the device's own listener, as fast as it goes; time is counted in samples. */
+/**
+ * Plays samples to the device's own listener in the daemon's chunks, as fast as it goes; time is counted in samples. What takes longer to compute than a
+ * chunk lasts keeps the next one waiting, as in the daemon.
+ */
 export async function hearStream(
   engine: Engine,
   recognizer: Recognizer,
@@ -23,15 +24,19 @@ export async function hearStream(
 ): Promise<StreamEvent[]> {
   const frontend = engine.frontend(warp);
   const listener = new Listener(recognizer, mode);
-  const chunk = Math.round((chunkMs * engine.bundle.manifest.features.sampleRateHz) / 1000);
+  const { sampleRateHz } = engine.bundle.manifest.features;
+  const chunk = Math.round((chunkMs * sampleRateHz) / 1000);
   const events: StreamEvent[] = [];
+  let doneMs = 0;
   for (let at = 0; at < samples.length; at += chunk) {
+    const decidedSample = Math.min(samples.length, at + chunk);
+    const cameMs = (1000 * decidedSample) / sampleRateHz;
     const begin = performance.now();
-    for (const event of await listener.feed(frontend.feed(samples.subarray(at, at + chunk)))) {
-      if (event.type !== 'heard') continue;
-      const decidedSample = Math.min(samples.length, at + chunk);
-      events.push({ heard: event.heard, decidedSample, computeMs: performance.now() - begin });
-    }
+    const said = await listener.feed(frontend.feed(samples.subarray(at, at + chunk)));
+    doneMs = Math.max(doneMs, cameMs) + performance.now() - begin;
+    for (const event of said)
+      if (event.type === 'heard')
+        events.push({ heard: event.heard, decidedSample, computeMs: doneMs - cameMs });
   }
   for (const event of await listener.stop())
     if (event.type === 'heard')

@@ -1,0 +1,114 @@
+import type { Heard, HeardWord, RejectReason } from '../records.js';
+import { probabilityOf, wordConfidence, type Evidence } from './confidence.js';
+import type { Decided } from './finding.js';
+import type { Interpretation } from './graph.js';
+import type { UtteranceContext } from './context.js';
+import type { AlignedPhone } from './search/align.js';
+import type { SentenceWord } from './search/word-history.js';
+
+/** A sentence this far from what was said, per phone, is no command at all. */
+const notACommandRatio = -3;
+
+/** Where an utterance lies, and whether it was as long as one may be. */
+export interface Extent {
+  readonly startSample: number;
+  readonly durationMs: number;
+  readonly full: boolean;
+}
+
+/** What is told of an utterance: the sentence, whether it is accepted and, if not, why. */
+export function answerOf(
+  decided: Decided | undefined,
+  extent: Extent,
+  context: UtteranceContext,
+): Heard {
+  if (decided === undefined) return nothing(extent, context);
+  const { meaning, told, phones, ratios, second, evidence, score, certainty } = decided;
+  const { startSample } = extent;
+  const confidence = meaning.refuse === true ? 0 : probabilityOf(score, context.confidence);
+  const ambiguous = meaning.minConfidence === undefined && certainty < context.minCertainty;
+  const reason = extent.full
+    ? 'too-long'
+    : reasonAgainst(confidence, ambiguous, meaning, evidence, context);
+  const words = heardWords(told, phones, ratios, context);
+  const endMs = words.at(-1)?.endMs ?? extent.durationMs;
+  return {
+    accepted: reason === undefined,
+    ...(reason === undefined ? {} : { reason }),
+    ...(ambiguous ? { ambiguous: true as const } : {}),
+    text: textOf(told, context),
+    intent: meaning.refuse === true ? null : meaning.intent,
+    slots: meaning.slots,
+    ...(meaning.confirm === true ? { confirm: true } : {}),
+    said: meaning.said,
+    confidence,
+    words,
+    startSample,
+    endSample: startSample + Math.round(endMs * context.samplesPerMs),
+    startMs: words[0]?.startMs ?? 0,
+    endMs,
+    ...(second === undefined
+      ? {}
+      : { second: { text: textOf(second.words, context), margin: second.margin } }),
+    evidence: { ...evidence },
+  };
+}
+
+/** The words as they are told: without the wake phrase. */
+export function textOf(
+  words: readonly Pick<SentenceWord, 'word'>[],
+  { grammar: { graph, hidden } }: Pick<UtteranceContext, 'grammar'>,
+): string {
+  return words.flatMap(({ word }) => (word === hidden ? [] : [graph.words[word] ?? ''])).join(' ');
+}
+
+function reasonAgainst(
+  confidence: number,
+  ambiguous: boolean,
+  meaning: Interpretation,
+  evidence: Evidence,
+  { minConfidence }: UtteranceContext,
+): RejectReason | undefined {
+  if (meaning.refuse === true) return 'not-a-command';
+  if (confidence >= (meaning.minConfidence ?? minConfidence))
+    return ambiguous ? 'ambiguous' : undefined;
+  return evidence.llrMean < notACommandRatio ? 'not-a-command' : 'low-confidence';
+}
+
+function heardWords(
+  words: readonly SentenceWord[],
+  phones: readonly AlignedPhone[],
+  ratios: readonly number[],
+  { stepMs, lookaheadMs, grammar }: UtteranceContext,
+): HeardWord[] {
+  return words.map(({ word, startFrame, endFrame }, position) => {
+    const own = phones.flatMap((p, i) => (p.word === position ? [ratios[i] ?? 0] : []));
+    const ratio = own.reduce((a, b) => a + b, 0) / Math.max(own.length, 1);
+    return {
+      word: grammar.graph.words[word] ?? '',
+      startMs: Math.round(startFrame * stepMs),
+      endMs: Math.round((endFrame + 1) * stepMs + lookaheadMs),
+      confidence: Number(wordConfidence(ratio).toFixed(3)),
+    };
+  });
+}
+
+function nothing(
+  { startSample, durationMs, full }: Extent,
+  { samplesPerMs }: UtteranceContext,
+): Heard {
+  return {
+    accepted: false,
+    reason: full ? 'too-long' : 'noise',
+    text: '',
+    intent: null,
+    slots: {},
+    confidence: 0,
+    words: [],
+    startSample,
+    endSample: startSample + Math.round(durationMs * samplesPerMs),
+    startMs: 0,
+    endMs: durationMs,
+    evidence: {},
+  };
+}

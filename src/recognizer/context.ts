@@ -1,0 +1,22 @@
+import type { Confidence, Decoding } from '../bundle/index.js';
+import type { Acoustic, Look } from './acoustic.js';
+import type { CompiledGrammar } from './graph.js';
+
+/** What an utterance needs to know, shared by all and frozen. */
+export interface UtteranceContext {
+  readonly acoustic: Acoustic;
+  readonly grammar: CompiledGrammar;
+  readonly decoding: Decoding;
+  readonly confidence: Confidence;
+  /** Default threshold; an intent may have its own. */
+  readonly minConfidence: number;
+  /** Least probability that no other command was meant; an intent with a threshold of its own goes by that alone. */
+  readonly minCertainty: number;
+  /** Other ways through the network, for what would be refused. */
+  readonly looks: readonly Look[];
+  readonly stepMs: number;
+  readonly samplesPerMs: number;
+  /** What one step looks at beyond its own 1/stepMs, in ms. */
+  readonly lookaheadMs: number;
+  readonly maxSteps: number;
+}

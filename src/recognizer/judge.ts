@@ -1,0 +1,105 @@
+import type { Weighting } from '../bundle/index.js';
+import { probabilityOf, speechFrames } from './confidence.js';
+import type { UtteranceContext } from './context.js';
+import { decide, findingOf, type Decided, type Finding, type Weighed } from './finding.js';
+import { weighted } from './scores.js';
+import { fillerScore } from './search/filler.js';
+import { TokenSearch, type Candidate } from './search/token-search.js';
+
+/** In graphs larger than this only the first look and weighting count: each other costs a search after the last word. */
+const weightingsArcsMax = 15_000;
+/** Fewer frames with a phone than this are no speech. */
+const speechFramesMin = 3;
+
+/**
+ * What is less likely than this after the first look is not looked at again: of 1,309 hearings of orders two were
+ * saved from below, and what people say to each other is nearly all there.
+ */
+const hopelessProbability = 0.1;
+
+/** What was heard of an utterance, from its first step on. */
+export interface Sounds {
+  /** As the network gave them, row-major [steps, units]. */
+  readonly logProbs: Float32Array;
+  /** The same as they are searched. */
+  readonly scores: Float32Array;
+  /** Level of each step. */
+  readonly levels: Float32Array;
+  /** Rows of features, for other looks; none where there are no others. */
+  readonly features: Float32Array;
+  /** Of the complete sentences the best, if any. */
+  readonly found: readonly Candidate[];
+  /** Score of any phones in any order; absent in a bundle without a phone chain. */
+  readonly fillerScore: number | undefined;
+  /** As long as an utterance may be: refused whatever it is. */
+  readonly full: boolean;
+}
+
+/** Whether utterances of this grammar may be looked at again. */
+export function looksAgain({ looks, grammar }: UtteranceContext): boolean {
+  return looks.length > 0 && grammar.graph.arcUnit.length <= weightingsArcsMax;
+}
+
+/** What was said, under all weightings and, where the first look leaves doubt, through all vocal tracts; undefined: nothing was. */
+export async function judge(
+  sounds: Sounds,
+  context: UtteranceContext,
+): Promise<Decided | undefined> {
+  const { scores, logProbs, found } = sounds;
+  // Whether anybody spoke is for the first weighting to say: others only choose among sentences.
+  if (found.length === 0 || speechFrames(scores, context.acoustic.units).length < speechFramesMin)
+    return undefined;
+  const findings = findingsOf([sounds, ...weighAgain(logProbs, context)], sounds, context);
+  const decided = decide(findings, context);
+  if (!looksAgain(context) || sounds.full || !doubtful(decided, context)) return decided;
+  for (const look of context.looks) {
+    const seen = (await look(sounds.features)).data;
+    findings.push(...findingsOf(weighAll(seen, context), sounds, context));
+  }
+  return decide(findings, context);
+}
+
+/**
+ * Whether another look may change what becomes of it: it would be refused, and is not hopeless, as what people say to each
+ * other is. By the bundle's own thresholds, so that how sure an utterance is does not depend on what a site asks for.
+ */
+function doubtful(decided: Decided | undefined, { confidence }: UtteranceContext): boolean {
+  if (decided === undefined) return false;
+  const probability = probabilityOf(decided.score, confidence);
+  const refused =
+    probability < confidence.threshold || decided.certainty < (confidence.minCertainty ?? 0);
+  return refused && probability >= hopelessProbability;
+}
+
+/** The whole utterance under all weightings. */
+function* weighAll(logProbs: Float32Array, context: UtteranceContext): Generator<Weighed> {
+  const { priorWeight, blankBias } = context.decoding;
+  yield weigh(logProbs, { priorWeight, blankBias }, context);
+  yield* weighAgain(logProbs, context);
+}
+
+/** The whole utterance under the bundle's other weightings. */
+function* weighAgain(logProbs: Float32Array, context: UtteranceContext): Generator<Weighed> {
+  const { decoding, grammar } = context;
+  if (grammar.graph.arcUnit.length > weightingsArcsMax) return;
+  for (const weighting of decoding.weightings ?? []) yield weigh(logProbs, weighting, context);
+}
+
+function weigh(given: Float32Array, weighting: Weighting, context: UtteranceContext): Weighed {
+  const { decoding, grammar, acoustic, confidence } = context;
+  const { units } = acoustic;
+  const { scores, logProbs } = weighted(given, decoding, weighting);
+  const search = new TokenSearch(grammar.graph);
+  for (let at = 0; at < scores.length; at += units) search.feed(scores, at);
+  const { chain } = confidence;
+  const filler = chain === undefined ? undefined : fillerScore(scores, units, chain);
+  return { scores, logProbs, fillerScore: filler, found: search.best() };
+}
+
+function findingsOf(
+  weighed: Iterable<Weighed>,
+  { levels }: Sounds,
+  context: UtteranceContext,
+): Finding[] {
+  return [...weighed].flatMap((w) => findingOf(w, levels, context) ?? []);
+}
