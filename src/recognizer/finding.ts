@@ -21,8 +21,8 @@ export interface Weighed {
   readonly logProbs: Float32Array;
   /** Score of any phones in any order; absent in a bundle without a phone chain. */
   readonly fillerScore: number | undefined;
-  /** Of the complete sentences at most one, the best. */
-  readonly found: readonly Candidate[];
+  /** Of the complete sentences at most one, the best; absent where none was looked for yet. */
+  readonly found?: readonly Candidate[];
 }
 
 /** What one look under one weighting finds, and what speaks for it. */
@@ -120,11 +120,11 @@ function candidatesOf(
   { scores, found }: Weighed,
   { grammar, acoustic }: UtteranceContext,
 ): RunnersUp {
-  const [best] = found;
-  if (best === undefined || grammar.graph.arcUnit.length > secondPassArcsMax)
-    return { candidates: found, crowded: true };
+  const none = found !== undefined && found.length === 0;
+  if (none || grammar.graph.arcUnit.length > secondPassArcsMax)
+    return { candidates: found ?? [], crowded: true };
   return runnersUp(grammar.graph, scores, acoustic.units, {
-    best: best.score,
+    best: found?.[0]?.score,
     window: runnersUpWindow,
     k: runnersUpKept,
   });

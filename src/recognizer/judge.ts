@@ -4,7 +4,7 @@ import type { UtteranceContext } from './context.js';
 import { decide, findingOf, type Decided, type Finding, type Weighed } from './finding.js';
 import { weighted } from './scores.js';
 import { fillerScore } from './search/filler.js';
-import { TokenSearch, type Candidate } from './search/token-search.js';
+import type { Candidate } from './search/token-search.js';
 
 /** In graphs larger than this only the first look and weighting count: each other costs a search after the last word. */
 const weightingsArcsMax = 15_000;
@@ -85,15 +85,15 @@ function* weighAgain(logProbs: Float32Array, context: UtteranceContext): Generat
   for (const weighting of decoding.weightings ?? []) yield weigh(logProbs, weighting, context);
 }
 
-function weigh(given: Float32Array, weighting: Weighting, context: UtteranceContext): Weighed {
-  const { decoding, grammar, acoustic, confidence } = context;
-  const { units } = acoustic;
+function weigh(
+  given: Float32Array,
+  weighting: Weighting,
+  { decoding, acoustic, confidence }: UtteranceContext,
+): Weighed {
   const { scores, logProbs } = weighted(given, decoding, weighting);
-  const search = new TokenSearch(grammar.graph);
-  for (let at = 0; at < scores.length; at += units) search.feed(scores, at);
   const { chain } = confidence;
-  const filler = chain === undefined ? undefined : fillerScore(scores, units, chain);
-  return { scores, logProbs, fillerScore: filler, found: search.best() };
+  const filler = chain === undefined ? undefined : fillerScore(scores, acoustic.units, chain);
+  return { scores, logProbs, fillerScore: filler };
 }
 
 function findingsOf(

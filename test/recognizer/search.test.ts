@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
 import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { enumerateSentences, type GrammarDetails } from '../../src/recognizer/grammar/index.js';
@@ -191,7 +192,11 @@ void t.test(
     let compared = 0;
     for (const problem of problems(2000, 7)) {
       const [best] = searched(problem).best();
-      if (best === undefined) continue;
+      if (best === undefined) {
+        const none = runnersUp(problem.g.graph, problem.scores, units.length, { window: 6, k: 2 });
+        if (none.candidates.length > 0) wrong++;
+        continue;
+      }
       const window = 6;
       const expected = reference(problem.g, problem.scores).filter(
         (c) => c.score >= best.score - window,
@@ -202,6 +207,8 @@ void t.test(
           window,
           k,
         });
+        const alone = runnersUp(problem.g.graph, problem.scores, units.length, { window, k });
+        if (!isDeepStrictEqual(alone, { candidates, crowded })) wrong++;
         if (crowded) {
           crowdedOnes++;
           // What is missing is worse than all that is there at one place: the best must be right.

@@ -24,6 +24,8 @@ export class RestBound {
   private readonly outScore: Float64Array;
   private readonly outUnit: Int32Array;
   private readonly otherScore: Float64Array;
+  private readonly stays: Float64Array;
+  private readonly pauses: Float64Array;
 
   constructor(
     private readonly graph: DecodingGraph,
@@ -38,6 +40,8 @@ export class RestBound {
     this.outScore = new Float64Array(graph.states);
     this.outUnit = new Int32Array(graph.states);
     this.otherScore = new Float64Array(graph.states);
+    this.stays = new Float64Array(this.arcs);
+    this.pauses = new Float64Array(graph.states);
     const segments = Math.ceil(this.frames / this.length);
     for (let s = segments - 1; s >= 0; s--) {
       this.load(s);
@@ -50,6 +54,12 @@ export class RestBound {
     const segment = Math.floor(t / this.length);
     if (segment !== this.segment) this.load(segment);
     return this.rows[t - segment * this.length] ?? new Float32Array(0);
+  }
+
+  /** Score of the best sentence, in single precision; -Infinity: there is none. */
+  get best(): number {
+    if (this.frames === 0) return this.graph.final[0] === 1 ? 0 : -Infinity;
+    return this.before(0, this.after(0))[this.firstState] ?? -Infinity;
   }
 
   /** Index of a state in such a row. */
@@ -82,33 +92,39 @@ export class RestBound {
 
   /** The row before frame `t`, from the one after it. */
   private before(t: number, later: Float32Array): Float32Array {
-    const { graph, scores, arcs, outScore, outUnit, otherScore } = this;
+    const { graph, scores, arcs, outScore, outUnit, otherScore, stays, pauses } = this;
     const { arcStart, arcUnit, arcTarget } = graph;
     const at = t * this.units;
     const blank = scores[at] ?? -Infinity;
     const row = new Float32Array(this.width);
     for (let s = 0, a = 0; s < graph.states; s++) {
-      let [best, unitOfBest, other] = [-Infinity, 0, -Infinity];
+      let best = -Infinity;
+      let unitOfBest = 0;
+      let other = -Infinity;
       for (const end = arcStart[s + 1] ?? 0; a < end; a++) {
         const unit = arcUnit[a] ?? 0;
         const score = (later[a] ?? -Infinity) + (scores[at + unit] ?? -Infinity);
+        stays[a] = score;
         if (score > best) {
           if (unit !== unitOfBest) other = best;
-          [best, unitOfBest] = [score, unit];
+          best = score;
+          unitOfBest = unit;
         } else if (score > other && unit !== unitOfBest) other = score;
       }
       outScore[s] = best;
       outUnit[s] = unitOfBest;
       otherScore[s] = other;
-      row[arcs + s] = Math.max((later[arcs + s] ?? -Infinity) + blank, best);
+      const paused = (later[arcs + s] ?? -Infinity) + blank;
+      pauses[s] = paused;
+      row[arcs + s] = paused > best ? paused : best;
     }
     for (let a = 0; a < arcs; a++) {
-      const unit = arcUnit[a] ?? 0;
       const s = arcTarget[a] ?? 0;
-      const stay = (later[a] ?? -Infinity) + (scores[at + unit] ?? -Infinity);
-      const pause = (later[arcs + s] ?? -Infinity) + blank;
-      const leave = (outUnit[s] === unit ? otherScore[s] : outScore[s]) ?? -Infinity;
-      row[a] = Math.max(stay, pause, leave);
+      let most = stays[a] ?? -Infinity;
+      const pause = pauses[s] ?? -Infinity;
+      if (pause > most) most = pause;
+      const leave = (outUnit[s] === arcUnit[a] ? otherScore[s] : outScore[s]) ?? -Infinity;
+      row[a] = leave > most ? leave : most;
     }
     return row;
   }

@@ -14,7 +14,7 @@ export interface RunnersUp {
 }
 
 /**
- * Every sentence within `window` of the best one, whose score the live search has found. Tokens are
+ * Every sentence within `window` of the best one, whose score the live search has found or, without it, the bound does. Tokens are
  * passed as there, k with different words at each place, but only to where such a sentence can
  * still come of it.
  */
@@ -22,13 +22,16 @@ export function runnersUp(
   graph: DecodingGraph,
   scores: Float32Array,
   units: number,
-  { best, window, k }: { best: number; window: number; k: number },
+  { best, window, k }: { best?: number; window: number; k: number },
 ): RunnersUp {
   const rest = new RestBound(graph, scores, units);
-  const search = new RunnerUpSearch(graph, k, rest, best - window - boundError);
+  const about = best ?? rest.best;
+  if (about === -Infinity) return { candidates: [], crowded: false };
+  const search = new RunnerUpSearch(graph, k, rest, about - window - boundError);
   for (let row = 0; row < scores.length; row += units) search.feed(scores, row);
-  const candidates = search.best().filter((c) => c.score >= best - window);
-  return { candidates, crowded: search.crowded };
+  const found = search.best();
+  const lowest = (found[0]?.score ?? about) - window;
+  return { candidates: found.filter((c) => c.score >= lowest), crowded: search.crowded };
 }
 
 /** Tokens of one place: k slots in each array from `place * k` on; places are arcs, then states. */
