@@ -1,6 +1,11 @@
 import t from 'tap';
 import { fitConfidence } from '../../src/compress/calibrate/calibrate.js';
-import { mixture, type JudgedExample, type Kind } from '../../src/compress/calibrate/examples.js';
+import {
+  makerOf,
+  mixture,
+  type JudgedExample,
+  type Kind,
+} from '../../src/compress/calibrate/examples.js';
 import { commandSentence } from '../../src/compress/calibrate/commands.js';
 import { plateauCentre } from '../../src/compress/calibrate/decoding.js';
 import { chooseEndpoint, longestQuiet } from '../../src/compress/calibrate/pauses.js';
@@ -14,6 +19,8 @@ import {
 } from '../../src/compress/calibrate/reliability.js';
 import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { interpolated, scoreOf } from '../../src/recognizer/index.js';
+import { enumerateSentences } from '../../src/recognizer/grammar/index.js';
+import { clipOf } from '../sim/said-clip.js';
 import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
 
 void t.test('logistic regression finds the weights that made the data', async (t) => {
@@ -54,6 +61,31 @@ void t.test('the curve rises, and makes probabilities of scores', async (t) => {
   );
   t.same(risingCurve([{ score: 1, right: true, weight: 1 }]).length >= 2, true);
 });
+
+void t.test(
+  'a grammar of words left out and words that come in: what was said is among it',
+  async (t) => {
+    const lexicon = tinyLexicon();
+    const said = ['stop the red light', 'go left', 'one two three', 'stop'];
+    const clips = said.map((text) => ({ text, clip: clipOf([]) }));
+    const maker = makerOf(clips, lexicon, randomFrom(3));
+    const sizes = new Set<number>();
+    for (let n = 0; n < 40; n++)
+      for (const text of said) {
+        const grammar = maker.optional(text);
+        const all = [...enumerateSentences(grammar, 1000)].map((ids) =>
+          ids.map((id) => grammar.graph.words[id]).join(' '),
+        );
+        t.ok(all.includes(text), text);
+        const words = text.split(' ');
+        const own = all.filter(
+          (s) => s.startsWith(words[0] ?? '') || s.endsWith(words.at(-1) ?? ''),
+        );
+        for (const s of own) sizes.add(s.split(' ').length - words.length);
+      }
+    t.ok(sizes.has(-1) && sizes.has(0) && sizes.has(1), [...sizes].join());
+  },
+);
 
 void t.test('area under the curve: ties count half', async (t) => {
   const s = (score: number, right: boolean) => ({ score, right });

@@ -106,13 +106,15 @@ void t.test('other weightings never make speech of what the first calls none', a
   t.match(heard, { accepted: false, reason: 'noise', intent: null });
 });
 
-void t.test('calibration puts two weightings beside the one it chose', async (t) => {
-  const logPrior = [...listenerManifest.decoding.logPrior];
-  t.same(weightingsBeside({ priorWeight: 0.6, logPrior, blankBias: 0 }), [
-    { priorWeight: 0.6, blankBias: 1 },
-    { priorWeight: 0.8, blankBias: 1, ownShare: 1 },
-  ]);
-});
+void t.test(
+  "calibration puts the utterance's own prior beside the weighting it chose",
+  async (t) => {
+    const logPrior = [...listenerManifest.decoding.logPrior];
+    t.same(weightingsBeside({ priorWeight: 0.6, logPrior, blankBias: 0 }), [
+      { priorWeight: 0.8, blankBias: 1, ownShare: 1 },
+    ]);
+  },
+);
 
 void t.test('weightings that cannot be are refused', async (t) => {
   const parsed = (weightings: unknown) => shippedWith('decoding', { weightings });

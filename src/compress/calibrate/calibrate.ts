@@ -79,7 +79,9 @@ export async function calibrate(
   const maker = makerOf(clips, lexicon, random);
   const spoken = clips.filter((c) => c.text !== '');
   const { decoding: first, grid } = chooseDecoding(
-    spoken.map(({ clip, text }) => ({ clip, text, grammar: maker.many(text) })),
+    spoken.flatMap(({ clip, text }) =>
+      [maker.many(text), maker.optional(text)].map((grammar) => ({ clip, text, grammar })),
+    ),
     manifest.units.length,
     progress,
   );

@@ -47,18 +47,12 @@ export function chooseDecoding(
 }
 
 /**
- * Two more weightings beside the one chosen: one that takes more for silence, which suits noise that sounds like phones, and
- * one with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere (docs/adr/0032-weightings.md).
+ * Another weighting beside the one chosen: with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere
+ * (docs/adr/0032-weightings.md). Blank heavier under the bundle's own prior only loses words (docs/adr/0038-optional-words.md).
  */
 export function weightingsBeside({ priorWeight, blankBias }: Decoding): Weighting[] {
-  return [
-    { priorWeight, blankBias: blankBias + 1 },
-    {
-      priorWeight: Math.min(2, Number((priorWeight + 0.2).toFixed(2))),
-      blankBias: blankBias + 1,
-      ownShare: 1,
-    },
-  ];
+  const heavier = Math.min(2, Number((priorWeight + 0.2).toFixed(2)));
+  return [{ priorWeight: heavier, blankBias: blankBias + 1, ownShare: 1 }];
 }
 
 /**

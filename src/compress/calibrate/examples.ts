@@ -28,7 +28,8 @@ export interface JudgedExample extends Example {
  */
 export const mixture = {
   few: 0.15,
-  many: 0.25,
+  many: 0.15,
+  optional: 0.1,
   nearWords: 0.1,
   nearMiss: 0.1,
   otherSpeech: 0.15,
@@ -42,6 +43,9 @@ export type Kind = keyof typeof mixture;
 export const nothingRight: readonly Kind[] = ['nearMiss', 'otherSpeech', 'fragment', 'noise'];
 
 const alternatives = 9;
+/** Of the words inside a sentence so many may be left out, and before so many another may come in. */
+const leftOutShare = 0.5;
+const comesInShare = 0.3;
 const positionsMax = 5;
 
 /** Grammars made for a clip from words and sentences that others said. */
@@ -81,6 +85,20 @@ export class GrammarMaker {
   /** The sentence with other words offered at several places, as a site's lists do. */
   many(text: string): GrammarDetails {
     return this.compile([this.template(text), ...this.others(10, text)]);
+  }
+
+  /**
+   * The sentence with some of its words to be left out, and with others that may come in: what a site writes as "[please] turn [all] lights
+   * on". Whether blank weighs right shows in nothing else: too heavy, and words get lost; too light, and more are heard than were said.
+   */
+  optional(text: string): GrammarDetails {
+    const said = text.split(' ');
+    const parts = said.map((word, i) => {
+      const inside = i > 0 && i < said.length - 1;
+      const own = inside && this.random() < leftOutShare ? `[${word}]` : word;
+      return this.random() < comesInShare ? `[${this.pick(this.words, 'zero')}] ${own}` : own;
+    });
+    return this.compile([parts.join(' '), ...this.others(10, text)]);
   }
 
   private template(text: string, except: readonly string[] = []): string {
@@ -185,6 +203,7 @@ export async function makeExamples(
     }
     await hear('few', group, clip, text, maker.few(text));
     await hear('many', group, clip, text, maker.many(text));
+    await hear('optional', group, clip, text, maker.optional(text));
     await hear('nearWords', group, clip, text, maker.nearWords(text));
     await hear('nearMiss', group, clip, text, maker.nearMiss(text));
     await hear('otherSpeech', group, clip, text, maker.otherSpeech(text));
