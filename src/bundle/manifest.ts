@@ -45,6 +45,8 @@ export interface Weighting {
   readonly blankBias: number;
   /** Share of the log prior that comes from the utterance's own posteriors. Absent: 0. */
   readonly ownShare?: number;
+  /** What it finds only counts for or against what others find, and is never what was said. Absent: false. */
+  readonly votes?: boolean;
 }
 
 export interface Decoding {
@@ -300,13 +302,14 @@ function weightingFaults({ weightings }: Decoding): string[] {
       return (
         within(0, 2, at(r, 'priorWeight')) &&
         within(-20, 20, at(r, 'blankBias')) &&
-        (share === undefined || within(0, 1, share))
+        (share === undefined || within(0, 1, share)) &&
+        ['undefined', 'boolean'].includes(typeof at(r, 'votes'))
       );
     });
   return good
     ? []
     : [
-        `decoding.weightings: expected at most ${weightingsMax} of {"priorWeight": 0 to 2, "blankBias": -20 to 20, "ownShare": 0 to 1}`,
+        `decoding.weightings: expected at most ${weightingsMax} of {"priorWeight": 0 to 2, "blankBias": -20 to 20, "ownShare": 0 to 1, "votes": true or false}`,
       ];
 }
 

@@ -23,6 +23,8 @@ export interface Weighed {
   readonly fillerScore: number | undefined;
   /** Of the complete sentences at most one, the best; absent where none was looked for yet. */
   readonly found?: readonly Candidate[];
+  /** Whether it only counts for or against what others find; see Weighting. */
+  readonly votes?: boolean;
 }
 
 /** What one look under one weighting finds, and what speaks for it. */
@@ -36,6 +38,7 @@ export interface Finding {
   /** The best sentence that means something else. */
   readonly second?: { readonly words: readonly SentenceWord[]; readonly margin: number };
   readonly evidence: Omit<Evidence, 'agreement'>;
+  readonly votes: boolean;
 }
 
 /** The finding that counts, with what all of them say of it. */
@@ -55,6 +58,7 @@ export function decide(
 ): Decided | undefined {
   let most: Decided | undefined;
   for (const finding of findings) {
+    if (finding.votes) continue;
     const same = findings.filter((f) => f.meaning.key === finding.meaning.key).length;
     const evidence = { ...finding.evidence, agreement: same / findings.length };
     const score = scoreOf(evidence, confidence);
@@ -113,6 +117,7 @@ export function findingOf(
     ratios,
     ...(secondTold === undefined ? {} : { second: { words: secondTold, margin } }),
     evidence,
+    votes: weighed.votes === true,
   };
 }
 

@@ -93,7 +93,7 @@ function weigh(
   const { scores, logProbs } = weighted(given, decoding, weighting);
   const { chain } = confidence;
   const filler = chain === undefined ? undefined : fillerScore(scores, acoustic.units, chain);
-  return { scores, logProbs, fillerScore: filler };
+  return { scores, logProbs, fillerScore: filler, votes: weighting.votes };
 }
 
 function findingsOf(

@@ -106,11 +106,30 @@ void t.test('other weightings never make speech of what the first calls none', a
   t.match(heard, { accepted: false, reason: 'noise', intent: null });
 });
 
+void t.test('a weighting that votes counts for and against, and never decides', async (t) => {
+  const grammar = grammarOf(['machine one', 'machine', 'stop']);
+  const clip = clipOf([
+    ...silence,
+    ...said('machine', 0.6, 0.3),
+    ...said('one', 0.6, 0.3),
+    ...silence,
+  ]);
+  // So much blank that it finds another sentence.
+  const heavy = { priorWeight: 0, blankBias: 3 };
+  const alone = await hearAgain(manifest(), clip, grammar);
+  const votes = await hearAgain(manifest([{ ...heavy, votes: true }]), clip, grammar);
+  t.equal(alone.text, 'machine one');
+  t.equal(votes.text, 'machine one');
+  t.equal(alone.evidence['agreement'], 1);
+  t.equal(votes.evidence['agreement'], 0.5);
+});
+
 void t.test(
-  "calibration puts the utterance's own prior beside the weighting it chose",
+  'calibration puts a vote and a prior of its own beside the weighting it chose',
   async (t) => {
     const logPrior = [...listenerManifest.decoding.logPrior];
     t.same(weightingsBeside({ priorWeight: 0.6, logPrior, blankBias: 0 }), [
+      { priorWeight: 0.6, blankBias: 1, votes: true },
       { priorWeight: 0.8, blankBias: 1, ownShare: 1 },
     ]);
   },
@@ -125,6 +144,7 @@ void t.test('weightings that cannot be are refused', async (t) => {
     [{ ...good, priorWeight: 3 }],
     [{ ...good, ownShare: 1.1 }],
     [{ priorWeight: 0.6 }],
+    [{ ...good, votes: 1 }],
     Array.from({ length: 5 }, () => good),
   ])
     t.throws(() => parsed(bad), { message: /decoding\.weightings: expected at most 4/ });

@@ -47,12 +47,16 @@ export function chooseDecoding(
 }
 
 /**
- * Another weighting beside the one chosen: with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere
- * (docs/adr/0032-weightings.md). Blank heavier under the bundle's own prior only loses words (docs/adr/0038-optional-words.md).
+ * Two more weightings beside the one chosen. One with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere
+ * (docs/adr/0032-weightings.md). One with blank heavier, which only votes: it loses words and is the surer for it, but what it hears
+ * otherwise is likelier wrong (docs/adr/0038-optional-words.md).
  */
 export function weightingsBeside({ priorWeight, blankBias }: Decoding): Weighting[] {
   const heavier = Math.min(2, Number((priorWeight + 0.2).toFixed(2)));
-  return [{ priorWeight: heavier, blankBias: blankBias + 1, ownShare: 1 }];
+  return [
+    { priorWeight, blankBias: blankBias + 1, votes: true },
+    { priorWeight: heavier, blankBias: blankBias + 1, ownShare: 1 },
+  ];
 }
 
 /**
