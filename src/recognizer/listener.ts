@@ -2,7 +2,7 @@ import type { Steps } from '../records.js';
 import type { AcousticStream } from './acoustic.js';
 import { levelOf, NoiseFloor } from './level.js';
 import type { Recognizer, RecognizerEvent } from './recognizer.js';
-import type { Utterance } from './utterance.js';
+import type { Utterance, UtterancePartial } from './utterance.js';
 import type { WakeSpotter } from './wake/spotter.js';
 
 /** A phone in at least this many of the last steps begins an utterance. */
@@ -238,15 +238,18 @@ export class Listener {
     const quietMs = utterance.quietSteps * this.recognizer.stepMs;
     if (!utterance.spoken)
       return quietMs >= this.recognizer.endpoint.nothingMs && !this.pushed ? this.end() : [];
-    if (this.over(utterance, quietMs)) return this.end();
-    if (utterance.ready && (utterance.partial().final || utterance.overAfterAll))
-      await utterance.prepare();
-    return this.partialOf(utterance);
+    const partial = utterance.partial();
+    if (this.over(utterance, partial, quietMs)) return this.end();
+    if (utterance.ready && (partial.final || utterance.overAfterAll)) await utterance.prepare();
+    return this.partialOf(utterance, partial);
   }
 
-  private over(utterance: Utterance, quietMs: number): boolean {
+  private over(
+    utterance: Utterance,
+    { final, open, trailing, text, hopeless }: UtterancePartial,
+    quietMs: number,
+  ): boolean {
     const { finalMs, openMs, prefixMs, holdMs } = this.recognizer.endpoint;
-    const { final, open, trailing, text, hopeless } = utterance.partial();
     // After the wake phrase a speaker may think before the command.
     if (this.woken && text === '') return quietMs >= (this.recognizer.wake?.listenMs ?? prefixMs);
     if (final && trailing * this.recognizer.stepMs >= holdMs) return true;
@@ -256,8 +259,7 @@ export class Listener {
     return quietMs >= (open ? openMs : finalMs);
   }
 
-  private partialOf(utterance: Utterance): RecognizerEvent[] {
-    const { text } = utterance.partial();
+  private partialOf(utterance: Utterance, { text }: UtterancePartial): RecognizerEvent[] {
     if (text === this.lastPartial || text === '') return [];
     this.lastPartial = text;
     return [{ type: 'partial', partial: { text, startSample: utterance.startSample } }];

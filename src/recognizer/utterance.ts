@@ -7,7 +7,7 @@ import { judge, looksAgain, type Sounds } from './judge.js';
 import { levelOf } from './level.js';
 import { scoresOf } from './scores.js';
 import { Filler } from './search/filler.js';
-import { TokenSearch, type Candidate } from './search/token-search.js';
+import { TokenSearch, type Candidate, type PartialSentence } from './search/token-search.js';
 
 /** A sentence that lags this far behind any phones at all, in nats, will not be one that is accepted. */
 const hopelessLag = 10;
@@ -23,6 +23,15 @@ interface Settled {
   readonly steps: number;
   readonly found: readonly Candidate[];
   readonly fillerScore: number | undefined;
+}
+
+/** The best token so far. */
+export interface UtterancePartial extends PartialSentence {
+  readonly text: string;
+  /** Steps since its last word ended. */
+  readonly trailing: number;
+  /** No sentence of the grammar will come of it. */
+  readonly hopeless: boolean;
 }
 
 /**
@@ -104,15 +113,7 @@ export class Utterance {
     this.features.set(row, at);
   }
 
-  /**
-   * The best token so far; `trailing` counts the steps since its last word ended, `hopeless` says that no
-   * sentence of the grammar will come of it.
-   */
-  partial(): ReturnType<TokenSearch['partial']> & {
-    text: string;
-    trailing: number;
-    hopeless: boolean;
-  } {
+  partial(): UtterancePartial {
     const best = this.search.partial();
     const trailing = this.steps - 1 - (best.words.at(-1)?.endFrame ?? -1);
     const hopeless = (this.filler?.score ?? -Infinity) - best.score > hopelessLag;
