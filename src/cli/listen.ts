@@ -1,7 +1,9 @@
+import { recognizerOptions } from '../agent-board.js';
+import { openReady } from '../agent-updates.js';
 import { Capture } from '../capture/index.js';
 import { loadConfig } from '../config/index.js';
-import { Engine } from '../engine.js';
-import { Listener } from '../recognizer/index.js';
+import { Ear } from '../ear.js';
+import type { RecognizerEvent } from '../recognizer/index.js';
 import type { Heard } from '../records.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
@@ -27,17 +29,17 @@ export const run: CommandRun = async (argv, io) => {
     return 0;
   }
   const config = loadConfig(configPath(values.config, io), io.env);
-  const engine = await Engine.open({
-    modelPath: config.model.path,
-    grammarPath: config.grammar.path,
-    ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
-  });
-  const grammar = await engine.compile();
-  const listener = new Listener(engine.recognizer(grammar));
-  const frontend = engine.frontend();
+  const ready = await openReady(config, config.model.path);
+  const { mode } = config.recognizer;
+  // As the daemon hears it; only that nobody can push a button here.
+  const ear = new Ear(
+    ready,
+    (engine) => recognizerOptions(config, engine),
+    mode === 'wake' ? mode : 'always',
+  );
   let working: Promise<void> = Promise.resolve();
   io.stderr.write(
-    `${grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`,
+    `${ready.grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`,
   );
   let failure: unknown;
   const say = (heard: Heard) => {
@@ -47,21 +49,22 @@ export const run: CommandRun = async (argv, io) => {
         `\r${' '.repeat(meterWidth + 14)}\r${heard.accepted ? 'heard' : refusal(heard)}: "${heard.text}" ${heard.intent ?? ''} ${JSON.stringify(heard.slots)} [${heard.confidence.toFixed(2)}]\n`,
       );
   };
+  const tell = (events: readonly RecognizerEvent[]) => {
+    for (const event of events) {
+      if (event.type === 'heard') say(event.heard);
+      else if (event.type === 'wake' && values.json !== true)
+        io.stderr.write(`\n"${config.recognizer.wake.phrase}" (${event.score.toFixed(2)})\n`);
+    }
+  };
   await new Promise<void>((resolve) => {
     const capture = new Capture(
       config.capture,
-      engine.bundle.manifest.features.sampleRateHz,
+      ready.engine.bundle.manifest.features.sampleRateHz,
       {
         onChunk: (chunk) => {
           io.stderr.write(`\r${meter(chunk.samples)} `);
           working = working.then(async () => {
-            if (chunk.gapBefore) {
-              frontend.reset();
-              listener.rejoin(chunk.firstSample);
-            }
-            for (const event of await listener.feed(frontend.feed(chunk.samples))) {
-              if (event.type === 'heard') say(event.heard);
-            }
+            tell(await ear.feed(chunk));
           });
           return working;
         },
@@ -70,7 +73,7 @@ export const run: CommandRun = async (argv, io) => {
         onEnd: (error) => {
           failure = error;
           void working.then(async () => {
-            for (const event of await listener.stop()) if (event.type === 'heard') say(event.heard);
+            tell(await ear.stop());
             finish();
           });
         },

@@ -13,10 +13,11 @@ const folder = await mkdtemp(join(tmpdir(), 'kikitori-listen-'));
 t.teardown(() => rm(folder, { recursive: true, force: true }));
 const bundle = await toneBundle(join(folder, 'tones.tar'), { version: '1.0.0' });
 await writeFile(join(folder, 'sentences.yaml'), toneGrammar);
-const config = async (capture: object) => {
+const config = async (capture: object, recognizer: object = {}) => {
   const path = join(folder, 'config.json');
   const model = { path: bundle.path };
-  await writeFile(path, JSON.stringify({ model, grammar: { path: 'sentences.yaml' }, capture }));
+  const grammar = { path: 'sentences.yaml' };
+  await writeFile(path, JSON.stringify({ model, grammar, capture, recognizer }));
   return path;
 };
 const said = (text: string) => joined([silence(300), speak(text), silence(1500)]);
@@ -67,4 +68,15 @@ void t.test('standard input is heard to its end; the environment names the file'
   // Half a sample at the end is no reason to fail, nor is nothing at all.
   t.equal(run(pcm.subarray(0, 2 * 16_000 + 1)).status, 0);
   t.equal(run(Buffer.alloc(0)).status, 0);
+});
+
+void t.test("the configuration's thresholds are those of `listen`, too", async (t) => {
+  const path = await config({ source: 'stdin' }, { minConfidence: 1 });
+  const pcm = Buffer.from(Int16Array.from(said('stop'), (v) => Math.round(32_767 * v)).buffer);
+  const { stdout } = spawnSync(process.execPath, [program, 'listen', '--json'], {
+    input: pcm,
+    encoding: 'utf8',
+    env: { ...process.env, KIKITORI_CONFIG: path },
+  });
+  t.match(JSON.parse(stdout), { text: 'stop', accepted: false, reason: 'low-confidence' });
 });
