@@ -42,8 +42,10 @@ class Distillation:
     """Frame-level: the divergence from the posteriors of a teacher, which needs no text."""
 
     teacher: str = ""
+    beside: list[str] = field(default_factory=list)
+    """More teachers (see distil.py)."""
     weight: float = 0.0
-    """Share of the loss; the rest is CTC."""
+    """Share of the loss; the rest is CTC, and what `discrimination` makes of it."""
     temperature: float = 1.0
     quiet: bool = False
     """The teacher hears each example without its noise and masks, the student with them."""

@@ -20,6 +20,7 @@ from .checkpoint import Checkpoint, read_checkpoint, read_tensors, write_checkpo
 from .config import Config, Training
 from .ctc import Pronouncing, ctc
 from .curve import draw
+from .distil import Committee
 from .evaluate import phone_errors
 from .features import Features
 from .lexicon import UNITS
@@ -64,10 +65,9 @@ class Run:
         self.network.to(self.device)
         if config.quantisation.enabled:
             self.network.quantum = config.quantisation.scales or c.quantization.get("activations", {})
-        self.teacher: Network | None = None
+        self.teachers: Committee | None = None
         if config.distillation.teacher:
-            self.teacher = read_checkpoint(Path(config.distillation.teacher)).network().to(self.device)
-            self.teacher.bf16 = self.bf16
+            self.teachers = Committee(config.distillation, c, self.device, self.bf16)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
         self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
         self.chain: torch.Tensor | None = None
@@ -125,7 +125,7 @@ class Run:
         write_tensors(self.out / "state.safetensors", tensors, metadata)
 
     def export(self) -> None:
-        t = self.config.training
+        t, distillation = self.config.training, self.config.distillation
         training = {
             "steps": self.step,
             "minutes": round(self.elapsed / 60, 1),
@@ -135,7 +135,7 @@ class Run:
             "batch": self.config.sampling.clips * self.world,
             "learningRate": t.learningRate,
             "bf16": self.bf16,
-            "teacher": Path(self.config.distillation.teacher).name,
+            "teachers": [Path(n).name for n in [distillation.teacher, *distillation.beside] if n],
         }
         quantization = {"weights": "uint8", "activations": self.network.quantum} if self.network.quantum else {}
         tensors = {k: v.cpu() for k, v in self.network.tensors().items()}
@@ -162,17 +162,12 @@ class Run:
             scores = (on_cpu + self.offset).log_softmax(2)
             ahead = lead(scores, batch.steps, targets, self.chain).sum() / max(phones, 1)
             loss = (1 - share) * connectionist - share * ahead
-        d = self.config.distillation
-        if self.teacher is None:
+        if self.teachers is None:
             return loss, connectionist.detach()
-        with torch.no_grad():
-            heard = features if batch.quiet is None else batch.quiet.to(self.device)
-            wanted = (self.teacher(heard).float() / d.temperature).softmax(2)
-        own = (log_probs / d.temperature).log_softmax(2)
-        per_step = (wanted * (wanted.clamp_min(1e-8).log() - own)).sum(2)
-        inside = torch.arange(len(per_step))[:, None] < batch.steps[None]
-        divergence = (per_step.cpu() * inside).sum() / max(phones, 1)
-        return (1 - d.weight) * loss + d.weight * divergence, connectionist.detach()
+        heard = features if batch.quiet is None else batch.quiet.to(self.device)
+        divergence = self.teachers.divergence(log_probs, heard, batch.steps) / max(phones, 1)
+        share = self.config.distillation.weight
+        return (1 - share) * loss + share * divergence, connectionist.detach()
 
     def average_gradients(self) -> None:
         if self.world == 1:
@@ -212,7 +207,7 @@ class Run:
         dataset = Batches(
             self.pack, self.augmenter, self.config.sampling,
             torch.tensor(c.mean).numpy(), torch.tensor(c.std).numpy(), t.seed, self.rank, self.step,
-            self.teacher is not None and self.config.distillation.quiet,
+            self.teachers is not None and self.config.distillation.quiet,
         )  # fmt: skip
         loader = iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4))
         recent: list[float] = []
