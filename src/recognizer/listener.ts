@@ -15,6 +15,9 @@ const wakeLeadSteps = 6;
 /** A phone counts when its probability, blank excluded, is above this. */
 const phoneProbability = 0.5;
 
+/** It has to have been quiet for this long after a sound that no word came of, before the pause counts from the last word. */
+const strayMs = 300;
+
 export type ListenMode = 'always' | 'push-to-talk' | 'wake';
 
 /**
@@ -22,8 +25,8 @@ export type ListenMode = 'always' | 'push-to-talk' | 'wake';
  * begins with fresh state and the pre-roll fed again, so that the answer is the same as for a clip
  * cut by hand. The end depends on the grammar: soon after a sentence that cannot go on, later after
  * one that can, latest in the middle of one. Quiet means no phone in anything louder than the noise, so
- * a machine that never goes quiet does not hold an utterance open; and a finished sentence ends after
- * holdMs even if something that is taken for phones goes on.
+ * a machine that never goes quiet does not hold an utterance open; a lone sound that no word came of does not
+ * lengthen a pause; and a finished sentence ends after holdMs even if something that is taken for phones goes on.
  */
 export class Listener {
   /** Steps that went through the network since the start: the watchdog's progress. */
@@ -256,7 +259,10 @@ export class Listener {
     // What is no beginning of a command is not waited for: that would only delay its refusal.
     if (!final && quietMs >= openMs && utterance.overAfterAll) return true;
     if (!final) return quietMs >= (hopeless ? openMs : prefixMs);
-    return quietMs >= (open ? openMs : finalMs);
+    const enoughMs = open ? openMs : finalMs;
+    if (quietMs >= enoughMs) return true;
+    // A noise that was taken for a phone, and of which no word came, does not begin the pause anew.
+    return quietMs >= strayMs && trailing * this.recognizer.stepMs >= enoughMs;
   }
 
   private partialOf(utterance: Utterance, { text }: UtterancePartial): RecognizerEvent[] {

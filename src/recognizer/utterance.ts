@@ -11,8 +11,8 @@ import { TokenSearch, type Candidate, type PartialSentence } from './search/toke
 
 /** A sentence that lags this far behind any phones at all, in nats, will not be one that is accepted. */
 const hopelessLag = 10;
-/** A beginning has to be this much likelier than a whole sentence, in nats (20 times), for a long quiet to be a pause in it. */
-const hardlyMore = 3;
+/** A beginning has to be this much likelier than a whole sentence, in nats (400 times), for a long quiet to be a pause in it. */
+const hardlyMore = 6;
 /** What was said is judged with this much after its last phone: what comes later than that is silence, and says nothing. */
 const settledMs = 240;
 

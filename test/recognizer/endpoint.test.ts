@@ -104,6 +104,17 @@ void t.test('nor does what only sounds like the beginning of more', async (t) =>
   t.ok((first?.ms ?? 9999) <= endpoint.openMs + 150, `after ${first?.ms}`);
 });
 
+void t.test('a sound in the pause that no word came of does not begin it anew', async (t) => {
+  const said = [...quiet(1200), ...say('stop conveyor')];
+  const stray = [...quiet(180), at(12, speechLevel)];
+  const [first] = await answers([...said, ...stray, ...quiet(2000)], said.length);
+  t.match(first, { text: 'stop conveyor' });
+  t.ok((first?.ms ?? 9999) <= endpoint.openMs + 60, `after ${first?.ms}`);
+  // A word that comes after it is waited for as if there had been none.
+  const more = [...said, ...stray, ...quiet(240), ...say('two')];
+  t.match(await answers([...more, ...quiet(2000)], more.length), [{ text: 'stop conveyor two' }]);
+});
+
 void t.test('the floor follows the noise, down at once and up within its memory', async (t) => {
   const floor = new NoiseFloor();
   t.ok(floor.lively, 'before anything is known all counts');
