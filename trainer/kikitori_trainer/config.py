@@ -50,6 +50,10 @@ class Distillation:
     quiet: bool = False
     """The teacher hears each example without its noise and masks, the student with them."""
 
+    @property
+    def teachers(self) -> list[str]:
+        return [name for name in [self.teacher, *self.beside] if name]
+
 
 @dataclass(frozen=True)
 class Discrimination:

@@ -24,7 +24,7 @@ class Committee:
         """Raises ValueError where a teacher has other features or units than the student."""
         self.options = options
         self.members: list[Network] = []
-        for name in [options.teacher, *options.beside]:
+        for name in options.teachers:
             c = read_checkpoint(Path(name))
             if hearing(c) != hearing(student):
                 raise ValueError(f"{name}: features, normalisation or units are not the student's, expected the same")

@@ -66,7 +66,7 @@ class Run:
         if config.quantisation.enabled:
             self.network.quantum = config.quantisation.scales or c.quantization.get("activations", {})
         self.teachers: Committee | None = None
-        if config.distillation.teacher:
+        if config.distillation.teachers:
             self.teachers = Committee(config.distillation, c, self.device, self.bf16)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
         self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
@@ -125,7 +125,7 @@ class Run:
         write_tensors(self.out / "state.safetensors", tensors, metadata)
 
     def export(self) -> None:
-        t, distillation = self.config.training, self.config.distillation
+        t = self.config.training
         training = {
             "steps": self.step,
             "minutes": round(self.elapsed / 60, 1),
@@ -135,7 +135,7 @@ class Run:
             "batch": self.config.sampling.clips * self.world,
             "learningRate": t.learningRate,
             "bf16": self.bf16,
-            "teachers": [Path(n).name for n in [distillation.teacher, *distillation.beside] if n],
+            "teachers": [Path(name).name for name in self.config.distillation.teachers],
         }
         quantization = {"weights": "uint8", "activations": self.network.quantum} if self.network.quantum else {}
         tensors = {k: v.cpu() for k, v in self.network.tensors().items()}

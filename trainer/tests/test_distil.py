@@ -37,6 +37,7 @@ def test_the_mean_of_log_probabilities(tmp_path: Path) -> None:
     x = torch.randn(5, 2, made[0].features.dim)
     with torch.no_grad():
         a, b = (c.network()(x).log_softmax(2) for c in made)
+    assert len(Committee(Distillation(beside=[second]), made[0], torch.device("cpu"), False).members) == 1
     product = (a.exp() * b.exp()).sqrt()
     expected = product / product.sum(2, keepdim=True)
     assert torch.allclose(together.log_probs(x).exp(), expected, atol=1e-5)
