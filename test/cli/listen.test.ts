@@ -21,6 +21,8 @@ const config = async (capture: object, recognizer: object = {}) => {
   return path;
 };
 const said = (text: string) => joined([silence(300), speak(text), silence(1500)]);
+const pcmOf = (samples: Float32Array) =>
+  Buffer.from(Int16Array.from(samples, (v) => Math.round(32_767 * v)).buffer);
 
 void t.test(
   'the microphone: a line for each sentence, a meter, and an end by signal',
@@ -47,8 +49,7 @@ void t.test(
 
 void t.test('standard input is heard to its end; the environment names the file', async (t) => {
   const path = await config({ source: 'stdin' });
-  const samples = joined([said('stop'), said('go left')]);
-  const pcm = Buffer.from(Int16Array.from(samples, (v) => Math.round(32_767 * v)).buffer);
+  const pcm = pcmOf(joined([said('stop'), said('go left')]));
   const run = (input: Buffer) =>
     spawnSync('env', ['-u', 'NODE_OPTIONS', process.execPath, program, 'listen', '--json'], {
       input,
@@ -72,9 +73,8 @@ void t.test('standard input is heard to its end; the environment names the file'
 
 void t.test("the configuration's thresholds are those of `listen`, too", async (t) => {
   const path = await config({ source: 'stdin' }, { minConfidence: 1 });
-  const pcm = Buffer.from(Int16Array.from(said('stop'), (v) => Math.round(32_767 * v)).buffer);
   const { stdout } = spawnSync(process.execPath, [program, 'listen', '--json'], {
-    input: pcm,
+    input: pcmOf(said('stop')),
     encoding: 'utf8',
     env: { ...process.env, KIKITORI_CONFIG: path },
   });

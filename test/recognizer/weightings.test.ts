@@ -75,15 +75,14 @@ void t.test("how long it was silent does not change an utterance's own prior", a
   t.same(scores.slice(0, words.length), weighted(words, decoding, weighting).scores);
 });
 
+/** "machine one", its second word as sure as is said: the phones' probability and blank's beside them. */
+const machineOne = (phone: number, blank: number) =>
+  clipOf([...silence, ...said('machine', 0.6, 0.3), ...said('one', phone, blank), ...silence]);
+
 void t.test('the weighting with most confidence counts, never one with less', async (t) => {
   const grammar = grammarOf(['conveyor two', 'conveyor', 'machine one']);
   // The second word's phones drown in blank, until a weighting takes something off it.
-  const clip = clipOf([
-    ...silence,
-    ...said('machine', 0.6, 0.3),
-    ...said('one', 0.01, 0.97),
-    ...silence,
-  ]);
+  const clip = machineOne(0.01, 0.97);
   const alone = await hearAgain(manifest(undefined, 0.5), clip, grammar);
   const both = await hearAgain(manifest([{ priorWeight: 0, blankBias: -4 }], 0.5), clip, grammar);
   t.equal(both.text, 'machine one');
@@ -108,12 +107,7 @@ void t.test('other weightings never make speech of what the first calls none', a
 
 void t.test('a weighting that votes counts for and against, and never decides', async (t) => {
   const grammar = grammarOf(['machine one', 'machine', 'stop']);
-  const clip = clipOf([
-    ...silence,
-    ...said('machine', 0.6, 0.3),
-    ...said('one', 0.6, 0.3),
-    ...silence,
-  ]);
+  const clip = machineOne(0.6, 0.3);
   // So much blank that it finds another sentence.
   const heavy = { priorWeight: 0, blankBias: 3 };
   const alone = await hearAgain(manifest(), clip, grammar);
