@@ -27,6 +27,8 @@ export interface Evidence {
   readonly marginPhone: number;
   /** Share of all looks at the utterance (weightings, vocal tracts) that found a sentence of the same meaning. */
   readonly agreement: number;
+  /** Mean over all looks of the margin, at most marginLookMax each, against it where a look found another meaning. */
+  readonly marginMean: number;
   /** Share of the frames with a phone that lie outside of the sentence's words. */
   readonly outside: number;
   /** |ln(phones a second / usual)|. */
@@ -52,6 +54,8 @@ export interface Evidence {
 const leadMax = 20;
 export const marginMax = 20;
 const marginPhoneMax = 10;
+/** How far ahead one look may be for the mean: beyond this nearly none is wrong (docs/adr/0041-by-meaning.md). */
+export const marginLookMax = 6;
 const usualPhonesPerSecond = 11;
 const secondsPerMs = 1e-3;
 /** Frames around the words that still belong to them: the network spreads a phone. */
@@ -119,8 +123,10 @@ export function speechFrames(scores: Float32Array, units: number): number[] {
   return [...greedy(scores, units)].flatMap((u, t) => (u === 0 ? [] : [t]));
 }
 
-/** Of one look. */
-export function gatherEvidence(h: Heard): Omit<Evidence, 'agreement'> {
+/** Evidence of one look; the rest compares them. */
+export type LookEvidence = Omit<Evidence, 'agreement' | 'marginMean'>;
+
+export function gatherEvidence(h: Heard): LookEvidence {
   const { phones, ratios, units } = h;
   const byWord = new Map<number, number[]>();
   phones.forEach(({ word }, i) => byWord.set(word, [...(byWord.get(word) ?? []), ratios[i] ?? 0]));
@@ -247,7 +253,7 @@ export const signs = {
   /** Is it this sentence, and not something outside of the grammar? */
   said: { lead: 1 },
   /** Is it this one, and no other command? */
-  rival: { margin: 1, marginPhone: 1, agreement: 1 },
+  rival: { margin: 1, marginPhone: 1, marginMean: 1, agreement: 1 },
 } as const satisfies Record<string, Partial<Record<keyof Evidence, -1 | 0 | 1>>>;
 
 function linear(evidence: Readonly<Record<string, number>>, { bias, weights }: Logistic): number {

@@ -1,4 +1,12 @@
-import { certaintyOf, gatherEvidence, phoneRatios, scoreOf, type Evidence } from './confidence.js';
+import {
+  certaintyOf,
+  gatherEvidence,
+  marginLookMax,
+  phoneRatios,
+  scoreOf,
+  type Evidence,
+  type LookEvidence,
+} from './confidence.js';
 import type { Interpretation } from './graph.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
 import { fillerScore } from './search/filler.js';
@@ -37,7 +45,7 @@ export interface Finding {
   readonly ratios: readonly number[];
   /** The best sentence that means something else. */
   readonly second?: { readonly words: readonly SentenceWord[]; readonly margin: number };
-  readonly evidence: Omit<Evidence, 'agreement'>;
+  readonly evidence: LookEvidence;
   readonly votes: boolean;
 }
 
@@ -59,14 +67,24 @@ export function decide(
   let most: Decided | undefined;
   for (const finding of findings) {
     if (finding.votes) continue;
-    const same = findings.filter((f) => f.meaning.key === finding.meaning.key).length;
-    const evidence = { ...finding.evidence, agreement: same / findings.length };
+    const means = (f: Finding) => f.meaning.key === finding.meaning.key;
+    const evidence = {
+      ...finding.evidence,
+      agreement: mean(findings, (f) => (means(f) ? 1 : 0)),
+      marginMean: mean(
+        findings,
+        (f) => (means(f) ? 1 : -1) * Math.min(f.evidence.margin, marginLookMax),
+      ),
+    };
     const score = scoreOf(evidence, confidence);
     if (most === undefined || score > most.score)
       most = { ...finding, evidence, score, certainty: certaintyOf(evidence, confidence) };
   }
   return most;
 }
+
+const mean = (findings: readonly Finding[], of: (finding: Finding) => number) =>
+  findings.reduce((sum, f) => sum + of(f), 0) / findings.length;
 
 /** `levels`: one a step of the utterance. */
 export function findingOf(

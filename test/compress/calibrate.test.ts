@@ -1,6 +1,7 @@
 import t from 'tap';
 import { fitConfidence } from '../../src/compress/calibrate/calibrate.js';
 import {
+  makeExamples,
   makerOf,
   mixture,
   type JudgedExample,
@@ -19,8 +20,9 @@ import {
 } from '../../src/compress/calibrate/reliability.js';
 import { randomFrom } from '../../src/compress/evaluate/statistics.js';
 import { interpolated, scoreOf } from '../../src/recognizer/index.js';
-import { enumerateSentences } from '../../src/recognizer/grammar/index.js';
-import { clipOf } from '../sim/said-clip.js';
+import { enumerateSentences, type GrammarDetails } from '../../src/recognizer/grammar/index.js';
+import { clipOf, said, silence } from '../sim/said-clip.js';
+import { listenerManifest } from '../sim/spoken-network.js';
 import { tinyLexicon, units } from '../sim/tiny-checkpoint.js';
 
 void t.test('logistic regression finds the weights that made the data', async (t) => {
@@ -66,12 +68,12 @@ void t.test(
   'a grammar of words left out and words that come in: what was said is among it',
   async (t) => {
     const lexicon = tinyLexicon();
-    const said = ['stop the red light', 'go left', 'one two three', 'stop'];
-    const clips = said.map((text) => ({ text, clip: clipOf([]) }));
+    const texts = ['stop the red light', 'go left', 'one two three', 'stop'];
+    const clips = texts.map((text) => ({ text, clip: clipOf([]) }));
     const maker = makerOf(clips, lexicon, randomFrom(3));
     const sizes = new Set<number>();
     for (let n = 0; n < 40; n++)
-      for (const text of said) {
+      for (const text of texts) {
         const grammar = maker.optional(text);
         const all = [...enumerateSentences(grammar, 1000)].map((ids) =>
           ids.map((id) => grammar.graph.words[id]).join(' '),
@@ -86,6 +88,49 @@ void t.test(
     t.ok(sizes.has(-1) && sizes.has(0) && sizes.has(1), [...sizes].join());
   },
 );
+
+void t.test(
+  'words offered in place of one mean something else; words left out do not',
+  async (t) => {
+    const lexicon = tinyLexicon();
+    const texts = ['stop the red light', 'go left', 'one two three', 'stop'];
+    const maker = makerOf(
+      texts.map((text) => ({ text, clip: clipOf([]) })),
+      lexicon,
+      randomFrom(3),
+    );
+    const meanings = (grammar: GrammarDetails, like: (words: number) => boolean) =>
+      [...enumerateSentences(grammar, 500)]
+        .filter((ids) => like(ids.length) && grammar.graph.words[ids[0] ?? 0] !== 'go')
+        .map((ids) => ({
+          text: ids.map((id) => grammar.graph.words[id]).join(' '),
+          key: grammar.interpret(ids).key,
+        }));
+    const others = meanings(maker.many('one two three'), (words) => words === 3);
+    t.ok(others.length > 5);
+    t.equal(new Set(others.map((m) => m.key)).size, new Set(others.map((m) => m.text)).size);
+    const short = meanings(maker.optional('stop the red light'), (words) => words > 1);
+    t.ok(new Set(short.map((m) => m.text)).size > new Set(short.map((m) => m.key)).size);
+  },
+);
+
+void t.test('what is right is judged by meaning', async (t) => {
+  const clips = ['stop the red light', 'go left', 'one two three'].map((text) => ({
+    text,
+    clip: clipOf([...silence, ...said(text, 0.8, 0.1), ...silence]),
+  }));
+  const maker = makerOf(clips, tinyLexicon(), randomFrom(3));
+  const examples = await makeExamples(listenerManifest, clips, maker, randomFrom(4), () => {});
+  const kinds = (right: boolean) =>
+    new Set(examples.filter((e) => e.right === right).map((e) => e.kind));
+  t.ok(
+    ['few', 'many', 'optional'].every((kind) => kinds(true).has(kind as Kind)),
+    [...kinds(true)].join(),
+  );
+  t.notOk(
+    kinds(true).has('otherSpeech') || kinds(true).has('nearMiss') || kinds(true).has('fragment'),
+  );
+});
 
 void t.test('area under the curve: ties count half', async (t) => {
   const s = (score: number, right: boolean) => ({ score, right });

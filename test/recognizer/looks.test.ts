@@ -128,10 +128,10 @@ void t.test('parts of clips and several clips keep their looks', async (t) => {
 });
 
 void t.test('what more of the looks find is surer', async (t) => {
-  const finding = (key: string, llrMean: number) =>
+  const finding = (key: string, llrMean: number, margin = 1) =>
     ({
       meaning: { intent: key, slots: {}, said: {}, key },
-      evidence: { llrMean },
+      evidence: { llrMean, margin },
     }) as unknown as Finding;
   const confidence = {
     bias: 0,
@@ -150,6 +150,15 @@ void t.test('what more of the looks find is surer', async (t) => {
     },
   );
   t.equal(decide([], { confidence }), undefined);
+  const far = [finding('a', 1, 2), finding('b', 0.8, 20), finding('b', 0.7, 1)];
+  const byMargin = { ...confidence, rival: { bias: 0, weights: { marginMean: 2 } } };
+  const ahead = decide(far, { confidence: byMargin });
+  t.match(ahead, { meaning: { key: 'b' } });
+  t.equal(
+    ahead?.evidence.marginMean,
+    (6 + 1 - 2) / 3,
+    'how far ahead each look is, no look too far',
+  );
 });
 
 void t.test('warps that cannot be are refused', async (t) => {

@@ -1,11 +1,8 @@
 import type { Manifest } from '../../bundle/index.js';
-import {
-  compileGrammar,
-  type CompiledGrammar,
-  type GrammarDetails,
-  type Lexicon,
-} from '../../recognizer/index.js';
+import { compileGrammar, type GrammarDetails, type Lexicon } from '../../recognizer/index.js';
+import { labelMeaning } from '../evaluate/labels.js';
 import { cut, hearAgain, joined, type NetworkClip } from '../evaluate/network.js';
+import { sameMeaning } from '../evaluate/score.js';
 import type { Example } from './logistic.js';
 import { mutated, NearWords } from './near.js';
 
@@ -48,6 +45,12 @@ const leftOutShare = 0.5;
 const comesInShare = 0.3;
 const positionsMax = 5;
 
+type Lists = Readonly<Record<string, { readonly values: readonly string[] }>>;
+interface Template {
+  readonly sentence: string;
+  readonly lists: Lists;
+}
+
 /** Grammars made for a clip from words and sentences that others said. */
 export class GrammarMaker {
   private mutants = 0;
@@ -64,9 +67,14 @@ export class GrammarMaker {
     return from[Math.floor(this.random() * from.length)] ?? otherwise;
   }
 
-  compile(sentences: readonly string[], lexicon = this.lexicon): GrammarDetails {
+  /** Each sentence means something else, and so does each word of a list. */
+  compile(
+    sentences: readonly string[],
+    { lexicon = this.lexicon, lists = {} }: { lexicon?: Lexicon; lists?: Lists } = {},
+  ): GrammarDetails {
     const source = JSON.stringify({
       intents: { said: { data: sentences.map((s) => ({ sentences: [s], slots: { text: s } })) } },
+      lists,
     });
     return compileGrammar(source, { file: 'calibration', lexicon });
   }
@@ -84,7 +92,8 @@ export class GrammarMaker {
 
   /** The sentence with other words offered at several places, as a site's lists do. */
   many(text: string): GrammarDetails {
-    return this.compile([this.template(text), ...this.others(10, text)]);
+    const { sentence, lists } = this.template(text);
+    return this.compile([sentence, ...this.others(10, text)], { lists });
   }
 
   /**
@@ -101,7 +110,7 @@ export class GrammarMaker {
     return this.compile([parts.join(' '), ...this.others(10, text)]);
   }
 
-  private template(text: string, except: readonly string[] = []): string {
+  private template(text: string, except: readonly string[] = []): Template {
     const said = text.split(' ');
     const chosen = new Set(
       said
@@ -111,13 +120,14 @@ export class GrammarMaker {
         .map(({ i }) => i),
     );
     const offered = this.words.filter((w) => !except.includes(w));
-    return said
-      .map((word, i) => {
-        if (!chosen.has(i)) return word;
-        const more = Array.from({ length: alternatives }, () => this.pick(offered, 'zero'));
-        return `(${[word, ...more].join('|')})`;
-      })
-      .join(' ');
+    const lists: Record<string, { values: string[] }> = {};
+    const words = said.map((word, i) => {
+      if (!chosen.has(i)) return word;
+      const more = Array.from({ length: alternatives }, () => this.pick(offered, 'zero'));
+      lists[`word${i}`] = { values: [...new Set([word, ...more])] };
+      return `{word${i}}`;
+    });
+    return { sentence: words.join(' '), lists };
   }
 
   /** The sentence with near-sounding words offered in place of one of its own, and that one too. */
@@ -125,7 +135,7 @@ export class GrammarMaker {
     const changed = this.replaced(text);
     return changed === undefined
       ? undefined
-      : this.compile([text, ...changed.sentences, ...this.others(10, text)], changed.lexicon);
+      : this.compile([text, ...changed.sentences, ...this.others(10, text)], changed);
   }
 
   /** Only the sentences with a near-sounding word: whatever is heard is wrong. */
@@ -133,7 +143,7 @@ export class GrammarMaker {
     const changed = this.replaced(text);
     return changed === undefined
       ? undefined
-      : this.compile([...changed.sentences, ...this.others(10, text)], changed.lexicon);
+      : this.compile([...changed.sentences, ...this.others(10, text)], changed);
   }
 
   private replaced(text: string): { sentences: string[]; lexicon: Lexicon } | undefined {
@@ -161,9 +171,9 @@ export class GrammarMaker {
       'zero',
     );
     const said = text.split(' ');
-    return this.random() < 0.5
-      ? this.compile([this.template(base, said), ...this.others(5, text), 'zero'])
-      : this.compile([base, ...this.others(30, text)]);
+    if (this.random() >= 0.5) return this.compile([base, ...this.others(30, text)]);
+    const { sentence, lists } = this.template(base, said);
+    return this.compile([sentence, ...this.others(5, text), 'zero'], { lists });
   }
 }
 
@@ -185,13 +195,17 @@ export async function makeExamples(
     group: number,
     clip: NetworkClip,
     text: string,
-    grammar: CompiledGrammar | undefined,
+    grammar: GrammarDetails | undefined,
   ) => {
     if (grammar === undefined) return;
     const heard = await hearAgain(manifest, clip, grammar);
     // Nothing heard, or what is no command, is refused whatever the confidence.
     if (heard.intent === null) return;
-    const right = heard.text === text && !nothingRight.includes(kind);
+    // By meaning, as the margin to what means something else is: a word that may be left out is no mistake.
+    const wanted = nothingRight.includes(kind)
+      ? undefined
+      : labelMeaning({ file: '', text }, grammar);
+    const right = wanted != null && sameMeaning(heard, wanted);
     judged.push({ kind, group, right, evidence: heard.evidence });
   };
   const spoken = clips.filter((c) => c.text !== '');
