@@ -1,5 +1,5 @@
 """python3 -m kikitori_trainer fit CONFIG.toml | train CONFIG.toml | prepare CONFIG.toml | synthesize OUT N |
-site CONFIG.toml GRAMMAR [NOISE_DIR]"""
+hear FOLDER NAME CHECKPOINT... | site CONFIG.toml GRAMMAR [NOISE_DIR]"""
 
 import argparse
 import os
@@ -62,6 +62,10 @@ def main() -> int:
     speak.add_argument("out", type=Path)
     speak.add_argument("clips", type=int)
     speak.add_argument("--seed", type=int, default=1)
+    listen = commands.add_parser("hear", help="outputs of checkpoints for inputs of bench/alone.js")
+    listen.add_argument("folder", type=Path)
+    listen.add_argument("name", help="of the outputs' folder in it")
+    listen.add_argument("checkpoint", type=Path, nargs="+", help="several: the mean of their log-probabilities")
     adapt = commands.add_parser("site", help="a site's own bundle from its grammar and noise; resumes")
     adapt.add_argument("config", type=Path)
     adapt.add_argument("grammar", type=Path)
@@ -72,6 +76,11 @@ def main() -> int:
         from .synthesize import synthesize
 
         synthesize(asked.out, asked.clips, asked.seed)
+        return 0
+    if asked.command == "hear":
+        from .hear import hear
+
+        hear(asked.folder, asked.name, asked.checkpoint)
         return 0
     if asked.command == "site":
         from .site import read_site, site
