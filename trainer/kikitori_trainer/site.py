@@ -1,5 +1,6 @@
-"""A site's own bundle: its sentences spoken by every voice, in its noise, mixed with general speech; the
-dense network fine-tuned on it, compressed, fine-tuned again, quantised, packed and calibrated.
+"""A site's own bundle: its sentences spoken by every voice, in its noise, mixed with general speech; a compressed
+network fine-tuned on it, quantised, packed and calibrated. Where none is named the dense one is fine-tuned first and
+compressed on the site's speech.
 
 Each stage leaves `<out>/done/<stage>`; a run that was cut off goes on with the stage it was in, and
 training inside a stage with its last step. Every stage has a time limit.
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from .augment import Augmentation
 from .batches import Sampling
-from .config import Config, Distillation, Training, read_table
+from .config import Config, Discrimination, Distillation, Training, read_table
 from .corpora import clips_tsv
 from .lexicon import REPOSITORY
 from .pack import build, mix, open_pack
@@ -70,6 +71,8 @@ class Site:
     dense: str = "models/dense/kikitori-en-3x320.safetensors"
     card: str = "models/card.json"
     selftest: str = "models/kikitori-en/selftest.wav"
+    compressed: str = ""
+    """A compressed network to fine-tune, a checkpoint in float; empty: one is made of `dense`."""
     words: str = ""
     """The site's word list. Sentences with a word of it are not spoken: synthesisers do not know it."""
     general: str = ""
@@ -89,6 +92,8 @@ class Site:
     adapt: Training = field(default_factory=Training)
     recover: Training = field(default_factory=Training)
     distillation: Distillation = field(default_factory=Distillation)
+    discrimination: Discrimination = field(default_factory=Discrimination)
+    """Of `recover`."""
     calibration: Calibrating = field(default_factory=Calibrating)
 
 
@@ -101,20 +106,15 @@ def read_site(path: Path) -> Site:
 
 def site(config: Site, grammar: Path, noise: Path | None, processes: Processes) -> None:
     """All stages. `processes` trains: a configuration and a number of processes -> exit status."""
-    for path in [grammar, *([noise] if noise else []), Path(config.dense), Path(config.card), Path(config.selftest)]:
+    network = Path(config.compressed or config.dense)
+    for path in [grammar, *([noise] if noise else []), network, Path(config.card), Path(config.selftest)]:
         if not path.exists():
             raise SystemExit(f"{path}: no such file or folder")
     out = Path(config.out)
     same_inputs(out, config, grammar, noise)
     run = Stages(out, config, grammar, noise, processes)
-    stages = {
-        "speech": run.speech,
-        "pack": run.pack,
-        "adapt": run.adapt,
-        "compress": run.compress,
-        "recover": run.recover,
-        "finish": run.finish,
-    }
+    made = {} if config.compressed else {"adapt": run.adapt, "compress": run.compress}
+    stages = {"speech": run.speech, "pack": run.pack, **made, "recover": run.recover, "finish": run.finish}
     for name, work in stages.items():
         done = out / "done" / name
         if done.exists():
@@ -231,6 +231,7 @@ class Stages:
             sampling=c.sampling,
             training=replace(training, minutes=minutes),
             distillation=replace(c.distillation, teacher=str(teacher)) if teacher else Distillation(),
+            discrimination=c.discrimination if name == "recover" else Discrimination(),
         )
         path = self.out / f"{name}.json"
         path.write_text(json.dumps(asdict(config), indent=1))
@@ -286,7 +287,7 @@ class Stages:
 
     @property
     def adapted(self) -> Path:
-        return self.out / "adapted.safetensors"
+        return Path(self.config.compressed) if self.config.compressed else self.out / "adapted.safetensors"
 
     @property
     def recovered(self) -> Path:
@@ -294,4 +295,4 @@ class Stages:
 
     @property
     def factored(self) -> Path:
-        return self.out / "factored.safetensors"
+        return Path(self.config.compressed) if self.config.compressed else self.out / "factored.safetensors"

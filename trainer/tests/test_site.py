@@ -138,3 +138,29 @@ def test_stages_that_are_done_are_not_done_again(
 def test_the_configuration_that_ships_takes_less_than_an_hour() -> None:
     minutes = read_site(REPOSITORY / "trainer" / "configs" / "site.toml").minutes
     assert sum(vars(minutes).values()) < 60
+
+
+def test_a_compressed_network_is_fine_tuned_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    files = {name: tmp_path / name for name in ("g.yaml", "card", "clip", "small")}
+    for path in files.values():
+        path.write_text("x")
+    small = str(files["small"])
+    config = Site(str(out), "no such file", str(files["card"]), str(files["clip"]), compressed=small)
+    (out / "done").mkdir(parents=True)
+    for name in ("speech", "pack", "finish"):
+        (out / "done" / name).write_text("{}")
+    asked: list[Path] = []
+    told: list[list[str]] = []
+    monkeypatch.setattr(Stages, "kikitori", lambda _self, _minutes, *words: told.append(list(words)) or "")
+
+    def succeeds(path: Path, _count: int) -> int:
+        asked.append(path)
+        return 0
+
+    site(config, files["g.yaml"], None, succeeds)
+    assert [read_config(path).start for path in asked] == [small]
+    trained, kept = str(out / "recover" / "model.safetensors"), str(out / "recovered.safetensors")
+    assert told == [["model", "blend", small, trained, "--share", "0.5", "--out", kept]]
+    with pytest.raises(SystemExit, match="gone: no such file"):
+        site(Site(str(out), compressed=str(tmp_path / "gone")), files["g.yaml"], None, succeeds)
