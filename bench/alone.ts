@@ -9,12 +9,16 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { mixAtSnr, readAudioFile } from '../src/audio/index.js';
-import { estimatePrior } from '../src/compress/calibrate/decoding.js';
+import { readAudioFile } from '../src/audio/index.js';
+import { conditionsOf } from '../src/cli/evaluate-options.js';
+import { bestText, estimatePrior } from '../src/compress/calibrate/decoding.js';
 import { labelMeaning, parseLabels } from '../src/compress/evaluate/labels.js';
+import { sameMeaning } from '../src/compress/evaluate/score.js';
 import { randomFrom, wilson } from '../src/compress/evaluate/statistics.js';
 import { Engine } from '../src/engine.js';
-import { TokenSearch, type GrammarDetails } from '../src/recognizer/index.js';
+
+/** The search asks for no levels. */
+const none = new Float32Array(0);
 
 interface Condition {
   readonly name: string;
@@ -36,7 +40,7 @@ const { values, positionals } = parseArgs({
     grammar: { type: 'string', default: '' },
     labels: { type: 'string', default: '' },
     noise: { type: 'string', multiple: true, default: [] },
-    snr: { type: 'string', default: '12,6' },
+    snr: { type: 'string', multiple: true, default: [] },
     prior: { type: 'string', default: '0.6' },
     blank: { type: 'string', default: '0' },
   },
@@ -57,23 +61,11 @@ async function inputs(out: string, recordings: string): Promise<void> {
         (await readAudioFile(join(recordings, l.file), { rateHz: features.sampleRateHz })).samples,
     ),
   );
-  const conditions: (Condition & { noise?: Float32Array })[] = [{ name: 'clean', snrDb: null }];
-  for (const file of values.noise) {
-    const { samples } = await readAudioFile(file, { rateHz: features.sampleRateHz });
-    const called = (file.split('/').at(-1) ?? '').replace(/\.\w+$/, '');
-    for (const snrDb of values.snr.split(',').map(Number))
-      conditions.push({ name: `${called}-${snrDb}`, snrDb, noise: samples });
-  }
+  const conditions = await conditionsOf(values, features.sampleRateHz, 'alone inputs');
   let steps: number[] = [];
-  for (const { name, snrDb, noise } of conditions) {
+  for (const { name, mixed } of conditions) {
     const random = randomFrom(1);
-    const rows = clips.map((clip) => {
-      const mixed =
-        noise === undefined || snrDb === null
-          ? clip
-          : mixAtSnr(clip, noise, snrDb, Math.floor(random() * noise.length));
-      return engine.frontend().feed(mixed).data;
-    });
+    const rows = clips.map((clip) => engine.frontend().feed(mixed(clip, random)).data);
     steps = rows.map((r) => r.length / (features.stack * features.melBins));
     await writeFile(
       join(out, `${name}.f32`),
@@ -103,20 +95,24 @@ async function judge(from: string, names: readonly string[]): Promise<void> {
     };
     const quiet = await outputs('clean');
     const logPrior = estimatePrior(
-      [{ logProbs: quiet, steps: quiet.length / index.units, levels: new Float32Array(0) }],
+      [{ logProbs: quiet, steps: quiet.length / index.units, levels: none }],
       index.units,
     );
-    const added = logPrior.map(
-      (p, u) => -Number(values.prior) * p + (u === 0 ? Number(values.blank) : 0),
-    );
+    const decoding = {
+      priorWeight: Number(values.prior),
+      logPrior,
+      blankBias: Number(values.blank),
+    };
     const right = new Map<string, number[]>();
     for (const { name: condition, snrDb } of index.conditions) {
       const rows = await outputs(condition);
       let at = 0;
       let count = 0;
       for (const [i, steps] of index.steps.entries()) {
-        const text = heard(rows.subarray(at, (at += steps * index.units)), added, grammar);
-        if (same(labelMeaning({ file: '', text }, grammar), wanted[i])) count++;
+        const logProbs = rows.subarray(at, (at += steps * index.units));
+        const text = bestText(decoding, { logProbs, steps, levels: none }, grammar);
+        const [meant, meaning] = [wanted[i], labelMeaning({ file: '', text }, grammar)];
+        if (meant != null && meaning != null && sameMeaning(meaning, meant)) count++;
       }
       const level = snrDb === null ? 'clean' : `${snrDb} dB`;
       right.set(level, [...(right.get(level) ?? []), count]);
@@ -132,28 +128,4 @@ async function judge(from: string, names: readonly string[]): Promise<void> {
     });
     process.stdout.write(`${name}: ${levels.join('; ')}\n`);
   }
-}
-
-/** The words of the best path of one clip, [steps, units] natural logarithms. */
-function heard(rows: Float32Array, added: readonly number[], grammar: GrammarDetails): string {
-  const search = new TokenSearch(grammar.graph);
-  const row = new Float32Array(added.length);
-  for (let at = 0; at < rows.length; at += row.length) {
-    for (let u = 0; u < row.length; u++) row[u] = (rows[at + u] ?? 0) + (added[u] ?? 0);
-    search.feed(row);
-  }
-  return (search.best()[0]?.words ?? []).map((w) => grammar.graph.words[w.word] ?? '').join(' ');
-}
-
-function same(
-  heard: ReturnType<typeof labelMeaning>,
-  wanted: ReturnType<typeof labelMeaning>,
-): boolean {
-  if (heard == null || wanted == null) return heard === wanted;
-  const names = Object.keys(wanted.slots);
-  return (
-    heard.intent === wanted.intent &&
-    names.length === Object.keys(heard.slots).length &&
-    names.every((n) => String(heard.slots[n] ?? '') === String(wanted.slots[n]))
-  );
 }

@@ -12,21 +12,20 @@ import numpy as np
 import torch
 
 from .checkpoint import read_checkpoint
+from .config import Distillation
+from .distil import Committee
 
 BATCH = 32
 
 
 def hear(folder: Path, name: str, checkpoints: Sequence[Path]) -> None:
-    """Raises ValueError where a checkpoint has other inputs or units than the index says."""
+    """Raises ValueError where a checkpoint has other inputs or units than the index says, or others than the first."""
     index = json.loads((folder / "index.json").read_text())
-    networks = []
-    for path in checkpoints:
-        network = read_checkpoint(path).network()
-        if (network.dim, network.units) != (index["dim"], index["units"]):
-            raise ValueError(
-                f"{path}: {network.dim} inputs, {network.units} units; expected {index['dim']}, {index['units']}"
-            )
-        networks.append(network)
+    first = read_checkpoint(checkpoints[0])
+    wanted, given = (index["dim"], index["units"]), (first.features.dim, len(first.units))
+    if given != wanted:
+        raise ValueError(f"{checkpoints[0]}: {given[0]} inputs, {given[1]} units; expected {wanted[0]}, {wanted[1]}")
+    together = Committee(Distillation(beside=[str(c) for c in checkpoints]), first, torch.device("cpu"), False)
     (folder / name).mkdir(exist_ok=True)
     steps = index["steps"]
     starts = np.concatenate([[0], np.cumsum(steps)])
@@ -39,8 +38,7 @@ def hear(folder: Path, name: str, checkpoints: Sequence[Path]) -> None:
             features = torch.zeros(max(steps[i] for i in clips), len(clips), index["dim"])
             for b, i in enumerate(clips):
                 features[: steps[i], b] = torch.from_numpy(rows[starts[i] : starts[i + 1]])
-            with torch.no_grad():
-                said = torch.stack([n(features).log_softmax(2) for n in networks]).mean(0).log_softmax(2)
+            said = together.log_probs(features)
             for b, i in enumerate(clips):
                 out[starts[i] : starts[i + 1]] = said[: steps[i], b].numpy()
         out.tofile(folder / name / f"{condition['name']}.f32")

@@ -285,9 +285,13 @@ class Stages:
         self.kikitori(limit, "model", "calibrate", "--model", str(bundle), *labels, *amount, *noise)
         self.kikitori(1, "model", "inspect", str(bundle))
 
+    def own(self, name: str) -> Path:
+        """What a stage makes; a compressed network that is given stands in for all before it."""
+        return Path(self.config.compressed) if self.config.compressed else self.out / name
+
     @property
     def adapted(self) -> Path:
-        return Path(self.config.compressed) if self.config.compressed else self.out / "adapted.safetensors"
+        return self.own("adapted.safetensors")
 
     @property
     def recovered(self) -> Path:
@@ -295,4 +299,4 @@ class Stages:
 
     @property
     def factored(self) -> Path:
-        return Path(self.config.compressed) if self.config.compressed else self.out / "factored.safetensors"
+        return self.own("factored.safetensors")

@@ -96,17 +96,26 @@ def test_another_grammar_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert recordings(None) == []
 
 
+def files_of(folder: Path, *names: str) -> dict[str, Path]:
+    """Files that only have to be there."""
+    for name in names:
+        (folder / name).write_text("x")
+    return {name: folder / name for name in names}
+
+
+def stages_done(out: Path, *names: str) -> None:
+    (out / "done").mkdir(parents=True)
+    for name in names:
+        (out / "done" / name).write_text("{}")
+
+
 def test_stages_that_are_done_are_not_done_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    files = {name: tmp_path / name for name in ("g.yaml", "dense", "card", "clip")}
-    for path in files.values():
-        path.write_text("x")
+    files = files_of(tmp_path, "g.yaml", "dense", "card", "clip")
     config = Site(str(out), *(str(files[n]) for n in ("dense", "card", "clip")), floorDb=15)
-    (out / "done").mkdir(parents=True)
-    for name in ("speech", "pack", "compress", "recover", "finish"):
-        (out / "done" / name).write_text("{}")
+    stages_done(out, "speech", "pack", "compress", "recover", "finish")
     asked: list[Path] = []
     told: list[list[str]] = []
     monkeypatch.setattr(Stages, "kikitori", lambda _self, _minutes, *words: told.append(list(words)) or "")
@@ -142,14 +151,10 @@ def test_the_configuration_that_ships_takes_less_than_an_hour() -> None:
 
 def test_a_compressed_network_is_fine_tuned_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
-    files = {name: tmp_path / name for name in ("g.yaml", "card", "clip", "small")}
-    for path in files.values():
-        path.write_text("x")
+    files = files_of(tmp_path, "g.yaml", "card", "clip", "small")
     small = str(files["small"])
     config = Site(str(out), "no such file", str(files["card"]), str(files["clip"]), compressed=small)
-    (out / "done").mkdir(parents=True)
-    for name in ("speech", "pack", "finish"):
-        (out / "done" / name).write_text("{}")
+    stages_done(out, "speech", "pack", "finish")
     asked: list[Path] = []
     told: list[list[str]] = []
     monkeypatch.setattr(Stages, "kikitori", lambda _self, _minutes, *words: told.append(list(words)) or "")

@@ -96,7 +96,7 @@ export function estimatePrior(clips: readonly NetworkClip[], units: number): num
 }
 
 /** What the search alone would say: no confidence, no runners-up. */
-function bestText(decoding: Decoding, clip: NetworkClip, grammar: GrammarDetails): string {
+export function bestText(decoding: Decoding, clip: NetworkClip, grammar: GrammarDetails): string {
   const units = decoding.logPrior.length;
   const search = new TokenSearch(grammar.graph);
   const row = new Float32Array(units);

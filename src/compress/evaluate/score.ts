@@ -38,7 +38,7 @@ export interface Summary {
 
 /** Slots compare as strings, so that 20 and "20" agree, and in any order. */
 export function sameMeaning(
-  heard: Heard,
+  heard: Pick<Heard, 'intent' | 'slots'>,
   wanted: { readonly intent: string; readonly slots: Readonly<Record<string, SlotValue>> },
 ): boolean {
   if (heard.intent !== wanted.intent) return false;
