@@ -15,6 +15,7 @@ import { rewriteManifest } from '../compress/pack.js';
 import { Engine, readText } from '../engine.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { KikitoriError } from '../runtime/errors.js';
+import { agentVersion } from '../runtime/version.js';
 import { numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
 
 const usage = `kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json] [--noise FILE...] [--limit N] [--synthetic N] [--seed N]
@@ -23,7 +24,8 @@ Fits label priors, blank weight, confidence, threshold and endpoint times on hel
 "text" (files relative to it; an empty text is something to refuse), those whose path matches --match.
 Of each folder as many, --limit in all. Adds --synthetic commands spoken by the installed voices, and noise: machines,
 and each --noise. Half of the clips are warped into other voices, half get noise. --out gets calibration.json,
-examples.jsonl and reliability.svg; --write puts the result into the bundle, --card into the card that \`model pack\` reads.`;
+examples.jsonl and reliability.svg; --write puts the result into the bundle, which then needs this kikitori or a newer
+one (minAgent), --card into the card that \`model pack\` reads.`;
 
 /** Half of the clips get noise, at levels that a factory has. */
 const snrsDb = [20, 15, 12, 9, 6, 3, 0];
@@ -244,6 +246,8 @@ async function write(
   if (to.bundle !== undefined) {
     const { measured } = (await Bundle.open(to.bundle)).manifest;
     await rewriteManifest(to.bundle, {
+      // An older one would judge without the evidence that it does not know.
+      minAgent: agentVersion,
       decoding,
       confidence,
       endpoint,

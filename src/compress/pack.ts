@@ -106,7 +106,9 @@ async function goldenLogits(checkpoint: Checkpoint, onnx: Uint8Array, wav: Uint8
  */
 export async function rewriteManifest(
   path: string,
-  changes: Partial<Pick<Manifest, 'decoding' | 'confidence' | 'endpoint' | 'measured'>>,
+  changes: Partial<
+    Pick<Manifest, 'minAgent' | 'decoding' | 'confidence' | 'endpoint' | 'measured'>
+  >,
 ): Promise<void> {
   const bundle = await Bundle.open(path);
   const manifest = { ...bundle.manifest, ...changes };

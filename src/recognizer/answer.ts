@@ -26,7 +26,10 @@ export function answerOf(
   const { meaning, told, phones, ratios, second, evidence, score, certainty } = decided;
   const { startSample } = extent;
   const confidence = meaning.refuse === true ? 0 : probabilityOf(score, context.confidence);
-  const ambiguous = meaning.minConfidence === undefined && certainty < context.minCertainty;
+  // Whatever thresholds a site or an intent has: never while an opposite that is no command is ahead.
+  const behind = second !== undefined && second.margin < 0;
+  const ambiguous =
+    behind || (meaning.minConfidence === undefined && certainty < context.minCertainty);
   const reason = extent.full
     ? 'too-long'
     : reasonAgainst(confidence, ambiguous, meaning, evidence, context);

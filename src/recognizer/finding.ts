@@ -19,8 +19,16 @@ import type { UtteranceContext } from './context.js';
 const runnersUpKept = 16;
 /** A sentence this far below the best one, as a logarithm of likelihoods, is no rival. */
 const runnersUpWindow = 30;
+/** So many sentences are looked through for one of another meaning. */
+const othersMax = 50;
 /** Larger graphs are searched once only: the second pass would be heard as latency. Their margin counts as none. */
 const secondPassArcsMax = 250_000;
+
+/**
+ * Where only one of two opposites is a command, those who know the commands say the other once in twenty times: it is what was
+ * said where it is heard that much better, and what speaks against the command where it is not (docs/adr/0042-opposites.md).
+ */
+const oppositeLead = Math.log(20);
 
 /** An utterance under certain weights of priors and blank, and what comes out of it. */
 export interface Weighed {
@@ -95,12 +103,12 @@ export function findingOf(
   const { grammar, stepMs } = context;
   const { units } = context.acoustic;
   const { candidates, crowded } = candidatesOf(weighed, context);
-  const [best, ...others] = candidates;
+  const best = foremost(candidates, context);
   if (best === undefined) return undefined;
-  const meaning = grammar.interpret(best.words.map((w) => w.word));
-  const second = different(meaning, others, context);
+  const meaning = meaningOf(best, context);
+  const second = different(meaning, candidates, context);
   // With no other meaning in sight there is none within the window, or within the last runner-up.
-  const last = crowded ? (others.at(-1) ?? best).score : -Infinity;
+  const last = crowded ? (candidates.at(-1) ?? best).score : -Infinity;
   const margin = best.score - (second?.score ?? last);
   const told = withoutHidden(best, context);
   const begin = beginOf(best, context);
@@ -153,14 +161,27 @@ function candidatesOf(
   });
 }
 
+/** The best sentence; of commands the best where an opposite that is none leads by less than oppositeLead. */
+function foremost(
+  candidates: readonly Candidate[],
+  context: UtteranceContext,
+): Candidate | undefined {
+  const [best] = candidates;
+  if (best === undefined || meaningOf(best, context).refuse !== true) return best;
+  const near = candidates.slice(0, othersMax).filter((c) => c.score > best.score - oppositeLead);
+  return near.find((c) => meaningOf(c, context).refuse !== true) ?? best;
+}
+
 function different(
   meaning: Interpretation,
-  others: readonly Candidate[],
-  { grammar }: UtteranceContext,
+  candidates: readonly Candidate[],
+  context: UtteranceContext,
 ): Candidate | undefined {
-  return others
-    .slice(0, 50)
-    .find((c) => grammar.interpret(c.words.map((w) => w.word)).key !== meaning.key);
+  return candidates.slice(0, othersMax).find((c) => meaningOf(c, context).key !== meaning.key);
+}
+
+function meaningOf({ words }: Candidate, { grammar }: UtteranceContext): Interpretation {
+  return grammar.interpret(words.map((w) => w.word));
 }
 
 function withoutHidden({ words }: Candidate, { grammar }: UtteranceContext): SentenceWord[] {

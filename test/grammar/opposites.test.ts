@@ -44,6 +44,28 @@ void t.test('the opposite of the only word allowed is heard, and refused', async
   });
 });
 
+void t.test('an opposite that is hardly ahead only makes the command doubtful', async (t) => {
+  const grammar = sentencesGrammar(['turn off the light', 'go left'], lexicon);
+  const [on, off] = ['on', 'off'].map((w) => lexicon.lookup(w)[0]?.phones ?? []);
+  const instead = new Map(on?.map((phone, i) => [phone, off?.[i] ?? 0]));
+  /** "Turn on the light", of which each frame of "on" is as much likelier than "off". */
+  const heard = (nats: number) => {
+    const clip = clipOf('turn on the light');
+    for (let step = 0; step < clip.steps; step++) {
+      const row = clip.logProbs.subarray(step * units.length, (step + 1) * units.length);
+      const best = row.indexOf(Math.max(...row));
+      const other = instead.get(best);
+      if (other !== undefined) row[other] = (row[best] ?? 0) - nats;
+    }
+    return hearAgain(listenerManifest, clip, grammar);
+  };
+  t.match(await heard(2), { accepted: false, text: 'turn on the light', intent: null });
+  const near = await heard(0.2);
+  t.match(near, { accepted: false, text: 'turn off the light', intent: 'said' });
+  t.equal(near.second?.text, 'turn on the light');
+  t.ok((near.second?.margin ?? 0) < 0, 'the opposite is ahead');
+});
+
 void t.test('opposites change neither sentences nor their meaning', async (t) => {
   const grammar = sentencesGrammar(['turn off the light', 'turn on the light'], lexicon);
   t.notOk(grammar.graph.words.includes('stop'));
