@@ -136,7 +136,7 @@ export const schema = {
       default: null,
     },
     minCertainty: {
-      doc: "Commands are refused as ambiguous below this probability that no other one was meant. null: the model's own; 0: never.",
+      doc: "Commands are refused as ambiguous below this probability that no other one was meant. null: the model's own; 0: never, unless an opposite is ahead.",
       format: numberOrNull(0, 1),
       default: null,
     },

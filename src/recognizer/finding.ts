@@ -103,10 +103,12 @@ export function findingOf(
   const { grammar, stepMs } = context;
   const { units } = context.acoustic;
   const { candidates, crowded } = candidatesOf(weighed, context);
-  const best = foremost(candidates, context);
-  if (best === undefined) return undefined;
-  const meaning = meaningOf(best, context);
-  const second = different(meaning, candidates, context);
+  const heard = foremost(candidates, context);
+  if (heard === undefined) return undefined;
+  const { best, meaning } = heard;
+  const second = candidates
+    .slice(0, othersMax)
+    .find((c) => c !== best && meaningOf(c, context).key !== meaning.key);
   // With no other meaning in sight there is none within the window, or within the last runner-up.
   const last = crowded ? (candidates.at(-1) ?? best).score : -Infinity;
   const margin = best.score - (second?.score ?? last);
@@ -165,19 +167,17 @@ function candidatesOf(
 function foremost(
   candidates: readonly Candidate[],
   context: UtteranceContext,
-): Candidate | undefined {
-  const [best] = candidates;
-  if (best === undefined || meaningOf(best, context).refuse !== true) return best;
-  const near = candidates.slice(0, othersMax).filter((c) => c.score > best.score - oppositeLead);
-  return near.find((c) => meaningOf(c, context).refuse !== true) ?? best;
-}
-
-function different(
-  meaning: Interpretation,
-  candidates: readonly Candidate[],
-  context: UtteranceContext,
-): Candidate | undefined {
-  return candidates.slice(0, othersMax).find((c) => meaningOf(c, context).key !== meaning.key);
+): { readonly best: Candidate; readonly meaning: Interpretation } | undefined {
+  const [first] = candidates;
+  if (first === undefined) return undefined;
+  const meaning = meaningOf(first, context);
+  if (meaning.refuse !== true) return { best: first, meaning };
+  for (const best of candidates.slice(1, othersMax)) {
+    if (best.score <= first.score - oppositeLead) break;
+    const other = meaningOf(best, context);
+    if (other.refuse !== true) return { best, meaning: other };
+  }
+  return { best: first, meaning };
 }
 
 function meaningOf({ words }: Candidate, { grammar }: UtteranceContext): Interpretation {

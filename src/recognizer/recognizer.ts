@@ -13,7 +13,7 @@ export interface RecognizerOptions {
   readonly endpoint?: { readonly [K in keyof EndpointTimes]?: number };
   /** Overrides the bundle's threshold. */
   readonly minConfidence?: number;
-  /** Overrides the bundle's least certainty; 0: nothing is refused as ambiguous. */
+  /** Overrides the bundle's least certainty; 0: only what an opposite leads is refused as ambiguous. */
   readonly minCertainty?: number;
   /** A phrase that must come before a command, in the mode that waits for one. */
   readonly wake?: WakePhrase;
