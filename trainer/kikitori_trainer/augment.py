@@ -34,6 +34,13 @@ class Augmentation:
     snrDb: tuple[float, float] = (-5, 30)
     recordedNoiseShare: float = 0.35
     babbleShare: float = 0.15
+    secondNoiseChance: float = 0
+    """Another noise on top, up to 10 dB weaker."""
+    bandChance: float = 0
+    bandHz: tuple[float, float] = (2500, 7500)
+    """Nothing above it is heard, as of a telephone or an old recording: or the network learns which set it hears."""
+    codecChance: float = 0
+    """Speech through 8-bit mu-law, before the noise comes to it."""
     gainDb: tuple[float, float] = (-24, 6)
     tiltDb: float = 8
     colourDb: float = 0
@@ -70,6 +77,14 @@ def at_moments(frames: Array, where: Array) -> Array:
     above = np.minimum(below + 1, len(frames) - 1)
     part = (where - below)[:, None]
     return (frames[below] * (1 - part) + frames[above] * part).astype(np.float32)
+
+
+def mu_law(samples: Array, chance: Chance) -> Array:
+    """8 bits a sample (ITU-T G.711, continuous form), at a level drawn from a telephone's range."""
+    scale = 10 ** (chance.uniform(-20, 0) / 20) / max(float(np.abs(samples).max(initial=0)), 1e-6)
+    x = samples * scale
+    coded = np.round(127 * np.sign(x) * np.log1p(255 * np.abs(x)) / np.log(256)) / 127
+    return (np.sign(coded) * (256 ** np.abs(coded) - 1) / 255 / scale).astype(np.float32)
 
 
 class Augmenter:
@@ -125,12 +140,17 @@ class Augmenter:
         if self.pack.rooms and chance.uniform() < o.roomChance * strength:
             response = self.pack.samples(*self.pack.rooms[chance.integers(len(self.pack.rooms))])
             x = scipy.signal.fftconvolve(x, response)[: len(x)].astype(np.float32)
+        if chance.uniform() < o.codecChance:
+            x = mu_law(x, chance)
         quiet = x
         voiced = x[np.abs(x) > 0.1 * np.abs(x).max(initial=1e-6)]
         loud = float(np.sqrt(np.mean(voiced**2))) if len(voiced) else 0.0
         if self.pack.noises and chance.uniform() < o.noiseChance * strength:
             snr = 10 ** (chance.uniform(*o.snrDb) / 20)
-            x = x + self.noise(len(x), chance) * (loud / snr)
+            noise = self.noise(len(x), chance)
+            if chance.uniform() < o.secondNoiseChance:
+                noise = noise + self.noise(len(x), chance) * np.float32(10 ** (-chance.uniform(0, 10) / 20))
+            x = x + noise * (loud / snr)
         floor = 10 ** (chance.uniform(-80, -45) / 20)
         hiss = chance.standard_normal(len(x), np.float32) * np.float32(floor * 0.3)
         x, quiet = x + hiss, quiet + hiss
@@ -152,6 +172,10 @@ class Augmenter:
         # 10 dB are a factor of ten in power. The floor stays where it is.
         colour = (tilt * np.log(10) / 10).astype(np.float32)
         floor = np.float32(np.log(f.logFloor))
+        # Steep, in the power spectrum: what an encoder or a resampler leaves of the upper end.
+        cut = chance.uniform(*o.bandHz) if o.bandChance and chance.uniform() < o.bandChance else f.sampleRateHz
+        keep = np.clip(1 + (cut - np.arange(f.fftSize // 2 + 1) * f.sampleRateHz / f.fftSize) / 300, 0, 1)
+        bank = (bank * keep[:, None]).astype(np.float32)
         out = [np.maximum(log_mel(power(x, f), bank, f) + colour, floor).astype(np.float32) for x in waveforms]
         if o.tempoChance and chance.uniform() < o.tempoChance and len(out[0]) > 1:
             where = tempo_map(len(out[0]), *o.tempo, chance)

@@ -1,7 +1,10 @@
 """Endless batches of augmented examples. Batch n of a rank depends on the seed, the rank and n alone."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from .augment import Augmenter
 from .features import stack
-from .pack import Pack
+from .pack import Pack, Packed
 
 POOL_BATCHES = 8
 
@@ -28,6 +31,11 @@ class Sampling:
     """Batches in which clips stay short and noise comes in slowly: so CTC leaves its all-blank plateau."""
     warmupSecondsMax: float = 2.5
     weights: dict[str, float] | None = None
+    evenPeople: float = 0.0
+    """0: every clip counts alike. 1: every speaker is heard as often, however much there is of him."""
+    leaveOut: list[str] = field(default_factory=list)
+    """Tables (TSV) of what is not heard: their column `file` names clips (texts that do not fit), or `speaker` people
+    (whom calibration needs as strangers)."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,10 @@ class Batches(IterableDataset[Batch]):
         self.with_quiet = with_quiet
         seconds = np.array([c.samples for c in pack.clips]) / augmenter.features.sampleRateHz
         weights = np.array([self.weight(c.set, c.speaker) for c in pack.clips])
+        weights *= even_people(pack.clips, sampling.evenPeople)
         weights[seconds > sampling.secondsMax] = 0
+        left_out = names_in(sampling.leaveOut)
+        weights[[c.name in left_out or c.speaker in left_out for c in pack.clips]] = 0
         self.seconds = seconds
         self.weights = weights / weights.sum()
         early = weights * (seconds < sampling.warmupSecondsMax)
@@ -125,6 +136,27 @@ class Batches(IterableDataset[Batch]):
 
     def normal(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         return ((frames - self.mean) / self.std).astype(np.float32)
+
+
+def even_people(clips: Sequence[Packed], share: float) -> NDArray[np.float64]:
+    """Weight of each clip: one over what there is of its speaker, to the power of `share`. Each clip of an unnamed speaker
+    ("?") is taken for a person."""
+    spoken: Counter[str] = Counter()
+    for c in clips:
+        spoken[c.speaker] += c.samples
+    own = np.array([c.samples if "?" in c.speaker else spoken[c.speaker] for c in clips], np.float64)
+    return (own / 16000 / 60) ** -share
+
+
+def names_in(tables: Sequence[str]) -> set[str]:
+    names: set[str] = set()
+    for table in tables:
+        with Path(table).open(newline="") as lines:
+            names |= {
+                row.get("file") or row["speaker"]
+                for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            }
+    return names
 
 
 def padded(rows: list[NDArray[np.float32]]) -> torch.Tensor:

@@ -33,6 +33,9 @@ class Data:
     """Folders of noise recordings."""
     syntheticNoises: int = 250
     rooms: int = 200
+    """Simulated ones."""
+    recordedRooms: list[str] = field(default_factory=list)
+    """Folders of measured impulse responses (FLAC)."""
     excludeWords: list[str] = field(default_factory=list)
     """Clips with one of these words are left out (to show that a gain does not hang on words)."""
 
@@ -104,6 +107,8 @@ class Config:
     inputRank: int = 0
     start: str = ""
     """A checkpoint to start from; it brings its own shape, features and normalisation."""
+    grow: bool = False
+    """What `start` brings is made as wide and deep as `layers` say (see grow.py)."""
     logFloor: float = 0
     """Not 0: the features' floor under the energies from here on. What `start` brings is moved with it, so that it
     hears everything as if it were quieter by the change: what is as quiet as the floor drowns in it."""

@@ -17,6 +17,8 @@ class Clip:
     speaker: str
     set: str
     text: str
+    name: str = ""
+    """As its table names it; empty where there is none."""
 
 
 def normalise(text: str) -> str:
@@ -36,7 +38,7 @@ def clips_tsv(folder: Path, prefix: str = "") -> Iterator[Clip]:
             if not row["file"].startswith(prefix):
                 continue
             seconds = float(row["seconds"])
-            yield Clip(folder / row["file"], seconds, row["speaker"], row["set"], row["text"])
+            yield Clip(folder / row["file"], seconds, row["speaker"], row["set"], row["text"], row["file"])
 
 
 def librispeech(folder: Path) -> Iterator[Clip]:

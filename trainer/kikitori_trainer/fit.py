@@ -23,6 +23,7 @@ from .curve import draw
 from .distil import Committee
 from .evaluate import phone_errors
 from .features import Features
+from .grow import grown
 from .lexicon import UNITS
 from .network import Network, Shape
 from .pack import open_pack
@@ -81,7 +82,15 @@ class Run:
         config = self.config
         if config.start:
             start = read_checkpoint(Path(config.start))
+            if config.grow:
+                start = grown(start, config.layers)
             return start.with_log_floor(config.logFloor) if config.logFloor else start
+        if config.distillation.teachers:
+            # Hears as its teachers do: inputs and normalisation are theirs.
+            heard = read_checkpoint(Path(config.distillation.teachers[0]))
+            shape = Shape(config.layers, config.ranks, config.inputRank)
+            network = Network(heard.features.dim, shape, len(heard.units))
+            return Checkpoint(heard.features, heard.mean, heard.std, heard.units, shape, network.tensors())
         features = Features(logFloor=config.logFloor) if config.logFloor else Features()
         augmenter = Augmenter(self.pack, features, config.augmentation)
         mean, std = statistics(augmenter, 400, config.training.seed)

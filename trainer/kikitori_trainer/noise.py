@@ -80,6 +80,15 @@ def synthetic_noise(samples: int, chance: Chance) -> Array:
     return level(out)
 
 
+def recorded_room(response: Array, seconds_max: float = 1.0) -> Array:
+    """A measured impulse response from its direct sound on, faded out where it is cut."""
+    first = int(np.argmax(np.abs(response)))
+    kept = response[first : first + int(seconds_max * SAMPLE_RATE_HZ)].copy()
+    fade = min(len(kept), SAMPLE_RATE_HZ // 20)
+    kept[len(kept) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return kept
+
+
 def room(chance: Chance) -> Array:
     """Impulse response: the direct sound, some early reflections, a tail that decays (RT60 0.1 to 0.9 s)."""
     rt60 = chance.uniform(0.1, 0.9)

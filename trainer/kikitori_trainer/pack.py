@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .audio import SAMPLE_RATE_HZ, read_audio
 from .corpora import Clip
 from .lexicon import pronounce
-from .noise import level, room, synthetic_noise
+from .noise import level, recorded_room, room, synthetic_noise
 
 VARIANTS_MAX = 4
 NOISE_SECONDS = 12
@@ -32,6 +32,8 @@ class Packed:
     set: str
     text: str
     words: list[list[list[int]]]
+    name: str = ""
+    """The file of `clips.tsv` that it came from."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,15 @@ class Pack:
         return self.audio[begin : begin + count].astype(np.float32) / 32768
 
 
-def build(folder: Path, clips: Sequence[Clip], noises: Sequence[Path], synthetic: int, rooms: int, seed: int) -> None:
+def build(
+    folder: Path,
+    clips: Sequence[Clip],
+    noises: Sequence[Path],
+    synthetic: int,
+    rooms: int,
+    seed: int,
+    recorded_rooms: Sequence[Path] = (),
+) -> None:
     """Decodes and writes; clips that cannot be read or have no pronunciation are named and left out."""
     folder.mkdir(parents=True, exist_ok=True)
     lexicon = pronounce(word for clip in clips for word in clip.text.split())
@@ -68,14 +78,14 @@ def build(folder: Path, clips: Sequence[Clip], noises: Sequence[Path], synthetic
                 if samples is None or any(not w for w in words):
                     continue
                 begin, count = write(samples)
-                rows.append(Packed(begin, count, clip.speaker, clip.set, clip.text, words))
+                rows.append(Packed(begin, count, clip.speaker, clip.set, clip.text, words, clip.name))
         for path in noises:
             spans["noises"].append(write(0.1 * level(read_audio(path))))
         for _ in range(synthetic):
             noise = synthetic_noise(NOISE_SECONDS * SAMPLE_RATE_HZ, chance)
             spans["noises"].append(write(0.1 * noise))
-        for _ in range(rooms):
-            response = room(chance)
+        responses = [room(chance) for _ in range(rooms)] + [recorded_room(read_audio(p)) for p in recorded_rooms]
+        for response in responses:
             spans["rooms"].append(write(0.5 * response / np.abs(response).max()))
     body: dict[str, object] = {"clips": [asdict(r) for r in rows], **spans}
     (folder / "pack.json").write_text(json.dumps(body))

@@ -50,7 +50,8 @@ def prepare(config: Config) -> None:
     noises = [
         p for f in data.noise for p in sorted(Path(f).expanduser().rglob("*")) if p.suffix in {".flac", ".wav", ".opus"}
     ]
-    build(folder / "train", clips, noises, data.syntheticNoises, data.rooms, seed)
+    rooms = [p for f in data.recordedRooms for p in sorted(Path(f).expanduser().glob("*.flac"))]
+    build(folder / "train", clips, noises, data.syntheticNoises, data.rooms, seed, rooms)
     held = [c for c in read(data.heldOut)]
     random.Random(seed).shuffle(held)
     build(folder / "held-out", held[: data.heldOutClips], [], 0, 0, seed)

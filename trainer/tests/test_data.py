@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from kikitori_trainer.augment import Augmentation, Augmenter, at_moments, change_speed, tempo_map
-from kikitori_trainer.batches import Batches, Sampling, statistics
+from kikitori_trainer.augment import Augmentation, Augmenter, at_moments, change_speed, mu_law, tempo_map
+from kikitori_trainer.batches import Batches, Sampling, even_people, statistics
 from kikitori_trainer.checkpoint import Checkpoint
 from kikitori_trainer.corpora import clips_tsv, common_voice, librispeech, normalise
 from kikitori_trainer.features import Features, extract, filterbank, stack
 from kikitori_trainer.lexicon import UNITS
 from kikitori_trainer.network import Shape
 from kikitori_trainer.noise import room, synthetic_noise
-from kikitori_trainer.pack import Pack, build, open_pack
+from kikitori_trainer.pack import Pack, Packed, build, open_pack
 from kikitori_trainer.sentences import spoken
 
 from .made import RATE, speak, write_clips
@@ -137,6 +137,42 @@ def test_a_teacher_hears_the_same_moments_without_noise(pack: Pack) -> None:
     assert np.array_equal(noisy, augmenter.example([speak("one two")], 1.0, chance[1]))
     alone = augmenter.pair([np.zeros(RATE, np.float32)], 1.0, chance[2])
     assert quiet.mean() < noisy.mean() - 1 and np.isfinite(alone).all()
+
+
+def test_what_came_through_a_narrow_line_has_nothing_above_it(pack: Pack) -> None:
+    o = Features()
+    still = dict(speedChance=0.0, warp=(1.0, 1.0), roomChance=0.0, noiseChance=0.0, gainDb=(0.0, 0.0), tiltDb=0.0)
+    narrow = Augmenter(pack, o, Augmentation(**still, bandChance=1, bandHz=(3000, 3000)))  # type: ignore[arg-type]
+    white = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) * np.float32(0.1)
+    got = narrow.frames([white], np.random.default_rng(0))[0]
+    full = extract(white, o)
+    assert np.abs(got[:, :20] - full[:, :20]).max() < 1e-4
+    assert (got[:, -5:] < full[:, -5:] - 5).all()
+
+
+def test_mu_law_keeps_loud_samples_within_its_steps() -> None:
+    x = np.linspace(-0.5, 0.5, 1001).astype(np.float32)
+    coded = mu_law(x, np.random.default_rng(1))
+    assert np.abs(coded - x).max() < 0.5 * 0.05 and len(np.unique(coded)) <= 255
+
+
+def test_people_are_heard_evenly_however_much_there_is_of_them() -> None:
+    def clip(speaker: str, minutes: float) -> Packed:
+        return Packed(0, int(minutes * 60 * RATE), speaker, "made", "", [])
+
+    clips = [clip("a", 1), clip("a", 3), clip("b", 1), clip("?", 1), clip("?", 1)]
+    assert even_people(clips, 0).tolist() == [1] * 5
+    assert even_people(clips, 1).tolist() == [0.25, 0.25, 1, 1, 1]
+    assert even_people(clips, 0.5).tolist() == [0.5, 0.5, 1, 1, 1]
+
+
+def test_tables_of_what_is_left_out_name_clips_or_people(tmp_path: Path, pack: Pack) -> None:
+    (tmp_path / "texts.tsv").write_text("file\theard\n" + pack.clips[0].name + "\tno\n")
+    (tmp_path / "people.tsv").write_text("speaker\tset\nnobody\tmade\n")
+    sampling = Sampling(leaveOut=[str(tmp_path / "texts.tsv"), str(tmp_path / "people.tsv")])
+    zero = np.zeros(40, np.float32)
+    batches = Batches(pack, Augmenter(pack, Features(), Augmentation()), sampling, zero, zero + 1, 1)
+    assert batches.weights[0] == 0 and (batches.weights[1:] > 0).all()
 
 
 def test_tempo_keeps_the_order_and_the_voice() -> None:

@@ -1,0 +1,44 @@
+"""A larger network that begins with what a smaller one knows (Chen, Goodfellow, Shlens: Net2Net, 2016).
+
+A wider layer keeps the old cells as they are: its new cells hear everything, from random weights, and nothing old hears
+them yet, so the layer says what it said. Layers on top are new. Deep LSTMs begun from random numbers stay on CTC's
+plateau for hours; these do not.
+"""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .checkpoint import Checkpoint
+from .network import Network, Shape
+
+
+def placed(fresh: Tensor, old: Tensor, blocks: int) -> Tensor:
+    """`old` in the corner of each of the gates' blocks of rows; its rows do not hear the new columns."""
+    out = fresh.clone()
+    wide, narrow = out.view(blocks, -1, *out.shape[1:]), old.view(blocks, -1, *old.shape[1:])
+    rows = narrow.shape[1]
+    wide[:, :rows] = 0
+    if old.dim() == 1:
+        wide[:, :rows] = narrow
+    else:
+        wide[:, :rows, : old.shape[1]] = narrow
+    return out
+
+
+def grown(start: Checkpoint, layers: list[int]) -> Checkpoint:
+    """Dense networks only; raises ValueError where the new one is not at least as deep and as wide everywhere."""
+    old = start.shape.layers
+    if start.shape.factored or len(layers) < len(old) or any(n < o for n, o in zip(layers, old, strict=False)):
+        raise ValueError(f"cannot grow {old} into {layers}: expected a dense network and no layer that becomes smaller")
+    shape = Shape(layers)
+    tensors = Network(start.features.dim, shape, len(start.units)).tensors()
+    for number in range(len(old)):
+        for part in ("weight_ih", "weight_hh", "bias"):
+            name = f"lstm.{number}.{part}"
+            tensors[name] = placed(tensors[name], start.tensors[name], 4)
+    if len(layers) == len(old):
+        tensors["output.weight"] = placed(tensors["output.weight"], start.tensors["output.weight"], 1)
+        tensors["output.bias"] = torch.clone(start.tensors["output.bias"])
+    return replace(start, shape=shape, tensors=tensors, training={}, quantization={})

@@ -1,0 +1,43 @@
+"""A grown network says at first what the small one says."""
+
+import pytest
+import torch
+
+from kikitori_trainer.checkpoint import Checkpoint
+from kikitori_trainer.features import Features
+from kikitori_trainer.grow import grown
+from kikitori_trainer.lexicon import UNITS
+from kikitori_trainer.network import Network, Shape
+
+
+def checkpoint(layers: list[int], ranks: list[int] | None = None) -> Checkpoint:
+    f = Features(melBins=3)
+    shape = Shape(layers, ranks or [])
+    return Checkpoint(f, [0.0] * 3, [1.0] * 3, UNITS, shape, Network(f.dim, shape, len(UNITS)).tensors())
+
+
+def test_a_wider_network_says_what_it_said_and_its_new_cells_learn() -> None:
+    torch.manual_seed(0)
+    small = checkpoint([4, 5])
+    wide = grown(small, [7, 6])
+    x = torch.randn(9, 2, small.features.dim)
+    network = wide.network()
+    assert torch.allclose(network(x), small.network()(x), atol=1e-6)
+    network(x).square().sum().backward()
+    gradient = network.output.weight.grad
+    assert gradient is not None and (gradient[:, 5:] != 0).any()
+
+
+def test_deeper_keeps_what_is_below() -> None:
+    small = checkpoint([4])
+    deep = grown(small, [5, 6])
+    assert deep.shape.layers == [5, 6]
+    old, new = small.tensors["lstm.0.weight_hh"], deep.tensors["lstm.0.weight_hh"]
+    for gate in range(4):
+        assert torch.equal(new[5 * gate : 5 * gate + 4, :4], old[4 * gate : 4 * gate + 4])
+
+
+@pytest.mark.parametrize("layers", [[3], [], [4, 2]])
+def test_what_cannot_grow_is_refused(layers: list[int]) -> None:
+    with pytest.raises(ValueError, match="cannot grow"):
+        grown(checkpoint([4, 4]), layers)
