@@ -1,8 +1,8 @@
 """A larger network that begins with what a smaller one knows (Chen, Goodfellow, Shlens: Net2Net, 2016).
 
 A wider layer keeps the old cells as they are: its new cells hear everything, from random weights, and nothing old hears
-them yet, so the layer says what it said. Layers on top are new. Deep LSTMs begun from random numbers stay on CTC's
-plateau for hours; these do not.
+them yet, so the layer says what it said. A layer on top passes on what the one below says: gates nearly open, hardly any
+memory, tanh(tanh(x)) for x. Deep LSTMs begun from random numbers stay on CTC's plateau for hours; these do not.
 """
 
 from dataclasses import replace
@@ -27,6 +27,22 @@ def placed(fresh: Tensor, old: Tensor, blocks: int) -> Tensor:
     return out
 
 
+PASSING = {"input": 2.0, "forget": -3.0, "output": 2.0, "cell": 1.0}
+"""Biases of the gates of a cell that passes on what it hears, and its weight for that."""
+
+
+def passing(fresh: dict[str, Tensor], layer: int, cells: int) -> None:
+    """The first `cells` cells of a new layer pass on what those of the layer below say."""
+    ih, hh, bias = (fresh[f"lstm.{layer}.{part}"] for part in ("weight_ih", "weight_hh", "bias"))
+    n = len(bias) // 4
+    for gate, name in enumerate(("input", "forget", "cell", "output")):
+        rows = slice(gate * n, gate * n + cells)
+        ih[rows], hh[rows] = 0, 0
+        bias[rows] = 0 if name == "cell" else PASSING[name]
+        if name == "cell":
+            ih[rows, :cells] = PASSING["cell"] * torch.eye(cells)
+
+
 def grown(start: Checkpoint, layers: list[int]) -> Checkpoint:
     """Dense networks only; raises ValueError where the new one is not at least as deep and as wide everywhere."""
     old = start.shape.layers
@@ -38,7 +54,8 @@ def grown(start: Checkpoint, layers: list[int]) -> Checkpoint:
         for part in ("weight_ih", "weight_hh", "bias"):
             name = f"lstm.{number}.{part}"
             tensors[name] = placed(tensors[name], start.tensors[name], 4)
-    if len(layers) == len(old):
-        tensors["output.weight"] = placed(tensors["output.weight"], start.tensors["output.weight"], 1)
-        tensors["output.bias"] = torch.clone(start.tensors["output.bias"])
+    for number in range(len(old), len(layers)):
+        passing(tensors, number, old[-1])
+    tensors["output.weight"] = placed(tensors["output.weight"], start.tensors["output.weight"], 1)
+    tensors["output.bias"] = torch.clone(start.tensors["output.bias"])
     return replace(start, shape=shape, tensors=tensors, training={}, quantization={})
