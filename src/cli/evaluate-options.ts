@@ -1,4 +1,5 @@
 import { mixAtSnr, readAudioFile } from '../audio/index.js';
+import { filesOf } from '../compress/evaluate/others.js';
 import type { Interval } from '../compress/evaluate/statistics.js';
 import { defaultModelPath } from '../runtime/paths.js';
 import { numberOption, usageError } from './command.js';
@@ -26,7 +27,7 @@ export interface Condition {
   readonly mixed: (samples: Float32Array, random: () => number) => Float32Array;
 }
 
-/** As they are first, then each noise at each level. */
+/** As they are first, then each noise at each level; of a folder each clip gets one of its noises by chance. */
 export async function conditionsOf(
   values: { readonly noise: readonly string[]; readonly snr: readonly string[] },
   rateHz: number,
@@ -39,14 +40,20 @@ export async function conditionsOf(
     { name: 'clean', noiseFile: null, snrDb: null, mixed: (samples) => samples },
   ];
   for (const noiseFile of values.noise) {
-    const noise = (await readAudioFile(noiseFile, { rateHz })).samples;
+    const noises: Float32Array[] = [];
+    for (const file of await filesOf(noiseFile))
+      noises.push((await readAudioFile(file, { rateHz })).samples);
     for (const snrDb of snrs)
       conditions.push({
-        name: `${snrDb} dB of ${noiseFile.split('/').at(-1) ?? ''}`,
+        name: `${snrDb} dB of ${noiseFile.replace(/\/+$/, '').split('/').at(-1) ?? ''}`,
         noiseFile,
         snrDb,
-        mixed: (samples, random) =>
-          mixAtSnr(samples, noise, snrDb, Math.floor(random() * noise.length)),
+        mixed: (samples, random) => {
+          const noise =
+            noises.length > 1 ? noises[Math.floor(random() * noises.length)] : noises[0];
+          if (noise === undefined) return samples;
+          return mixAtSnr(samples, noise, snrDb, Math.floor(random() * noise.length));
+        },
       });
   }
   return conditions;

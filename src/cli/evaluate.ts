@@ -3,6 +3,7 @@ import type { CommandRun } from './command.js';
 const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] DIR     accuracy, false accepts, curve
        kikitori evaluate --endpoint --grammar FILE --labels FILE DIR   how soon the end is noticed
        kikitori evaluate --near-misses                              minimal pairs by synthetic voices
+       kikitori evaluate --among N --labels FILE.tsv                sentences, each among N others
        kikitori evaluate --wake PHRASE --hits DIR --talk DIR        a wake phrase: misses, false alarms
 
 Each says more with --help.`;
@@ -14,6 +15,8 @@ export const run: CommandRun = async (argv, io) => {
     return (await import('./evaluate-near-misses.js')).run(rest('--near-misses'), io);
   if (argv.includes('--endpoint'))
     return (await import('./evaluate-endpoint.js')).run(rest('--endpoint'), io);
+  if (argv.some((a) => a === '--among' || a.startsWith('--among=')))
+    return (await import('./evaluate-among.js')).run(argv, io);
   if (argv.some((a) => a === '--wake' || a.startsWith('--wake=')))
     return (await import('./evaluate-wake.js')).run(argv, io);
   if (argv.length === 1 && ['--help', '-h'].includes(argv[0] ?? '')) {
