@@ -8,7 +8,7 @@ import { GraphBuilder } from './onnx.js';
  *
  * The products with what comes from below do not depend on the past: they are one matrix product
  * for all T steps, outside the loop. A `Scan` for each layer holds what does: Z_h p, gates, cell, P h.
- * At calls of 4 steps this is 10 to 15 % faster than one loop around all layers (bench/NOTES.md).
+ * At calls of 4 steps this is 10 to 15 % faster than one loop around all layers (bench/notes/2026-11-24-network-step.md).
  */
 export function networkGraph(
   network: NetworkCheckpoint,

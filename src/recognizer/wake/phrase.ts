@@ -18,7 +18,7 @@ export interface WakePhrase extends Required<WakeSettings> {
   readonly variants: readonly (readonly number[])[];
 }
 
-/** Fitted on four phrases by crowds and two of synthetic voices (bench/NOTES.md); `kikitori evaluate --wake` shows a phrase's own. */
+/** Fitted on four phrases by crowds and two of synthetic voices (bench/notes/2026-11-25-refusal-0.2.0.md); `kikitori evaluate --wake` shows a phrase's own. */
 export const defaultWakeThreshold = -1.2;
 const defaultRefractoryMs = 2000;
 const defaultListenMs = 5000;
