@@ -109,55 +109,61 @@ void t.test('near-misses: the other one is refused or told apart', async (t) => 
   t.ok(minimalPairs.every(([a, b]) => a !== b));
 });
 
-void t.test('among others: its own sentence and so many of the same set, each counted', async (t) => {
-  const texts = ['turn the light on', 'turn the light off', 'red machine', 'kitchen light'];
-  const spoken = [
-    ...texts.map((text) => ({ set: 'a', text })),
-    { set: 'b', text: 'red machine on' },
-    { set: 'a', text: 'say 日本' },
-  ];
-  const among = new AmongOthers(spoken, lexicon, 2);
-  t.notOk(among.pronounceable('say 日本'));
-  t.notOk(among.pronounceable(''));
-  for (let seed = 0; seed < 10; seed++) {
-    const grammar = among.grammar({ set: 'a', text: 'turn the light on' }, randomFrom(seed));
-    t.ok(grammar.read('turn the light on'));
-    const others = texts.slice(1).filter((text) => grammar.read(text) !== null);
-    t.equal(others.length, 2, 'as many others as asked for');
-    t.equal(grammar.read('red machine on'), null, 'none of another set');
-  }
-  const counts = noCounts();
-  const grammar = among.grammar({ set: 'a', text: 'turn the light on' }, randomFrom(1));
-  const heard = await hearAgain(listenerManifest, clipOf(say('turn the light on')), grammar);
-  count(counts, heard, 'turn the light on');
-  count(counts, heard, 'turn the light off');
-  t.same(counts, { said: 2, right: 1, rightAccepted: 1, wrongAccepted: 1 });
-});
+void t.test(
+  'among others: its own sentence and so many of the same set, each counted',
+  async (t) => {
+    const texts = ['turn the light on', 'turn the light off', 'red machine', 'kitchen light'];
+    const spoken = [
+      ...texts.map((text) => ({ set: 'a', text })),
+      { set: 'b', text: 'red machine on' },
+      { set: 'a', text: 'say 日本' },
+    ];
+    const among = new AmongOthers(spoken, lexicon, 2);
+    t.notOk(among.pronounceable('say 日本'));
+    t.notOk(among.pronounceable(''));
+    for (let seed = 0; seed < 10; seed++) {
+      const grammar = among.grammar({ set: 'a', text: 'turn the light on' }, randomFrom(seed));
+      t.ok(grammar.read('turn the light on'));
+      const others = texts.slice(1).filter((text) => grammar.read(text) !== null);
+      t.equal(others.length, 2, 'as many others as asked for');
+      t.equal(grammar.read('red machine on'), null, 'none of another set');
+    }
+    const counts = noCounts();
+    const grammar = among.grammar({ set: 'a', text: 'turn the light on' }, randomFrom(1));
+    const heard = await hearAgain(listenerManifest, clipOf(say('turn the light on')), grammar);
+    count(counts, heard, 'turn the light on');
+    count(counts, heard, 'turn the light off');
+    t.same(counts, { said: 2, right: 1, rightAccepted: 1, wrongAccepted: 1 });
+  },
+);
 
-void t.test('a folder of noises: one of them for each clip, by chance and repeatable', async (t) => {
-  const folder = t.testdir({ hall: {} });
-  for (const [name, value] of [
-    ['low.wav', 0.1],
-    ['high.wav', -0.2],
-  ] as const) {
-    const noise = new Float32Array(16_000).fill(value);
-    await writeFile(`${folder}/hall/${name}`, encodeWav(noise, 16_000));
-  }
-  const conditions = await conditionsOf({ noise: [`${folder}/hall/`], snr: ['6'] }, 16_000, '');
-  t.same(
-    conditions.map((c) => c.name),
-    ['clean', '6 dB of hall'],
-  );
-  const clip = new Float32Array(4096).fill(0.1);
-  const signs = (seed: number) => {
-    const random = randomFrom(seed);
-    return Array.from({ length: 20 }, () =>
-      Math.sign((conditions[1]?.mixed(clip, random)[9] ?? 0) - 0.1),
+void t.test(
+  'a folder of noises: one of them for each clip, by chance and repeatable',
+  async (t) => {
+    const folder = t.testdir({ hall: {} });
+    for (const [name, value] of [
+      ['low.wav', 0.1],
+      ['high.wav', -0.2],
+    ] as const) {
+      const noise = new Float32Array(16_000).fill(value);
+      await writeFile(`${folder}/hall/${name}`, encodeWav(noise, 16_000));
+    }
+    const conditions = await conditionsOf({ noise: [`${folder}/hall/`], snr: ['6'] }, 16_000, '');
+    t.same(
+      conditions.map((c) => c.name),
+      ['clean', '6 dB of hall'],
     );
-  };
-  t.same([...new Set(signs(1))].sort(), [-1, 1], 'both are heard');
-  t.same(signs(1), signs(1));
-});
+    const clip = new Float32Array(4096).fill(0.1);
+    const signs = (seed: number) => {
+      const random = randomFrom(seed);
+      return Array.from({ length: 20 }, () =>
+        Math.sign((conditions[1]?.mixed(clip, random)[9] ?? 0) - 0.1),
+      );
+    };
+    t.same([...new Set(signs(1))].sort(), [-1, 1], 'both are heard');
+    t.same(signs(1), signs(1));
+  },
+);
 
 void t.test('machine noise: the same from a seed, finite, at its level', async (t) => {
   const one = machineNoise(1, 8000, randomFrom(5));

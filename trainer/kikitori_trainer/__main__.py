@@ -1,4 +1,5 @@
 """python3 -m kikitori_trainer fit CONFIG.toml | train CONFIG.toml | prepare CONFIG.toml | synthesize OUT N |
+kokoro OUT N VOICES |
 hear FOLDER NAME CHECKPOINT... | site CONFIG.toml GRAMMAR [NOISE_DIR]"""
 
 import argparse
@@ -62,6 +63,12 @@ def main() -> int:
     speak.add_argument("out", type=Path)
     speak.add_argument("clips", type=int)
     speak.add_argument("--seed", type=int, default=1)
+    neural = commands.add_parser("kokoro", help="the same by a neural voice (requirements-voices.txt); resumes")
+    neural.add_argument("out", type=Path)
+    neural.add_argument("clips", type=int)
+    neural.add_argument("voices", type=Path, help="package/voices of `npm pack kokoro-js@1.2.1`, unpacked")
+    neural.add_argument("--seed", type=int, default=1)
+    neural.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     listen = commands.add_parser("hear", help="outputs of checkpoints for inputs of bench/alone.js")
     listen.add_argument("folder", type=Path)
     listen.add_argument("name", help="of the outputs' folder in it")
@@ -76,6 +83,11 @@ def main() -> int:
         from .synthesize import synthesize
 
         synthesize(asked.out, asked.clips, asked.seed)
+        return 0
+    if asked.command == "kokoro":
+        from .kokoro import kokoro
+
+        kokoro(asked.out, asked.clips, asked.voices, asked.seed, asked.processes)
         return 0
     if asked.command == "hear":
         from .hear import hear

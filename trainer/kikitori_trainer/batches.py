@@ -139,8 +139,8 @@ class Batches(IterableDataset[Batch]):
 
 
 def even_people(clips: Sequence[Packed], share: float) -> NDArray[np.float64]:
-    """Weight of each clip: one over what there is of its speaker, to the power of `share`. Each clip of an unnamed speaker
-    ("?") is taken for a person."""
+    """Weight of each clip: one over what there is of its speaker, to the power of `share`. Each clip of "?" is taken
+    for a person of its own."""
     spoken: Counter[str] = Counter()
     for c in clips:
         spoken[c.speaker] += c.samples
