@@ -1,8 +1,9 @@
 """A larger network that begins with what a smaller one knows (Chen, Goodfellow, Shlens: Net2Net, 2016).
 
 A wider layer keeps the old cells as they are: its new cells hear everything, from random weights, and nothing old
-hears them yet, so the layer says what it said. A layer on top passes on what the one below says:
-gates nearly open, hardly any memory, tanh(tanh(x)) for x. Deep LSTMs begun from random numbers stay on CTC's plateau for hours; these do not.
+hears them yet, so the layer says what it said. A layer on top passes on what the one below says: gates nearly open,
+hardly any memory, tanh(tanh(x)) for x. Deep LSTMs begun from random numbers stay on CTC's plateau for hours; these
+do not.
 """
 
 from dataclasses import replace
