@@ -279,7 +279,7 @@ export class Publisher {
   }
 
   /** This message ended connection after connection: the others go on without it. */
-  private blamed({ key, topic, bytes }: UnderWay, why: string): void {
+  private blamed({ key, topic }: UnderWay, why: string): void {
     const number = numberOfLetter(key);
     if (number !== null) {
       this.sender.hold(number);
@@ -288,7 +288,7 @@ export class Publisher {
     else if (key === retainedKey(topic)) {
       // So little ends connections only for its retain flag: the first thing to do without.
       if (topic === this.topics.state && this.link.retains) this.link.noteNoRetain();
-      else this.retained.blame(topic, bytes);
+      else this.retained.blame(topic);
     }
   }
 

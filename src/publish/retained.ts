@@ -22,6 +22,7 @@ export class RetainedTopics {
   private readonly values = new Map<string, Value>();
   /** Payloads of this size or more end the connection. */
   private readonly limitBytes = new Map<string, number>();
+  private readonly chosenBytes = new Map<string, number>();
   private readonly reduced = new Map<string, Reduction>();
 
   set(topic: string, payload: Readonly<Record<string, unknown>>, shorter?: typeof payload): void {
@@ -48,13 +49,15 @@ export class RetainedTopics {
     const before = this.reduced.get(topic);
     if (now === undefined) this.reduced.delete(topic);
     else this.reduced.set(topic, now);
-    return { payload: forms[index], news: now !== undefined && now !== before ? now : null };
+    const payload = forms[index];
+    if (payload !== undefined) this.chosenBytes.set(topic, Buffer.byteLength(payload));
+    return { payload, news: now !== undefined && now !== before ? now : null };
   }
 
-  /** A message of `bytes` ended connections. */
-  blame(topic: string, bytes: number): void {
-    const before = this.limitBytes.get(topic) ?? Infinity;
-    this.limitBytes.set(topic, Math.min(before, bytes / smallerBy));
+  /** What was chosen last ended connections. */
+  blame(topic: string): void {
+    const bytes = this.chosenBytes.get(topic) ?? 0;
+    this.limitBytes.set(topic, bytes / smallerBy);
   }
 
   /** Topics that are not published now, and those that are shortened. */
