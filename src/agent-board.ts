@@ -18,6 +18,8 @@ export function linkOptions(config: Config) {
   return {
     url: m.url,
     protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
+    qos: config.publish.qos === 0 ? (0 as const) : (1 as const),
+    retain: config.publish.retain,
     clientId: m.clientId === '' ? `kikitori-${config.device.id}` : m.clientId,
     rejectUnauthorized: m.rejectUnauthorized,
     keepaliveMs: m.keepaliveMs,

@@ -405,16 +405,17 @@ export class Agent {
 
   private publishInfo(): void {
     const { manifest, sha256 } = this.ear.engine.bundle;
-    this.publisher.retain('info', {
+    const info = {
       version: agentVersion,
       model: { name: manifest.name, version: manifest.version, sha256 },
       grammar: { sha256: this.ear.grammar.sha256, sentences: this.ear.grammar.sentences },
-      config: this.config,
-    });
+    };
+    const shorter = { ...info, config: {}, shortened: true };
+    this.publisher.retain('info', { ...info, config: this.config }, shorter);
   }
 
   private publishHealth(): void {
-    const { queued, dropped, published } = this.publisher.stats();
+    const { queued, dropped, published, setAside, lacks, reduced } = this.publisher.stats();
     this.publisher.retain('health', {
       mic: this.mic,
       muted: this.muted,
@@ -423,6 +424,9 @@ export class Agent {
       queued,
       published,
       dropped,
+      setAside,
+      ...(lacks.length > 0 ? { brokerLacks: lacks } : {}),
+      ...(Object.keys(reduced).length > 0 ? { reduced } : {}),
       latencyMs: Math.round(this.latencyMs),
       uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
       clockSynced: clockSynced(),

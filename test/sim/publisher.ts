@@ -15,7 +15,7 @@ export interface Opened {
   readonly publisher: Publisher;
   readonly lines: Line[];
   readonly dir: string;
-  said(event: string): Line | undefined;
+  readonly said: (event: string) => Line | undefined;
 }
 
 export interface Teardown {
