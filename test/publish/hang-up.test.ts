@@ -1,12 +1,12 @@
 /** One message that a broker does not take must not stand in the way of the others. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import t from 'tap';
 import { BrokerSim, type BrokerSimOptions } from '../sim/broker-sim.js';
 import { anyContext, heardNumber } from '../sim/heard.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { openPublisher, type Teardown } from '../sim/publisher.js';
 import { faultOf } from '../sim/schemas.js';
+import { scenario, together } from '../sim/together.js';
 
 const versions = [4, 5] as const;
 const big = (number: number, bytes: number) => ({
@@ -30,7 +30,7 @@ const setAside = async (dir: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 for (const protocolVersion of versions) {
-  void t.test(
+  scenario(
     `mosquitto with max_packet_size, MQTT ${protocolVersion}: what is too large is set aside, all else arrives in order`,
     async (t) => {
       const broker = await Mosquitto.open({
@@ -97,35 +97,32 @@ for (const protocolVersion of versions) {
     },
   );
 
-  void t.test(
-    `a retained message alone, MQTT ${protocolVersion}: left out, and said`,
-    async (t) => {
-      const broker = await sim(t, {
-        onPublish: ({ topic }) => (topic === 'k/d/info' ? { hangUp: true } : undefined),
-      });
-      const { publisher, said } = await openPublisher(t, broker.url, { link: { protocolVersion } });
-      publisher.retain('info', { config: 'y'.repeat(400) }, { config: '' });
-      await publisher.heard(heardNumber(1), anyContext());
-      t.ok(await broker.until(() => said('mqtt.left-out') !== undefined, 90_000));
-      t.ok(
-        await broker.until(() =>
-          broker.taken.some(
-            ({ topic, json }) => topic === 'k/d/event' && json['event'] === 'message-left-out',
-          ),
+  scenario(`a retained message alone, MQTT ${protocolVersion}: left out, and said`, async (t) => {
+    const broker = await sim(t, {
+      onPublish: ({ topic }) => (topic === 'k/d/info' ? { hangUp: true } : undefined),
+    });
+    const { publisher, said } = await openPublisher(t, broker.url, { link: { protocolVersion } });
+    publisher.retain('info', { config: 'y'.repeat(400) }, { config: '' });
+    await publisher.heard(heardNumber(1), anyContext());
+    t.ok(await broker.until(() => said('mqtt.left-out') !== undefined, 90_000));
+    t.ok(
+      await broker.until(() =>
+        broker.taken.some(
+          ({ topic, json }) => topic === 'k/d/event' && json['event'] === 'message-left-out',
         ),
-        'told in an event',
-      );
-      t.same(broker.texts(intent), ['number 1']);
-      t.same(publisher.stats().reduced, { info: 'left-out' });
-      const before = broker.connects.length;
-      publisher.retain('info', { config: 'z'.repeat(400) });
-      await publisher.heard(heardNumber(2), anyContext());
-      t.ok(await broker.until(() => broker.texts(intent).includes('number 2')));
-      t.equal(broker.connects.length, before, 'the connection stays');
-    },
-  );
+      ),
+      'told in an event',
+    );
+    t.same(broker.texts(intent), ['number 1']);
+    t.same(publisher.stats().reduced, { info: 'left-out' });
+    const before = broker.connects.length;
+    publisher.retain('info', { config: 'z'.repeat(400) });
+    await publisher.heard(heardNumber(2), anyContext());
+    t.ok(await broker.until(() => broker.texts(intent).includes('number 2')));
+    t.equal(broker.connects.length, before, 'the connection stays');
+  });
 
-  void t.test(
+  scenario(
     `a broker that hangs up on one topic, MQTT ${protocolVersion}: its reason is said, and the other topics go on`,
     async (t) => {
       const broker = await sim(t, {
@@ -153,7 +150,7 @@ for (const protocolVersion of versions) {
   );
 }
 
-void t.test('all that MQTT 5 says in CONNACK is kept to', async (t) => {
+scenario('all that MQTT 5 says in CONNACK is kept to', async (t) => {
   const broker = await sim(t, {
     properties: {
       receiveMaximum: 1,
@@ -195,7 +192,7 @@ void t.test('all that MQTT 5 says in CONNACK is kept to', async (t) => {
   t.match(broker.connects[0], { clean: true }, 'no session is left with the broker');
 });
 
-void t.test('a network that breaks sets nothing aside', async (t) => {
+scenario('a network that breaks sets nothing aside', async (t) => {
   let cuts = 0;
   const broker = await sim(t, {
     onPublish: ({ topic }, self) => {
@@ -219,7 +216,7 @@ void t.test('a network that breaks sets nothing aside', async (t) => {
   t.notOk(said('outbox.message-set-aside'));
 });
 
-void t.test('reasons in PUBACK: what is tried again, and what is set aside', async (t) => {
+scenario('reasons in PUBACK: what is tried again, and what is set aside', async (t) => {
   const refusals = new Map<string, number>();
   let quota = 3;
   const broker = await sim(t, {
@@ -249,3 +246,5 @@ void t.test('reasons in PUBACK: what is tried again, and what is set aside', asy
   t.match(said('mqtt.publish-refused'), { why: /Not authorized \(0x87\)/ });
   t.equal(broker.connects.length, 1);
 });
+
+together();
