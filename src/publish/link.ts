@@ -24,6 +24,8 @@ export interface Down {
   readonly blamed: UnderWay | null;
   /** The broker closed the connection in place of an answer, so often in a row. */
   readonly unanswered: number;
+  /** The next attempt asks for less service, or for the full one to compare. */
+  readonly asksLess: boolean;
 }
 
 export interface LinkOptions {
@@ -76,7 +78,7 @@ const stableMs = 10_000;
 const leaveMs = 1000;
 /** What the broker was found not to take is asked for again after this long. */
 const askAgainMs = 3_600_000;
-const nothing = { kickedOut: false, blamed: null, unanswered: 0 };
+const nothing = { kickedOut: false, blamed: null, unanswered: 0, asksLess: false };
 
 /**
  * One connection to a broker, made again for ever: after a broken line, an absent broker, and also a
@@ -234,6 +236,7 @@ export class Link {
       shortLived: this.shortLived,
       blamed,
       unanswered: this.unanswered,
+      asksLess: this.will.asksLess,
     });
   }
 

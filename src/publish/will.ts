@@ -49,6 +49,11 @@ export class WillService {
     return this.phase === 'trying' || this.phase === 'confirming';
   }
 
+  /** Something is known, or being found out, that the broker does not take. */
+  get asksLess(): boolean {
+    return this.phase !== 'wanted';
+  }
+
   /** Let in. false: only to see whether it would be; leave and try again. */
   granted(): boolean {
     if (this.phase === 'trying') {
