@@ -60,6 +60,23 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
   };
 }
 
+/** How publishing fares; what the broker lacks and what is reduced for it only where there is such a thing. */
+export function letterHealth(stats: {
+  readonly queued: number;
+  readonly published: number;
+  readonly dropped: number;
+  readonly setAside: number;
+  readonly lacks: readonly string[];
+  readonly reduced: Readonly<Record<string, string>>;
+}) {
+  const { queued, published, dropped, setAside, lacks, reduced } = stats;
+  return {
+    ...{ queued, published, dropped, setAside },
+    ...(lacks.length > 0 ? { brokerLacks: lacks } : {}),
+    ...(Object.keys(reduced).length > 0 ? { reduced } : {}),
+  };
+}
+
 /** How recognition fares since the start, for the fleet manager: no words, only numbers. */
 export class Answers {
   private accepted = 0;

@@ -4,7 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { chunkMs } from './audio/index.js';
 import { Capture } from './capture/index.js';
-import { Answers, clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
+import {
+  Answers,
+  clockSynced,
+  letterHealth,
+  linkOptions,
+  recognizerOptions,
+} from './agent-board.js';
 import { requestHandlers, thresholdsOf } from './agent-requests.js';
 import { Updates } from './agent-updates.js';
 import type { Config, Environment } from './config/index.js';
@@ -415,18 +421,12 @@ export class Agent {
   }
 
   private publishHealth(): void {
-    const { queued, dropped, published, setAside, lacks, reduced } = this.publisher.stats();
     this.publisher.retain('health', {
       mic: this.mic,
       muted: this.muted,
       rtf: Number(this.realTimeFactor.toFixed(4)),
       rssMb: Math.round(process.memoryUsage.rss() / 1e6),
-      queued,
-      published,
-      dropped,
-      setAside,
-      ...(lacks.length > 0 ? { brokerLacks: lacks } : {}),
-      ...(Object.keys(reduced).length > 0 ? { reduced } : {}),
+      ...letterHealth(this.publisher.stats()),
       latencyMs: Math.round(this.latencyMs),
       uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
       clockSynced: clockSynced(),

@@ -59,7 +59,7 @@ export class SetAside {
     }
     const file = await open(this.path, 'a', 0o600);
     try {
-      await file.writeFile(line);
+      await file.appendFile(line);
       await file.sync();
     } catch (error) {
       // A line that is cut off must not run into the next.
