@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readSecret, type Config } from './config/index.js';
 import type { Engine } from './engine.js';
 import type { RecognizerOptions } from './recognizer/index.js';
+import { agentVersion } from './runtime/version.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
 export function linkOptions(config: Config) {
@@ -58,6 +59,20 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
       preRollMs: set(r.preRollMs),
     },
   };
+}
+
+/** What this board runs; `shorter` for a broker that does not take the whole configuration. */
+export function infoOf(
+  { bundle: { manifest, sha256 } }: Engine,
+  grammar: { readonly sha256: string; readonly sentences: number },
+  config: Config,
+) {
+  const info = {
+    version: agentVersion,
+    model: { name: manifest.name, version: manifest.version, sha256 },
+    grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
+  };
+  return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
 }
 
 /** How publishing fares; what the broker lacks and what is reduced for it only where there is such a thing. */

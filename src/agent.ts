@@ -7,6 +7,7 @@ import { Capture } from './capture/index.js';
 import {
   Answers,
   clockSynced,
+  infoOf,
   letterHealth,
   linkOptions,
   recognizerOptions,
@@ -410,14 +411,8 @@ export class Agent {
   }
 
   private publishInfo(): void {
-    const { manifest, sha256 } = this.ear.engine.bundle;
-    const info = {
-      version: agentVersion,
-      model: { name: manifest.name, version: manifest.version, sha256 },
-      grammar: { sha256: this.ear.grammar.sha256, sentences: this.ear.grammar.sentences },
-    };
-    const shorter = { ...info, config: {}, shortened: true };
-    this.publisher.retain('info', { ...info, config: this.config }, shorter);
+    const { whole, shorter } = infoOf(this.ear.engine, this.ear.grammar, this.config);
+    this.publisher.retain('info', whole, shorter);
   }
 
   private publishHealth(): void {
