@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readSecret, type Config } from './config/index.js';
 import type { Engine } from './engine.js';
 import type { RecognizerOptions } from './recognizer/index.js';
+import { agentVersion } from './runtime/version.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
 export function linkOptions(config: Config) {
@@ -18,6 +19,8 @@ export function linkOptions(config: Config) {
   return {
     url: m.url,
     protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
+    qos: config.publish.qos === 0 ? (0 as const) : (1 as const),
+    retain: config.publish.retain,
     clientId: m.clientId === '' ? `kikitori-${config.device.id}` : m.clientId,
     rejectUnauthorized: m.rejectUnauthorized,
     keepaliveMs: m.keepaliveMs,
@@ -55,6 +58,37 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
       maxUtteranceMs: set(r.maxUtteranceMs),
       preRollMs: set(r.preRollMs),
     },
+  };
+}
+
+/** What this board runs; `shorter` for a broker that does not take the whole configuration. */
+export function infoOf(
+  { bundle: { manifest, sha256 } }: Engine,
+  grammar: { readonly sha256: string; readonly sentences: number },
+  config: Config,
+) {
+  const info = {
+    version: agentVersion,
+    model: { name: manifest.name, version: manifest.version, sha256 },
+    grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
+  };
+  return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
+}
+
+/** How publishing fares; what the broker lacks and what is reduced for it only where there is such a thing. */
+export function letterHealth(stats: {
+  readonly queued: number;
+  readonly published: number;
+  readonly dropped: number;
+  readonly setAside: number;
+  readonly lacks: readonly string[];
+  readonly reduced: Readonly<Record<string, string>>;
+}) {
+  const { queued, published, dropped, setAside, lacks, reduced } = stats;
+  return {
+    ...{ queued, published, dropped, setAside },
+    ...(lacks.length > 0 ? { brokerLacks: lacks } : {}),
+    ...(Object.keys(reduced).length > 0 ? { reduced } : {}),
   };
 }
 

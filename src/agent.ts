@@ -4,7 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { chunkMs } from './audio/index.js';
 import { Capture } from './capture/index.js';
-import { Answers, clockSynced, linkOptions, recognizerOptions } from './agent-board.js';
+import {
+  Answers,
+  clockSynced,
+  infoOf,
+  letterHealth,
+  linkOptions,
+  recognizerOptions,
+} from './agent-board.js';
 import { requestHandlers, thresholdsOf } from './agent-requests.js';
 import { Updates } from './agent-updates.js';
 import type { Config, Environment } from './config/index.js';
@@ -404,25 +411,17 @@ export class Agent {
   }
 
   private publishInfo(): void {
-    const { manifest, sha256 } = this.ear.engine.bundle;
-    this.publisher.retain('info', {
-      version: agentVersion,
-      model: { name: manifest.name, version: manifest.version, sha256 },
-      grammar: { sha256: this.ear.grammar.sha256, sentences: this.ear.grammar.sentences },
-      config: this.config,
-    });
+    const { whole, shorter } = infoOf(this.ear.engine, this.ear.grammar, this.config);
+    this.publisher.retain('info', whole, shorter);
   }
 
   private publishHealth(): void {
-    const { queued, dropped, published } = this.publisher.stats();
     this.publisher.retain('health', {
       mic: this.mic,
       muted: this.muted,
       rtf: Number(this.realTimeFactor.toFixed(4)),
       rssMb: Math.round(process.memoryUsage.rss() / 1e6),
-      queued,
-      published,
-      dropped,
+      ...letterHealth(this.publisher.stats()),
       latencyMs: Math.round(this.latencyMs),
       uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
       clockSynced: clockSynced(),

@@ -4,19 +4,19 @@ import { access, mkdir, open, rm, statfs } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { clockSynced, linkOptions } from '../agent-board.js';
+import { clockSynced } from '../agent-board.js';
 import { Capture } from '../capture/index.js';
 import { loadConfig, type Config } from '../config/index.js';
 import { Engine, hearOwnClip } from '../engine.js';
-import { Link, topicsOf } from '../publish/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
 import { configOptions, configPath, jsonLine, parse, type CommandRun, type Io } from './command.js';
+import { brokerCheck } from './doctor-broker.js';
 
 const usage = 'kikitori doctor [--config FILE] [--json]';
 
-interface Finding {
+export interface Finding {
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failed';
   readonly what: string;
@@ -204,41 +204,6 @@ async function grammarCheck(engine: Engine): Promise<Finding> {
     return ok('grammar', what);
   } catch (error) {
     return failed('grammar', messageOf(error), 'correct the file and run kikitori grammar check');
-  }
-}
-
-async function brokerCheck(config: Config): Promise<Finding> {
-  const { url, username } = config.publish.mqtt;
-  const topics = topicsOf(config.publish.base, config.device.id);
-  try {
-    const options = linkOptions(config);
-    const begin = performance.now();
-    const why = await new Promise<string>((resolve) => {
-      const link = new Link({
-        ...options,
-        clientId: `${options.clientId}-doctor`,
-        // A state topic of its own: the running service's must not be touched.
-        will: { topic: `${topics.state}/doctor`, payload: '' },
-        subscribe: topics.response('doctor'),
-        clock: systemClock,
-        random: Math.random,
-        onUp: () => void link.close(1000).then(() => resolve('')),
-        onDown: (reason) => void link.close(1000).then(() => resolve(reason)),
-        onSubscribeRefused: () => undefined,
-        onMessage: () => undefined,
-      });
-      link.open();
-    });
-    const tookMs = Math.round(performance.now() - begin);
-    if (why === '') return ok('broker', `${url} answered, connected and left in ${tookMs} ms`);
-    const as = username === '' ? '' : ` as ${username}`;
-    return failed(
-      'broker',
-      `${url}${as}: ${why}`,
-      'check publish.mqtt: address, password, certificates',
-    );
-  } catch (error) {
-    return failed('broker', messageOf(error), 'check the secrets named in publish.mqtt');
   }
 }
 

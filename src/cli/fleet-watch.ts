@@ -15,6 +15,7 @@ import { History } from '../fleet/watch/history.js';
 import { page } from '../fleet/watch/page.js';
 import { summary, table } from '../fleet/watch/table.js';
 import { FleetView, reportsOn, troubleOf, type DeviceView } from '../fleet/watch/view.js';
+import { topicPath } from '../config/index.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { sleep, systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
@@ -49,6 +50,15 @@ async function openView(
   if (values.broker === undefined)
     throw new KikitoriError('which broker?', { kind: 'usage', hint: 'use --broker mqtt://HOST' });
   const base = values.base ?? 'kikitori';
+  try {
+    topicPath.validate(base);
+  } catch (error) {
+    throw new KikitoriError(`"${base}" is not the beginning of topics`, {
+      kind: 'usage',
+      where: '--base',
+      expected: messageOf(error),
+    });
+  }
   const view = new FleetView(base);
   let lastMs = systemClock.monotonic();
   const link = { up: false, said: false };

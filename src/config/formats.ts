@@ -186,6 +186,32 @@ export const topicLevel = {
   },
 };
 
+/** Levels of an MQTT topic, with / between; `topicFault` says what is wrong with one. */
+export const topicPath = {
+  name: 'levels with / between them, like site/hall-3/kikitori',
+  validate: (value: unknown) => {
+    const fault = topicFault(value);
+    if (fault !== null)
+      throw new Error(`levels with / between them, like site/hall-3/kikitori, ${fault}`);
+  },
+};
+
+const topicBytesMax = 200;
+
+/** What must not be in the beginning of every topic, or null. */
+function topicFault(value: unknown): string | null {
+  if (typeof value !== 'string') return 'as a text';
+  if (/[+#]/.test(value)) return 'without the wildcards + and #';
+  if (value.split('/').some((level) => level.trim() === ''))
+    return 'without an empty level (no // and no / at either end)';
+  if (value.split('/').some((level) => level.trim() !== level))
+    return 'without a space at either end of a level';
+  if (value.startsWith('$')) return "not beginning with $, which is the broker's own";
+  if (/\p{C}/u.test(value)) return 'without control characters';
+  if (Buffer.byteLength(value) > topicBytesMax) return `of at most ${topicBytesMax} bytes`;
+  return null;
+}
+
 export const text = {
   name: 'text',
   coerce: (value: unknown) => (typeof value === 'number' ? String(value) : value),

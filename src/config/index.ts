@@ -4,5 +4,6 @@ export type { Environment, Fault } from './load.js';
 export { defaultYaml, referenceMarkdown } from './render.js';
 export { environmentName, expectation, keysOf, schema } from './schema.js';
 export type { Config, Key } from './schema.js';
+export { topicPath } from './formats.js';
 export { changed, editConfig } from './edit.js';
 export type { Changes } from './edit.js';

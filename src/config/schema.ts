@@ -8,6 +8,7 @@ import {
   numberOrNull,
   text,
   topicLevel,
+  topicPath,
 } from './formats.js';
 import { updateSchema } from './schema-update.js';
 
@@ -194,7 +195,21 @@ export const schema = {
     },
   },
   publish: {
-    base: { doc: 'First level of every topic.', format: topicLevel, default: 'kikitori' },
+    base: {
+      doc: 'Beginning of every topic, one level or several.',
+      format: topicPath,
+      default: 'kikitori',
+    },
+    qos: {
+      doc: '1: the broker acknowledges each message. 0: for a broker without QoS 1; what it loses is lost, see docs/mqtt.',
+      format: integerBetween(0, 1),
+      default: 1,
+    },
+    retain: {
+      doc: 'false: for a broker without retained messages; who subscribes later does not see state, info, health and update.',
+      format: flag,
+      default: true,
+    },
     partials: {
       doc: 'Publish what is heard so far while it is being said (QoS 0).',
       format: flag,

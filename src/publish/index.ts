@@ -1,6 +1,8 @@
 /** publish: what was heard in, MQTT out; nothing accepted is lost. */
-export { Link, RefusedError } from './link.js';
-export type { LinkOptions, Secrets } from './link.js';
+export { RefusedError, TooLargeError } from './connection.js';
+export type { Limits } from './connection.js';
+export { Link } from './link.js';
+export type { Down, LinkOptions, Secrets } from './link.js';
 export type { Letter } from './letter-file.js';
 export { Outbox } from './outbox.js';
 export type { DropReason, OutboxOptions } from './outbox.js';
@@ -10,3 +12,4 @@ export type { PublisherOptions } from './publisher.js';
 export { RequestDesk } from './requests.js';
 export type { Answer, RequestHandler } from './requests.js';
 export { Sender } from './sender.js';
+export { setAsideIn, setAsideName } from './set-aside.js';

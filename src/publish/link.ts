@@ -1,6 +1,10 @@
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { IClientOptions } from 'mqtt';
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
+import { Blame, type UnderWay } from './blame.js';
+import { Connection, RefusedError, type ConnectionEnd, type Limits } from './connection.js';
+import { reason } from './reasons.js';
+import { WillService } from './will.js';
 
 /** What authenticates this device; read for every attempt, so that a renewed one needs no restart. */
 export interface Secrets {
@@ -8,6 +12,20 @@ export interface Secrets {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+}
+
+/** How a connection, or the attempt to make one, ended. */
+export interface Down {
+  /** The broker says that another client came with the same id. */
+  readonly kickedOut: boolean;
+  /** Many do not say so: connections in a row that were granted and closed at once, with nothing under way. */
+  readonly shortLived: number;
+  /** The message that ended so many connections that it is not to be sent again. */
+  readonly blamed: UnderWay | null;
+  /** The broker closed the connection in place of an answer, so often in a row. */
+  readonly unanswered: number;
+  /** The next attempt asks for less service, or for the full one to compare. */
+  readonly asksLess: boolean;
 }
 
 export interface LinkOptions {
@@ -20,35 +38,47 @@ export interface LinkOptions {
   readonly rejectUnauthorized: boolean;
   readonly keepaliveMs: number;
   readonly connectTimeoutMs: number;
+  /** What is asked of the broker; absent: retained messages and QoS 1. */
+  readonly retain?: boolean;
+  readonly qos?: 0 | 1;
   /** Published by the broker when this device vanishes. */
   readonly will: { readonly topic: string; readonly payload: string };
   readonly subscribe: string;
   readonly clock: Clock;
   readonly random: () => number;
-  /** `receiveMaximum`: letters that the broker takes before it has acknowledged the first of them. */
-  readonly onUp: (receiveMaximum: number) => void;
-  /**
-   * `kickedOut`: the broker says that another client came with the same id. Many do not say so:
-   * `shortLived` counts connections in a row that were granted and closed at once.
-   */
-  readonly onDown: (why: string, seen: { kickedOut: boolean; shortLived: number }) => void;
+  readonly onUp: (limits: Limits) => void;
+  readonly onDown: (why: string, seen: Down) => void;
   /** The broker does not let this device hear requests. */
   readonly onSubscribeRefused: (why: string) => void;
   readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
+  /** Another message may go. */
+  readonly onRoom?: () => void;
 }
 
-/** The broker answered, and the answer is no: the same letter would be refused again. */
-export class RefusedError extends Error {}
+export interface PublishOptions {
+  /** 0: of no weight, left out when there is trouble. 1: as well as the configuration and the broker allow. */
+  readonly qos: 0 | 1;
+  readonly retain?: boolean;
+  /** Names a message that is sent again on the next connection until it is acknowledged. */
+  readonly key?: string;
+  readonly onWritten?: () => void;
+}
 
+/** Letters need proof that broker and line are well before one of them is blamed. */
+export const letterKey = (number: number) => `letter:${number}`;
+export const numberOfLetter = (key: string | undefined): number | null =>
+  key?.startsWith('letter:') === true ? Number(key.slice('letter:'.length)) : null;
+const isLetter = (key: string) => numberOfLetter(key) !== null;
+
+const subscribeKey = 'subscribe';
 const backoffMinMs = 500;
 const backoffMaxMs = 30_000;
 /** Only a connection that held this long makes the pauses short again: two clients with one id would fight. */
 const stableMs = 10_000;
-/** A broker that answers pings and acknowledges nothing is no broker. */
-const acknowledgeTimeoutMs = 30_000;
-/** MQTT 5 reason "session taken over". */
-const takenOver = 0x8e;
-const receiveMaximumDefault = 65_535;
+const leaveMs = 1000;
+/** What the broker was found not to take is asked for again after this long. */
+const askAgainMs = 3_600_000;
+const nothing = { kickedOut: false, blamed: null, unanswered: 0, asksLess: false };
 
 /**
  * One connection to a broker, made again for ever: after a broken line, an absent broker, and also a
@@ -56,85 +86,94 @@ const receiveMaximumDefault = 65_535;
  * the transport only: each attempt is a new client, its own retries and queues are off.
  */
 export class Link {
-  private client: MqttClient | null = null;
+  private connection: Connection | null = null;
+  private readonly blame = new Blame(isLetter);
+  private readonly will: WillService;
   private attempts = 0;
   private shortLived = 0;
+  private unanswered = 0;
   private closed = false;
+  private lessSinceMs = 0;
+  private deafUntilMs = -Infinity;
   private cancelRetry: () => void = () => undefined;
   private cancelStable: () => void = () => undefined;
-  private lastError = '';
   connected = false;
 
-  constructor(private readonly options: LinkOptions) {}
+  constructor(private readonly options: LinkOptions) {
+    this.will = new WillService({ retain: options.retain ?? true, qos: options.qos ?? 1 });
+  }
 
   open(): void {
     if (this.closed) return;
-    let client: MqttClient;
+    const { clock, onMessage } = this.options;
+    if (clock.monotonic() - this.lessSinceMs > askAgainMs) this.will.begin();
+    const ref: { connection?: Connection } = {};
+    let early: ConnectionEnd | undefined;
     try {
-      client = mqtt.connect(this.options.url, this.settings());
+      ref.connection = new Connection({
+        url: this.options.url,
+        settings: this.settings(),
+        service: this.will.service,
+        clock,
+        blame: this.blame,
+        onMessage,
+        onRoom: () => this.options.onRoom?.(),
+        onUp: () => this.up(ref.connection),
+        onEnd: (end) => {
+          if (ref.connection === undefined) early = end;
+          else this.ended(ref.connection, end);
+        },
+      });
     } catch (error) {
-      this.lost(messageOf(error), false);
+      this.lost(messageOf(error), { ...nothing, shortLived: this.shortLived });
       return;
     }
-    this.client = client;
-    let kickedOut = false;
-    client.on('connect', ({ properties }) => {
-      if (this.client !== client) return;
-      this.connected = true;
-      this.shortLived++;
-      this.cancelStable = this.options.clock.after(stableMs, () => {
-        this.attempts = 0;
-        this.shortLived = 0;
-      });
-      client.subscribe(this.options.subscribe, { qos: 1 }, (error) => {
-        if (error && this.client === client && client.connected)
-          this.options.onSubscribeRefused(messageOf(error));
-      });
-      this.options.onUp(properties?.receiveMaximum ?? receiveMaximumDefault);
-    });
-    client.on('message', (topic, payload, packet) =>
-      this.options.onMessage(topic, payload, packet.retain),
-    );
-    client.on('error', (error) => {
-      this.lastError = messageOf(error);
-      if (this.client === client && !this.connected) client.end(true);
-    });
-    client.on('disconnect', (packet) => {
-      kickedOut = packet.reasonCode === takenOver;
-    });
-    client.on('close', () => {
-      if (this.client !== client) return;
-      this.client = null;
-      client.end(true);
-      this.lost(this.lastError === '' ? 'the connection was closed' : this.lastError, kickedOut);
+    this.connection = ref.connection;
+    if (early !== undefined) this.ended(ref.connection, early);
+  }
+
+  /** Messages that would go at once. */
+  get room(): number {
+    return this.connection?.room ?? 0;
+  }
+
+  /** Of the connection that is; undefined without one. */
+  get limits(): Limits | undefined {
+    return this.connected ? this.connection?.limits : undefined;
+  }
+
+  fits(topic: string, payload: string): boolean {
+    return this.connection?.fits(topic, payload) ?? true;
+  }
+
+  /** Resolves when the broker has acknowledged, or (`qos` 0) at once. */
+  async publish(topic: string, payload: string, options: PublishOptions): Promise<void> {
+    const { connection } = this;
+    if (connection === null || !this.connected) throw new Error('not connected');
+    await connection.publish({
+      topic,
+      payload,
+      qos: options.qos === 0 ? 0 : connection.limits.qos,
+      retain: options.retain ?? false,
+      wanted: options.qos === 1,
+      ...(options.key === undefined ? {} : { key: options.key }),
+      ...(options.onWritten === undefined ? {} : { onWritten: options.onWritten }),
     });
   }
 
-  /** Resolves when the broker has acknowledged (QoS 1) or the bytes are written (QoS 0). */
-  async publish(
-    topic: string,
-    payload: string,
-    { qos, retain = false }: { qos: 0 | 1; retain?: boolean },
-  ): Promise<void> {
-    const { client } = this;
-    if (client === null || !this.connected) throw new Error('not connected');
-    const properties =
-      this.options.protocolVersion === 5 ? { properties: { contentType: 'application/json' } } : {};
-    const cancel = this.options.clock.after(acknowledgeTimeoutMs, () => {
-      if (this.client !== client) return;
-      this.lastError = `no acknowledgement within ${acknowledgeTimeoutMs / 1000} s`;
-      client.end(true);
-    });
-    try {
-      await client.publishAsync(topic, payload, { qos, retain, ...properties });
-    } catch (error) {
-      const { code } = error as { code?: unknown };
-      if (typeof code === 'number' && code >= 0x80)
-        throw new RefusedError(messageOf(error), { cause: error });
-      throw error;
-    } finally {
-      cancel();
-    }
+  /** Messages are retained where that is asked for, as far as is known. */
+  get retains(): boolean {
+    return this.will.service.retain;
+  }
+
+  /** The broker takes no retained messages, though it does not say so; holds from the next connection on. */
+  noteNoRetain(): void {
+    this.less(reason.retainNotSupported);
+  }
+
+  /** No letter is left to be sent: none is suspected any more. */
+  lettersDone(): void {
+    this.blame.gone(isLetter);
   }
 
   /** Says goodbye within `timeoutMs`. */
@@ -142,20 +181,77 @@ export class Link {
     this.closed = true;
     this.cancelRetry();
     this.cancelStable();
-    const { client } = this;
-    this.client = null;
+    const { connection } = this;
+    this.connection = null;
     this.connected = false;
-    if (client === null) return;
-    await new Promise<void>((resolve) => {
-      const cancel = this.options.clock.after(timeoutMs, () => {
-        client.end(true);
-        resolve();
-      });
-      client.end(false, {}, () => {
-        cancel();
-        resolve();
-      });
+    await connection?.close(timeoutMs);
+  }
+
+  private up(connection: Connection | undefined): void {
+    if (connection === undefined || this.connection !== connection) return;
+    if (!this.will.granted()) {
+      // It was only to be seen whether the broker takes this much and no more.
+      this.connection = null;
+      void connection.close(leaveMs).then(() => this.again());
+      return;
+    }
+    this.connected = true;
+    this.shortLived++;
+    this.unanswered = 0;
+    this.cancelStable = this.options.clock.after(stableMs, () => {
+      this.attempts = 0;
+      this.shortLived = 0;
     });
+    void this.subscribe(connection);
+    this.options.onUp(connection.limits);
+  }
+
+  private async subscribe(connection: Connection): Promise<void> {
+    if (this.options.clock.monotonic() < this.deafUntilMs) return;
+    try {
+      await connection.subscribe(this.options.subscribe, subscribeKey);
+    } catch (error) {
+      if (error instanceof RefusedError) this.options.onSubscribeRefused(messageOf(error));
+    }
+  }
+
+  private ended(connection: Connection, end: ConnectionEnd): void {
+    if (this.connection !== connection) return;
+    this.connection = null;
+    const silent = !end.granted && end.byPeer;
+    if (silent) this.unanswered++;
+    else this.unanswered = 0;
+    if (silent || (!end.granted && end.reason !== null)) this.refused(end.reason);
+    else if (!end.granted) this.will.absent();
+    if (end.granted && end.reason !== null) this.less(end.reason);
+    const blamed = end.granted ? this.blame.ended(end) : null;
+    if (blamed !== null) {
+      this.attempts = 0;
+      if (blamed.key === subscribeKey) this.goDeaf();
+    }
+    // An end with a reason, or with something under way, says nothing of a second client.
+    if (end.granted && (end.reason !== null || end.underWay.length > 0)) this.shortLived--;
+    this.lost(end.why, {
+      kickedOut: end.granted && end.reason === reason.takenOver,
+      shortLived: this.shortLived,
+      blamed,
+      unanswered: this.unanswered,
+      asksLess: this.will.asksLess,
+    });
+  }
+
+  private goDeaf(): void {
+    this.deafUntilMs = this.options.clock.monotonic() + askAgainMs;
+    this.options.onSubscribeRefused('the broker ends the connection whenever it is asked');
+  }
+
+  private less(code: number): void {
+    if (code === reason.retainNotSupported || code === reason.qosNotSupported) this.refused(code);
+  }
+
+  private refused(code: number | null): void {
+    this.will.refused(code);
+    this.lessSinceMs = this.options.clock.monotonic();
   }
 
   private settings(): IClientOptions {
@@ -170,22 +266,28 @@ export class Link {
       queueQoSZero: false,
       resubscribe: false,
       rejectUnauthorized: o.rejectUnauthorized,
-      will: { topic: o.will.topic, payload: Buffer.from(o.will.payload), qos: 1, retain: true },
+      will: { topic: o.will.topic, payload: Buffer.from(o.will.payload), ...this.will.service },
       ...(o.username === undefined ? {} : { username: o.username }),
       ...(o.servername === undefined ? {} : { servername: o.servername }),
       ...Object.fromEntries(Object.entries(o.secrets()).filter(([, value]) => value !== undefined)),
     };
   }
 
-  private lost(why: string, kickedOut: boolean): void {
+  private lost(why: string, seen: Down): void {
     this.connected = false;
-    this.lastError = '';
     this.cancelStable();
     if (this.closed) return;
-    this.options.onDown(why, { kickedOut, shortLived: this.shortLived });
+    this.options.onDown(why, seen);
     // Whoever was told may have closed it.
     if (this.closed as boolean) return;
-    const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(this.attempts++, 10));
+    this.again();
+  }
+
+  private again(): void {
+    if (this.closed) return;
+    if (!this.will.asking) this.attempts++;
+    const exponent = this.will.asking ? 0 : Math.min(this.attempts - 1, 10);
+    const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** exponent);
     this.cancelRetry = this.options.clock.after(ceiling * (0.5 + 0.5 * this.options.random()), () =>
       this.open(),
     );

@@ -1,7 +1,11 @@
 import type { Heard, Partial } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
+import { messageOf } from '../runtime/errors.js';
 import type { Log } from '../runtime/log.js';
-import { Link, type LinkOptions } from './link.js';
+import type { UnderWay } from './blame.js';
+import { BrokerLog } from './broker-log.js';
+import { TooLargeError, type Limits } from './connection.js';
+import { letterKey, Link, numberOfLetter, type Down, type LinkOptions } from './link.js';
 import { Outbox, type DropReason } from './outbox.js';
 import {
   eventPayload,
@@ -12,15 +16,16 @@ import {
   type Context,
   type Topics,
 } from './payloads.js';
-import { RequestDesk, type RequestHandler } from './requests.js';
+import { failure, RequestDesk, type Answer, type RequestHandler } from './requests.js';
+import { retainedKey, RetainedSender, RetainedTopics, type Reduction } from './retained.js';
 import { Sender } from './sender.js';
+import { SetAside } from './set-aside.js';
 
 /** Age limits are looked at this often. */
 const expireMs = 60_000;
 /** Closing waits this long for acknowledgements before what is left stays for the next start. */
 const lastWordsMs = 1500;
-/** So many connections in a row that ended at once are no accident. */
-const suspicious = 4;
+const untoldKey = 'untold';
 
 export interface PublisherOptions {
   readonly base: string;
@@ -36,6 +41,7 @@ export interface PublisherOptions {
     | 'onDown'
     | 'onSubscribeRefused'
     | 'onMessage'
+    | 'onRoom'
   >;
   readonly outbox: { readonly dir: string; readonly maxBytes: number; readonly maxAgeMs: number };
   readonly handlers: Readonly<Record<string, RequestHandler>>;
@@ -53,23 +59,27 @@ export class Publisher {
   private readonly link: Link;
   private readonly sender: Sender;
   private readonly desk: RequestDesk;
-  private readonly retained = new Map<string, string>();
+  private readonly retained = new RetainedTopics();
+  private readonly retainedSender: RetainedSender;
+  private readonly brokerLog: BrokerLog;
   /** Drops that no subscriber has been told of yet. */
   private readonly untold = new Map<DropReason, number>();
   private seq = 0;
   private dropped = 0;
-  private lastDown = '';
+  private tellsDrops = true;
+  private settingAside: Promise<void> = Promise.resolve();
   private closed = false;
   private cancelExpire: () => void = () => undefined;
 
   private constructor(
     private readonly options: PublisherOptions,
     outbox: Outbox,
+    private readonly aside: SetAside,
   ) {
     const { base, device, clock, random, log } = options;
     this.outbox = outbox;
     this.topics = topicsOf(base, device);
-    this.retained.set(this.topics.state, JSON.stringify({ state: 'online' }));
+    this.retained.set(this.topics.state, { state: 'online' });
     this.desk = new RequestDesk(options.handlers, clock);
     this.link = new Link({
       ...options.link,
@@ -77,7 +87,8 @@ export class Publisher {
       subscribe: this.topics.requests,
       clock,
       random,
-      onUp: (receiveMaximum) => this.up(receiveMaximum),
+      onUp: (limits) => this.up(limits),
+      onRoom: () => this.sender.pump(),
       onDown: (why, seen) => this.down(why, seen),
       onSubscribeRefused: (why) =>
         log.error(
@@ -86,10 +97,19 @@ export class Publisher {
         ),
       onMessage: (topic, payload, retained) => void this.request(topic, payload, retained),
     });
+    const { retain = true, qos = 1, clientId } = options.link;
+    this.brokerLog = new BrokerLog(log, { retain, qos }, clientId);
+    this.retainedSender = new RetainedSender(this.retained, this.link, log, (topic, how) =>
+      this.tellReduced(topic, how),
+    );
     this.sender = new Sender({
       outbox,
       clock,
-      publish: (topic, payload) => this.link.publish(topic, payload, { qos: 1 }),
+      publish: (number, topic, payload, onWritten) =>
+        this.link.publish(topic, payload, { qos: 1, key: letterKey(number), onWritten }),
+      room: () => this.link.room,
+      onIdle: () => this.link.lettersDone(),
+      onHopeless: (number, why) => this.setAside(number, why),
       onRefused: (topic, why, pauseMs) =>
         log.warn(
           { event: 'mqtt.publish-refused', topic, why, retryMs: pauseMs },
@@ -129,7 +149,7 @@ export class Publisher {
           );
       },
     });
-    const publisher = new Publisher(options, outbox);
+    const publisher = new Publisher(options, outbox, await SetAside.open(options.outbox.dir));
     opened.publisher = publisher;
     for (const action of early) action();
     early = [];
@@ -149,6 +169,11 @@ export class Publisher {
       queued: this.outbox.size,
       published: this.sender.acknowledged,
       dropped: this.dropped,
+      setAside: this.aside.count,
+      lacks: this.brokerLog.lacks,
+      reduced: Object.fromEntries(
+        [...this.retained.state].map(([topic, how]) => [topic.split('/').at(-1) ?? '', how]),
+      ),
     };
   }
 
@@ -181,16 +206,24 @@ export class Publisher {
     await this.outbox.put([{ topic: this.topics.event, payload }]);
   }
 
-  /** The newest value of a retained topic, published now and after every connection. */
-  retain(topic: 'info' | 'health' | 'update', payload: Readonly<Record<string, unknown>>): void {
-    this.retained.set(this.topics[topic], JSON.stringify(payload));
-    if (this.link.connected) this.sendRetained(this.topics[topic]);
+  /**
+   * The newest value of a retained topic, published now and after every connection. `shorter` goes in its
+   * place where the broker does not take it all.
+   */
+  retain(
+    topic: 'info' | 'health' | 'update',
+    payload: Readonly<Record<string, unknown>>,
+    shorter?: Readonly<Record<string, unknown>>,
+  ): void {
+    this.retained.set(this.topics[topic], payload, shorter);
+    this.retainedSender.send(this.topics[topic]);
   }
 
   /** Publishes `offline` and closes; what is unsent after a moment stays in the outbox. */
   async close(timeoutMs = 3000): Promise<void> {
     this.closed = true;
     this.cancelExpire();
+    this.desk.close();
     if (this.link.connected) {
       await this.within(lastWordsMs, () => this.outbox.size === 0);
       const offline = JSON.stringify({ state: 'offline' });
@@ -205,6 +238,7 @@ export class Publisher {
     }
     await this.link.close(timeoutMs);
     this.sender.down();
+    await this.settingAside;
     await this.outbox.close();
   }
 
@@ -220,34 +254,71 @@ export class Publisher {
     this.link.publish(topic, JSON.stringify(payload), { qos: 0 }).catch(() => undefined);
   }
 
-  private sendRetained(topic: string): void {
-    this.link
-      .publish(topic, this.retained.get(topic) ?? '', { qos: 1, retain: true })
-      .catch(() => undefined);
+  private tellReduced(topic: string, how: Reduction): void {
+    const what = how === 'shortened' ? 'is shortened' : 'is left out';
+    this.options.log.error(
+      { event: `mqtt.${how}`, topic },
+      `a retained message ${what}: the broker does not take it as it is`,
+    );
+    void this.event(`message-${how}`, { topic });
   }
 
-  private up(receiveMaximum: number): void {
-    const { log, onConnected } = this.options;
-    log.info({ event: 'mqtt.up', queued: this.outbox.size }, 'connected to the broker');
-    this.lastDown = '';
-    onConnected?.();
-    for (const topic of this.retained.keys()) this.sendRetained(topic);
+  private up(limits: Limits): void {
+    this.brokerLog.up(limits, this.outbox.size);
+    this.options.onConnected?.();
+    this.retainedSender.up();
     this.outbox.expire();
     this.tellDropped();
-    this.sender.up(receiveMaximum);
+    this.sender.up(!this.brokerLog.lacks.includes('no-qos-1'));
   }
 
-  private down(why: string, seen: { kickedOut: boolean; shortLived: number }): void {
-    const { log, link } = this.options;
-    if (seen.kickedOut || seen.shortLived === suspicious)
-      log.error(
-        { event: 'mqtt.kicked-out', clientId: link.clientId, certain: seen.kickedOut },
-        'connections end as soon as they are made: does another client use this client id? Give each device its own device.id',
-      );
-    else if (why !== this.lastDown)
-      log.warn({ event: 'mqtt.down', why }, 'no broker; transcripts wait in the outbox');
-    this.lastDown = why;
+  private down(why: string, seen: Down): void {
+    this.brokerLog.down(why, seen);
+    if (seen.blamed !== null) this.blamed(seen.blamed, why);
     this.sender.down();
+  }
+
+  /** This message ended connection after connection: the others go on without it. */
+  private blamed({ key, topic }: UnderWay, why: string): void {
+    const number = numberOfLetter(key);
+    if (number !== null) {
+      this.sender.hold(number);
+      this.setAside(number, why);
+    } else if (key === untoldKey) this.tellsDrops = false;
+    else if (key === retainedKey(topic)) {
+      // So little ends connections only for its retain flag: the first thing to do without.
+      if (topic === this.topics.state && this.link.retains) this.link.noteNoRetain();
+      else this.retained.blame(topic);
+    }
+  }
+
+  /** Kept on disk in a place of its own before it leaves the outbox. One after the other. */
+  private setAside(number: number, why: string): void {
+    const { log, clock } = this.options;
+    this.settingAside = this.settingAside.then(async () => {
+      try {
+        const letter = await this.outbox.read(number);
+        if (letter === undefined) return;
+        const { topic } = letter;
+        const setAsideAt = new Date(clock.now()).toISOString();
+        await this.aside.add({ setAsideAt, why, ...letter });
+        this.outbox.remove(number);
+        this.sender.release(number);
+        const bytes = Buffer.byteLength(JSON.stringify(letter.payload));
+        log.error(
+          { event: 'outbox.message-set-aside', topic, bytes, why, path: this.aside.path },
+          'the broker does not take a message; it was set aside, and the others go on',
+        );
+        // An event that tells of events which are not taken would be the next one.
+        if (topic !== this.topics.event)
+          await this.event('message-set-aside', { topic, bytes, why });
+      } catch (error) {
+        log.error(
+          { event: 'outbox.set-aside-failed', why: messageOf(error) },
+          'a message that the broker does not take could not be set aside; it stays in the outbox',
+        );
+      }
+    });
   }
 
   private expireLater(): void {
@@ -267,11 +338,12 @@ export class Publisher {
 
   /** Not through the outbox, which is full: counted until a broker has taken it. */
   private tellDropped(): void {
+    if (!this.tellsDrops) return;
     for (const [why, count] of this.untold) {
       this.untold.delete(why);
       const payload = eventPayload('outbox-full', this.options.clock.now(), { count, why });
       this.link
-        .publish(this.topics.event, JSON.stringify(payload), { qos: 1 })
+        .publish(this.topics.event, JSON.stringify(payload), { qos: 1, key: untoldKey })
         .catch(() => this.untold.set(why, (this.untold.get(why) ?? 0) + count));
     }
   }
@@ -286,9 +358,14 @@ export class Publisher {
       return;
     }
     const answer = await this.desk.answer(name, payload);
+    if (this.closed) return;
     this.options.log.info({ event: 'request.answered', name, status: answer.status }, 'a request');
-    this.link
-      .publish(this.topics.response(name), JSON.stringify(answer), { qos: 1 })
-      .catch(() => undefined);
+    const say = async (what: Answer) =>
+      this.link.publish(this.topics.response(name), JSON.stringify(what), { qos: 1 });
+    await say(answer).catch(async (error: unknown) => {
+      if (!(error instanceof TooLargeError)) return;
+      const { transaction } = answer;
+      await say(failure(`the answer has ${messageOf(error)}`, transaction)).catch(() => undefined);
+    });
   }
 }

@@ -22,6 +22,8 @@ export interface Answer {
  */
 export class RequestDesk {
   private atWork = 0;
+  /** Time limits of what is at work. */
+  private readonly limits = new Set<() => void>();
 
   constructor(
     private readonly handlers: Readonly<Record<string, RequestHandler>>,
@@ -60,22 +62,32 @@ export class RequestDesk {
     }
   }
 
+  /** Waits for nothing any more. */
+  close(): void {
+    for (const end of [...this.limits]) end();
+  }
+
   private async withinTime<T>(work: Promise<T>): Promise<T> {
     let cancel: () => void = () => undefined;
+    let end: () => void = () => undefined;
     const tooLate = new Promise<never>((_, reject) => {
+      end = () => reject(new Error('the agent stops'));
       cancel = this.clock.after(answerTimeoutMs, () =>
         reject(new Error(`no answer within ${answerTimeoutMs} ms`)),
       );
     });
+    this.limits.add(end);
     try {
       return await Promise.race([work, tooLate]);
     } finally {
       cancel();
+      this.limits.delete(end);
     }
   }
 }
 
-function failure(error: string, transaction?: unknown): Answer {
+/** An answer that says what is wrong. */
+export function failure(error: string, transaction?: unknown): Answer {
   return {
     status: 'error',
     data: {},

@@ -1,7 +1,8 @@
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
-import { RefusedError } from './link.js';
+import { RefusedError, TooLargeError } from './connection.js';
 import type { Outbox, Waiting } from './outbox.js';
+import { reason } from './reasons.js';
 
 /** Letters under way to the broker at once, or fewer when the broker says so. */
 const windowMax = 32;
@@ -13,10 +14,24 @@ const refusedPauseMaxMs = 60_000;
 export interface SenderOptions {
   readonly outbox: Outbox;
   readonly clock: Clock;
-  /** Resolves when the broker has acknowledged; rejects with RefusedError when it said no. */
-  readonly publish: (topic: string, payload: string) => Promise<void>;
+  /**
+   * Resolves when the broker has acknowledged; rejects with RefusedError when it said no, with TooLargeError
+   * when it takes no letter of this size. `onWritten`: from now on it may have arrived.
+   */
+  readonly publish: (
+    number: number,
+    topic: string,
+    payload: string,
+    onWritten: () => void,
+  ) => Promise<void>;
+  /** Letters that would go at once. */
+  readonly room: () => number;
   /** Some letters were refused; they are tried again after `pauseMs`. */
   readonly onRefused: (topic: string, why: string, pauseMs: number) => void;
+  /** This letter will never be taken: it is held back, and somebody must see to it. */
+  readonly onHopeless: (number: number, why: string) => void;
+  /** Nothing is left to be sent. */
+  readonly onIdle: () => void;
 }
 
 /**
@@ -29,6 +44,8 @@ export class Sender {
   /** Sent at least once without an answer. */
   private readonly sentBefore = new Set<number>();
   private readonly refused = new Set<number>();
+  /** Not to be sent any more; set aside, or about to be. */
+  private readonly held = new Set<number>();
   private refusedRounds = 0;
   private window = 0;
   /** Counts connections: answers to an older one mean nothing for this one. */
@@ -43,9 +60,10 @@ export class Sender {
 
   constructor(private readonly options: SenderOptions) {}
 
-  up(receiveMaximum: number): void {
+  /** false: there is a broker, and it takes no letters. */
+  up(open = true): void {
     this.reset();
-    this.window = Math.min(windowMax, receiveMaximum);
+    this.window = open ? windowMax : 0;
     this.pump();
   }
 
@@ -62,13 +80,19 @@ export class Sender {
     void this.work();
   }
 
-  get idle(): boolean {
-    return this.inFlight.size === 0;
+  /** The others go on without this one. */
+  hold(number: number): void {
+    this.held.add(number);
+    this.pump();
+  }
+
+  /** It is gone from the outbox. */
+  release(number: number): void {
+    this.held.delete(number);
   }
 
   private reset(): void {
     this.epoch++;
-    for (const number of this.inFlight) this.sentBefore.add(number);
     this.inFlight.clear();
     this.refused.clear();
     this.refusedRounds = 0;
@@ -83,7 +107,11 @@ export class Sender {
       this.again = false;
       while (!this.paused && this.inFlight.size < this.window) {
         const letter = this.following();
-        if (letter === undefined) break;
+        if (letter === undefined) {
+          if (this.inFlight.size === 0) this.options.onIdle();
+          break;
+        }
+        if (this.options.room() === 0) break;
         this.nextToSend = letter.number + 1;
         await this.begin(letter);
       }
@@ -93,7 +121,8 @@ export class Sender {
 
   private following(): Waiting | undefined {
     for (const letter of this.options.outbox.from(this.nextToSend))
-      if (!this.inFlight.has(letter.number) && !this.refused.has(letter.number)) return letter;
+      if (![this.inFlight, this.refused, this.held].some((set) => set.has(letter.number)))
+        return letter;
     return undefined;
   }
 
@@ -118,12 +147,14 @@ export class Sender {
 
   private async send(number: number, topic: string, payload: string, epoch: number): Promise<void> {
     try {
-      await this.options.publish(topic, payload);
+      await this.options.publish(number, topic, payload, () => this.sentBefore.add(number));
     } catch (error) {
       if (epoch !== this.epoch) return;
       this.inFlight.delete(number);
-      this.sentBefore.add(number);
-      if (error instanceof RefusedError) this.refuse(number, topic, messageOf(error));
+      if (hopeless(error)) {
+        this.held.add(number);
+        this.options.onHopeless(number, messageOf(error));
+      } else if (error instanceof RefusedError) this.refuse(number, topic, messageOf(error));
       else this.pause();
       this.pump();
       return;
@@ -159,3 +190,8 @@ export class Sender {
     });
   }
 }
+
+/** Refused for what is in it, or for its size: it would be refused again. */
+const hopeless = (error: unknown): boolean =>
+  error instanceof TooLargeError ||
+  (error instanceof RefusedError && error.reason === reason.payloadFormatInvalid);

@@ -1,5 +1,5 @@
 /** Each check of the doctor, right and wrong, against real parts. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
@@ -133,6 +133,35 @@ void t.test('everything wrong at once: every check is made all the same', async 
   const other = await doctor({ ...good, model: { path: 'none' }, publish: { mqtt: secret } });
   t.match(other.of('broker'), { status: 'failed', what: /no such secret/ });
   t.match(other.of('model'), { status: 'failed', what: /none/ });
+});
+
+void t.test('brokers that do not take all', async (t) => {
+  await recorder('voice');
+  const cases = [
+    ['retain_available false', {}, 'warning', /publish\.retain: false/],
+    ['retain_available false', { retain: false }, 'ok', undefined],
+    ['max_qos 0', {}, 'failed', /publish\.qos: 0/],
+    ['max_qos 0', { qos: 0 }, 'ok', undefined],
+    ['max_packet_size 2500', {}, 'warning', /max_packet_size/],
+  ] as const;
+  for (const protocolVersion of [4, 5])
+    for (const [line, publish, status, todo] of cases) {
+      const little = await Mosquitto.open({ config: ['allow_anonymous true', line] });
+      const config = { ...good, model: { path: 'none' } };
+      const mqtt = { url: little.url, protocolVersion };
+      const { of } = await doctor({ ...config, publish: { ...publish, mqtt } });
+      await little.close();
+      t.match(
+        of('broker'),
+        { status, ...(todo === undefined ? {} : { todo }) },
+        `MQTT ${protocolVersion}, ${line}, ${JSON.stringify(publish)}`,
+      );
+    }
+  await mkdir(at('state/outbox'), { recursive: true });
+  await writeFile(at('state/outbox/set-aside.log'), '{}\n{}\n');
+  const { of } = await doctor({ ...good, model: { path: 'none' } });
+  t.match(of('outbox'), { status: 'warning', what: /^2 messages/, todo: /set-aside\.log/ });
+  await rm(at('state/outbox'), { recursive: true });
 });
 
 void t.test('for people, and with a bad configuration', async (t) => {

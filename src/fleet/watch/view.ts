@@ -127,6 +127,7 @@ function changed(
       for (const [key, v] of Object.entries(value).slice(0, 50)) {
         if (typeof v === 'number' || typeof v === 'boolean') health[text(key)] = v;
         else if (typeof v === 'string') health[text(key)] = text(v);
+        else if (Array.isArray(v)) health[text(key)] = text(v.map(text).join(' '));
       }
       return { ...view, health };
     }
@@ -147,7 +148,7 @@ function changed(
     }
     default: {
       const name = text(value['event'] ?? value['type']);
-      return /lost|full|dropped|rolled|failed|error|rejected/.test(name)
+      return /lost|full|dropped|rolled|failed|error|rejected|set-aside|left-out/.test(name)
         ? { ...view, lastEvent: name }
         : view;
     }
@@ -170,10 +171,14 @@ export function troubleOf(d: DeviceView): string[] {
   if (d.update !== null && failures.includes(d.update.state))
     found.push(`${d.update.state}${d.update.reason === '' ? '' : `: ${d.update.reason}`}`);
   else if (d.update !== null && d.update.error !== '') found.push(d.update.error);
-  const { mic, dropped, clockSynced, rtf, queued } = d.health;
+  const { mic, dropped, clockSynced, rtf, queued, setAside, brokerLacks } = d.health;
   if (mic === 'lost' || mic === 'silent') found.push(`microphone ${mic}`);
   if (typeof rtf === 'number' && rtf >= 1) found.push('too slow for its model');
   if (typeof dropped === 'number' && dropped > 0) found.push(`${dropped} transcripts dropped`);
+  if (typeof brokerLacks === 'string' && brokerLacks !== '')
+    found.push(`its broker: ${brokerLacks}`);
+  if (typeof setAside === 'number' && setAside > 0)
+    found.push(`${setAside} messages set aside, which its broker does not take`);
   if (typeof queued === 'number' && queued > 1000) found.push(`${queued} transcripts waiting`);
   if (clockSynced === false) found.push('clock not set');
   if (d.lastEvent !== '' && found.length === 0) found.push(d.lastEvent);
