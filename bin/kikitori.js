@@ -13,5 +13,10 @@ if (process.argv[2] !== 'run') {
   });
 }
 
+// Caught before all else is loaded: a daemon that is stopped while it starts has not crashed.
+let signals;
+if (process.argv[2] === 'run')
+  signals = new (await import('../dist/src/runtime/signals.js')).Signals();
+
 const { main } = await import('../dist/src/cli/main.js');
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2), { signals });

@@ -1,5 +1,4 @@
 /** Joins the update stage to the agent: what the updater decides, the ear does. */
-import { readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { recognizerOptions } from './agent-board.js';
@@ -10,6 +9,7 @@ import { Engine } from './engine.js';
 import type { Clock } from './runtime/clock.js';
 import { KikitoriError, messageOf } from './runtime/errors.js';
 import { collectGarbage } from './runtime/garbage.js';
+import { bootId } from './runtime/lock.js';
 import type { Log } from './runtime/log.js';
 import { commandPath } from './runtime/paths.js';
 import { agentVersion } from './runtime/version.js';
@@ -133,6 +133,11 @@ export class Updates {
     this.ear = ear;
     this.hearing.ear = ear;
     await this.updater.begin();
+  }
+
+  /** The end of this process is wanted: it is no crash, whatever may still happen. */
+  leave(): Promise<void> {
+    return this.updater.leave();
   }
 
   async stop(): Promise<void> {
@@ -338,12 +343,3 @@ function hawkbitOf({ config, clock, random, log }: UpdatesOptions): UpdateTrigge
 
 /** Faults of files that the site wrote. */
 const siteKinds: readonly string[] = ['grammar', 'input'];
-
-/** Another one after every start of the board: tells a crash of the process from a loss of power. */
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return 'unknown';
-  }
-}

@@ -41,7 +41,9 @@ const mayImport: Record<string, readonly string[]> = {
   'agent-board.ts': ['runtime', 'config', 'engine.ts', 'recognizer'],
   'agent-updates.ts': ['runtime', 'config', 'update', 'agent-board.ts', 'ear.ts', 'engine.ts'],
   'agent-requests.ts': ['runtime', 'publish'],
+  'agent-options.ts': ['runtime', 'config', 'update'],
   'agent.ts': [
+    'agent-options.ts',
     'agent-board.ts',
     'agent-requests.ts',
     'agent-updates.ts',

@@ -41,6 +41,8 @@ export class Driver {
   gate: Gate = 'open';
   /** The candidate that has passed its self-test and waits for the window. */
   probed: string | null = null;
+  /** It is being opened. */
+  opening = false;
   private queue: Promise<void> = Promise.resolve();
   /** Actions found at the start, until the agent is built. */
   private held: Action[] | null = [];
@@ -53,6 +55,9 @@ export class Driver {
   /** The download or self-test that runs beside. */
   private beside: Promise<unknown> = Promise.resolve();
   private stopped = false;
+  /** The end of the process is wanted. */
+  private leaving = false;
+  private saving: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly options: UpdaterOptions,
@@ -70,9 +75,20 @@ export class Driver {
     await this.serially(() => this.perform(held));
   }
 
+  /**
+   * Whatever ends the process from now on is no crash. Written before what is under way is over, which may be
+   * a bundle that takes long to open: who wants the end may not wait for it.
+   */
+  async leave(): Promise<void> {
+    if (this.leaving) return;
+    this.leaving = true;
+    await this.save();
+  }
+
   async stop(): Promise<void> {
     this.stopped = true;
     this.background?.abort();
+    await this.leave();
     await this.flush();
     await this.dispatch({ type: 'stop' });
     await this.saveStatistics();
@@ -116,8 +132,8 @@ export class Driver {
 
   /** A candidate passed its self-test and waits for the maintenance window. */
   get waits(): boolean {
-    const { phase, offer, openings } = this.state;
-    return phase === 'verified' && openings === 0 && this.probed === offer?.deployment;
+    const { phase, offer } = this.state;
+    return phase === 'verified' && !this.opening && this.probed === offer?.deployment;
   }
 
   saveAgain(): Promise<void> {
@@ -210,10 +226,18 @@ export class Driver {
     this.onChange();
   }
 
-  /** Null when the journal is on disk. */
-  private async save(): Promise<Fault | null> {
+  /** Null when the journal is on disk. One at a time, each with the newest state. */
+  private save(): Promise<Fault | null> {
+    const next = this.saving.then(() => this.saveNow());
+    this.saving = next;
+    return next;
+  }
+
+  private async saveNow(): Promise<Fault | null> {
+    const { state } = this;
+    const run = { ...state.run, clean: state.run.clean || this.leaving };
     try {
-      await this.journal.save(this.state);
+      await this.journal.save({ ...state, run });
       this.unsaved = false;
       this.savedMs = this.options.clock.monotonic();
       return null;
@@ -367,6 +391,7 @@ export class Driver {
 
   private async prepare({ offer, slot }: Action & { type: 'prepare' }): Promise<void> {
     const { deployment } = offer;
+    this.opening = true;
     try {
       const { path } = await this.slots.verified(slot);
       await this.options.hearing.prepare(slot, path);
@@ -374,6 +399,8 @@ export class Driver {
       const { ours, ...fault } = faultOf(error);
       await this.apply({ type: ours ? 'failed' : 'unfit', deployment, fault });
       return;
+    } finally {
+      this.opening = false;
     }
     await this.settle();
     await this.apply({ type: 'prepared', deployment, before: this.statistics });
