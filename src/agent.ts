@@ -14,6 +14,7 @@ import { Publisher } from './publish/index.js';
 import type { Chunk, Heard, MicState } from './records.js';
 import type { RecognizerEvent } from './recognizer/index.js';
 import { KikitoriError } from './runtime/errors.js';
+import { processorMs } from './runtime/processor-time.js';
 import { StopRequested } from './runtime/signals.js';
 import { Timers } from './runtime/timers.js';
 import { agentVersion } from './runtime/version.js';
@@ -288,12 +289,13 @@ export class Agent {
   private async drain(): Promise<void> {
     for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
       const begin = this.options.clock.monotonic();
+      const beginProcessorMs = processorMs();
       this.lastChunk = chunk;
       for (const event of await this.ear.feed(chunk)) await this.handle(event);
       const now = this.options.clock.monotonic();
       const { sampleRateHz } = this.ear.engine.bundle.manifest.features;
       const audioMs = (1000 * chunk.samples.length) / sampleRateHz;
-      this.updates.audio(chunk.samples, sampleRateHz, now - begin);
+      this.updates.audio(chunk.samples, sampleRateHz, processorMs() - beginProcessorMs);
       this.realTimeFactor +=
         healthSmoothing * ((now - begin) / Math.max(audioMs, 1) - this.realTimeFactor);
       this.lastProgressMs = now;

@@ -39,7 +39,16 @@ const mayImport: Record<string, readonly string[]> = {
   'ear.ts': ['records.ts', 'frontend', 'recognizer', 'engine.ts'],
   'selftest.ts': ['runtime', 'engine.ts'],
   'agent-board.ts': ['runtime', 'config', 'engine.ts', 'recognizer'],
-  'agent-updates.ts': ['runtime', 'config', 'update', 'agent-board.ts', 'ear.ts', 'engine.ts'],
+  'agent-probe.ts': ['runtime', 'config', 'update'],
+  'agent-updates.ts': [
+    'runtime',
+    'config',
+    'update',
+    'agent-board.ts',
+    'agent-probe.ts',
+    'ear.ts',
+    'engine.ts',
+  ],
   'agent-requests.ts': ['runtime', 'publish'],
   'agent-options.ts': ['runtime', 'config', 'update'],
   'agent.ts': [

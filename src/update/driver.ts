@@ -82,12 +82,12 @@ export class Driver {
   async leave(): Promise<void> {
     if (this.leaving) return;
     this.leaving = true;
+    this.stopped = true;
+    this.background?.abort();
     await this.save();
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    this.background?.abort();
     await this.leave();
     await this.flush();
     await this.dispatch({ type: 'stop' });

@@ -162,6 +162,22 @@ void t.test('SIGHUP before it is ready is done once it is', async (t) => {
   }
 });
 
+void t.test('stopped with all its children in the middle of a self-test', async (t) => {
+  const daemon = await Daemon.start(options);
+  t.teardown(() => daemon.remove());
+  await daemon.event('update.verified');
+  const pid = daemon.child.child.pid ?? 0;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  t.ok(children.length > 1, 'the recorder and the self-test');
+  for (const child of children) process.kill(Number(child), 'SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  t.equal(await daemon.child.kill('SIGTERM'), 0);
+  t.match(journalOf(daemon), { phase: 'verified', refused: [], run: { clean: true } });
+  const next = await Daemon.start(options, daemon.folder);
+  await next.event('update.trial');
+  await next.child.kill('SIGTERM');
+});
+
 void t.test('a second one beside it is refused before it reads or writes anything', async (t) => {
   const daemon = await startAgain();
   await daemon.event('mic.up');
