@@ -11,6 +11,8 @@ export interface AgentOptions {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** Lines of the log that could not be written. */
+  readonly logDropped?: () => number;
   readonly notifier: ServiceNotifier;
   /** The end of the process is wanted: a start is given up, in order. */
   readonly stop?: AbortSignal;

@@ -416,6 +416,7 @@ export class Agent {
       latencyMs: Math.round(this.latencyMs),
       uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
       clockSynced: clockSynced(),
+      logDropped: this.options.logDropped?.() ?? 0,
       ...this.answers.health(),
     });
   }

@@ -3,7 +3,9 @@ import { Agent } from '../agent.js';
 import { loadConfig, type Config } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { isDiskTrouble } from '../runtime/disk-trouble.js';
 import { FolderLock } from '../runtime/lock.js';
+import { LineSink } from '../runtime/line-sink.js';
 import { openLog, type Log } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
 import { Signals, StopRequested } from '../runtime/signals.js';
@@ -30,11 +32,12 @@ export const run: CommandRun = async (argv, io) => {
   try {
     const path = configPath(values.config, io);
     const config = loadConfig(path, io.env);
-    const log = openLog(config.log.level, io.env);
+    const sink = new LineSink();
+    const log = openLog(config.log.level, io.env, sink);
     await makeStateFolder(config.state.dir);
     const lock = await FolderLock.take(config.state.dir, systemClock.now());
     try {
-      return await hear(config, path, io, log, signals);
+      return await hear(config, path, io, log, signals, () => sink.dropped);
     } finally {
       await lock.release();
     }
@@ -49,6 +52,7 @@ async function hear(
   io: Io,
   log: Log,
   signals: Signals,
+  logDropped: () => number,
 ): Promise<number> {
   const { stop } = signals;
   let finish: (status: number) => void = () => undefined;
@@ -71,6 +75,7 @@ async function hear(
       clock: systemClock,
       random: Math.random,
       log,
+      logDropped,
       notifier: new ServiceNotifier(io.env),
       stop,
       onEnd: (error) => {
@@ -111,6 +116,8 @@ async function makeStateFolder(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });
   } catch (error) {
+    // It hears all the same; what it cannot keep is said by whoever wants to keep it.
+    if (isDiskTrouble(error)) return;
     throw new KikitoriError(messageOf(error), {
       kind: 'storage',
       where: dir,

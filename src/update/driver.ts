@@ -1,5 +1,6 @@
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
+import { diskReason } from './disk.js';
 import type { Journal } from './journal.js';
 import { isBusy, transition, type Action, type Fault, type UpdateEvent } from './machine.js';
 import { faultOf, type Hears, type UpdaterOptions } from './ports.js';
@@ -136,8 +137,18 @@ export class Driver {
     return phase === 'verified' && !this.opening && this.probed === offer?.deployment;
   }
 
-  saveAgain(): Promise<void> {
-    return this.serially(async () => void (await this.save()));
+  /** What could not be read at the start is taken over as soon as it can be. */
+  saveAgain(bootId: string): Promise<void> {
+    return this.serially(async () => {
+      if (this.journal.known) return void (await this.save());
+      const state = await this.journal.load(this.slots);
+      if (!this.journal.known) return void (await this.save());
+      await this.slots.open();
+      this.state = state;
+      await this.apply({ type: 'start', bootId });
+      const { current } = this.state;
+      if (current !== this.hears?.place) await this.goBack(current);
+    });
   }
 
   async loadStatistics(): Promise<void> {
@@ -434,10 +445,4 @@ export class Driver {
     if (this.hears !== null)
       await this.apply({ type: 'fell-back', place: this.hears.place, detail });
   }
-}
-
-function diskReason(error: unknown): 'disk-full' | null {
-  const codes = ['ENOSPC', 'EDQUOT', 'disk-full'];
-  const inner = error instanceof Error ? codeOf(error.cause) : undefined;
-  return codes.includes(codeOf(error) ?? '') || codes.includes(inner ?? '') ? 'disk-full' : null;
 }

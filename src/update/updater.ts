@@ -63,7 +63,10 @@ export class Updater {
       ),
     );
     await slots.open();
-    const state = await journal.load(slots);
+    const found = await journal.load(slots);
+    // Where the disk takes nothing, an orderly end could not be written either: it is no sign of a crash.
+    const silent = !found.run.clean && !(await journal.takes(found));
+    const state = silent ? { ...found, run: { ...found.run, clean: true } } : found;
     const ref: { updater?: Updater } = {};
     const driver = new Driver(options, slots, journal, state, () => ref.updater?.publish());
     ref.updater = new Updater(options, driver);
@@ -353,7 +356,7 @@ export class Updater {
 
   private tick(): void {
     const { driver } = this;
-    if (driver.unsaved) void driver.saveAgain();
+    if (driver.unsaved) void driver.saveAgain(this.options.bootId);
     void driver.flush();
     this.openWindow();
     const now = this.options.clock.monotonic();
