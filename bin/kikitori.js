@@ -6,12 +6,19 @@ if (['run', 'listen'].includes(process.argv[2])) setFlagsFromString('--semi-spac
 
 // Whoever reads what a command says may stop reading ("| head"): it ends as SIGPIPE would end it, for its work may be
 // half done. A daemon's output is not to end.
-if (process.argv[2] !== 'run') {
-  process.stdout.on('error', (error) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(128 + 13);
-  });
-}
+process.stdout.on('error', (error) => {
+  if (process.argv[2] === 'run') return;
+  if (error.code === 'EPIPE') process.exit(128 + 13);
+  process.stderr.write(`kikitori: the output cannot be written: ${error.message}\n`);
+  process.exit(1);
+});
+// Nobody can be told that nobody can be told.
+process.stderr.on('error', () => undefined);
+
+// Caught before all else is loaded: a daemon that is stopped while it starts has not crashed.
+let signals;
+if (process.argv[2] === 'run')
+  signals = new (await import('../dist/src/runtime/signals.js')).Signals();
 
 const { main } = await import('../dist/src/cli/main.js');
-process.exitCode = await main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2), { signals });

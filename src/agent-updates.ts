@@ -1,8 +1,8 @@
 /** Joins the update stage to the agent: what the updater decides, the ear does. */
-import { readFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { recognizerOptions } from './agent-board.js';
+import { Probe, siteKinds } from './agent-probe.js';
 import type { Config } from './config/index.js';
 import type { Ear, Ready } from './ear.js';
 import { readSecret } from './config/index.js';
@@ -10,8 +10,8 @@ import { Engine } from './engine.js';
 import type { Clock } from './runtime/clock.js';
 import { KikitoriError, messageOf } from './runtime/errors.js';
 import { collectGarbage } from './runtime/garbage.js';
+import { bootId } from './runtime/lock.js';
 import type { Log } from './runtime/log.js';
-import { commandPath } from './runtime/paths.js';
 import { agentVersion } from './runtime/version.js';
 import {
   DdiClient,
@@ -20,7 +20,6 @@ import {
   LazySource,
   parseWindow,
   realDisk,
-  runProbe,
   TrustedSource,
   Updater,
   type BundleSource,
@@ -28,7 +27,6 @@ import {
   type Hears,
   type Place,
   type PortFault,
-  type ProbeEnd,
   type UpdateStatus,
   type UpdateTrigger,
 } from './update/index.js';
@@ -135,6 +133,11 @@ export class Updates {
     await this.updater.begin();
   }
 
+  /** The end of this process is wanted: it is no crash, whatever may still happen. */
+  leave(): Promise<void> {
+    return this.updater.leave();
+  }
+
   async stop(): Promise<void> {
     await this.updater.stop();
     await this.hearing.discard();
@@ -190,24 +193,19 @@ class EarHearing implements Hearing {
   onOpened: (engine: Engine, place: Place) => void = () => undefined;
   private prepared: { ready: Ready; place: Place } | null = null;
 
-  constructor(private readonly options: UpdatesOptions) {}
+  private readonly prober: Probe;
 
-  async probe(path: string, signal: AbortSignal): Promise<PortFault | null> {
-    const { config, clock } = this.options;
-    const { grammar, recognizer, update } = config();
-    const command = [
-      ...(this.options.probeCommand ?? [process.execPath, commandPath, 'model', 'selftest']),
-      '--json',
-      '--threads',
-      String(recognizer.threads),
-      '--grammar',
-      grammar.path,
-      ...(grammar.wordsPath === '' ? [] : ['--words', grammar.wordsPath]),
-      path,
-    ];
-    const limits = { timeoutMs: update.limits.selftestMs, memoryMb: update.limits.memoryMb };
-    const end = await runProbe(command, limits, clock, signal);
-    return this.judge(end);
+  constructor(private readonly options: UpdatesOptions) {
+    this.prober = new Probe({
+      ...options,
+      runningPath: () => this.ear?.engine.bundle.path ?? null,
+      runningRateHz: () => this.ear?.engine.bundle.manifest.features.sampleRateHz,
+      compile: async () => void (await this.ear?.engine.compile(options.config().grammar.path)),
+    });
+  }
+
+  probe(path: string, signal: AbortSignal): Promise<PortFault | null> {
+    return this.prober.try(path, signal);
   }
 
   async prepare(place: Place, path: string): Promise<void> {
@@ -217,7 +215,7 @@ class EarHearing implements Hearing {
       ready = await openReady(this.options.config(), path);
     } catch (error) {
       if (!(error instanceof KikitoriError) || !siteKinds.includes(error.kind)) throw error;
-      throw new FaultError(await this.blame(error.message));
+      throw new FaultError(await this.prober.blame(error.message));
     }
     this.prepared = { ready, place };
     this.onOpened(ready.engine, place);
@@ -235,62 +233,6 @@ class EarHearing implements Hearing {
     const { prepared } = this;
     this.prepared = null;
     await prepared?.ready.engine.close();
-  }
-
-  /** The limits of this board, and the phrase. */
-  private async judge(end: ProbeEnd): Promise<PortFault | null> {
-    const unfit = (reason: PortFault['reason'], detail: string) => ({
-      reason,
-      detail,
-      ours: false,
-    });
-    if (end.ended === 'killed') return unfit(end.reason, end.detail);
-    const { said } = end;
-    const number = (name: string) => (typeof said[name] === 'number' ? said[name] : Infinity);
-    const fault = said['fault'] as { kind?: unknown; message?: unknown } | undefined;
-    if (fault !== undefined) {
-      const message = String(fault.message);
-      return siteKinds.includes(String(fault.kind))
-        ? this.blame(message)
-        : unfit('does-not-load', message);
-    }
-    if (said['logits'] === 'different') {
-      const detail =
-        'this processor computes other logits of the clip than the machine that packed it';
-      return unfit('logits-differ', detail);
-    }
-    if (said['passed'] !== true) {
-      const [wanted, heard] = [String(said['wanted']), String(said['heard'])];
-      return unfit('selftest', `the clip says "${wanted}", it heard "${heard}"`);
-    }
-    const { limits } = this.options.config().update;
-    if (number('realTimeFactor') > limits.realTimeFactor) {
-      const cost = number('realTimeFactor').toFixed(3);
-      return unfit('too-slow', `${cost} of real time, at most ${limits.realTimeFactor} is allowed`);
-    }
-    if (number('peakRssMb') > limits.memoryMb) {
-      const mb = Math.round(number('peakRssMb'));
-      return unfit('too-large', `it took ${mb} MB, at most ${limits.memoryMb} are allowed`);
-    }
-    const rateHz = this.ear?.engine.bundle.manifest.features.sampleRateHz;
-    if (rateHz !== undefined && number('sampleRateHz') !== rateHz) {
-      const wanted = String(said['sampleRateHz']);
-      return unfit(
-        'incompatible',
-        `it wants ${wanted} Hz and the microphone is open at ${rateHz} Hz`,
-      );
-    }
-    return null;
-  }
-
-  /** Sentences that do not compile: the bundle's fault only if they do against what hears now. */
-  private async blame(message: string): Promise<PortFault> {
-    try {
-      await this.ear?.engine.compile(this.options.config().grammar.path);
-    } catch (error) {
-      return { reason: 'site-fault', detail: messageOf(error), ours: true };
-    }
-    return { reason: 'grammar', detail: message, ours: false };
   }
 }
 
@@ -334,16 +276,4 @@ function hawkbitOf({ config, clock, random, log }: UpdatesOptions): UpdateTrigge
     random,
     log: log.child({ trigger: 'hawkbit' }),
   });
-}
-
-/** Faults of files that the site wrote. */
-const siteKinds: readonly string[] = ['grammar', 'input'];
-
-/** Another one after every start of the board: tells a crash of the process from a loss of power. */
-function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    return 'unknown';
-  }
 }

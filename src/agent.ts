@@ -1,5 +1,4 @@
 /** The composition root of the daemon: builds the stages, joins them, stops them in reverse. */
-import { mkdir } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { chunkMs } from './audio/index.js';
@@ -14,35 +13,18 @@ import {
 } from './agent-board.js';
 import { requestHandlers, thresholdsOf } from './agent-requests.js';
 import { Updates } from './agent-updates.js';
-import type { Config, Environment } from './config/index.js';
+import type { AgentOptions } from './agent-options.js';
+import type { Config } from './config/index.js';
 import { Ear, type Ready } from './ear.js';
 import { hearOwnClip } from './engine.js';
 import { Publisher } from './publish/index.js';
 import type { Chunk, Heard, MicState } from './records.js';
 import type { RecognizerEvent } from './recognizer/index.js';
-import type { Clock } from './runtime/clock.js';
 import { KikitoriError } from './runtime/errors.js';
-import type { Log } from './runtime/log.js';
-import type { ServiceNotifier } from './runtime/notify.js';
+import { processorMs } from './runtime/processor-time.js';
+import { StopRequested } from './runtime/signals.js';
+import { Timers } from './runtime/timers.js';
 import { agentVersion } from './runtime/version.js';
-import type { BundleSource } from './update/index.js';
-
-export interface AgentOptions {
-  readonly config: Config;
-  readonly env: Environment;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Log;
-  readonly notifier: ServiceNotifier;
-  /** Called when a file or standard input is over, or could not be read. */
-  readonly onEnd: (error?: unknown) => void;
-  /** Ends the process to be started again; absent when nobody would start it. */
-  readonly onRestart?: () => void;
-  /** Where bundles come from; without one the configuration says. */
-  readonly source?: BundleSource;
-  /** The program that tries a bundle, if not this one. */
-  readonly probeCommand?: readonly string[];
-}
 
 /** Audio waiting for the network, 20 s; more is dropped, oldest first, and said, again after 10 s more of it. */
 const queuedChunksMax = Math.round(20_000 / chunkMs);
@@ -70,7 +52,7 @@ export class Agent {
   private latencyMs = 0;
   private readonly answers = new Answers();
   private readonly startedMs: number;
-  private readonly timers = new Set<() => void>();
+  private readonly timers: Timers;
   private stopped = false;
 
   private constructor(
@@ -81,14 +63,18 @@ export class Agent {
     private readonly publisher: Publisher,
   ) {
     this.config = options.config;
+    this.timers = new Timers(options.clock);
     this.startedMs = options.clock.monotonic();
     this.lastProgressMs = this.startedMs;
   }
 
-  /** Everything that can be wrong with model, grammar or configuration is thrown here, before READY. */
+  /**
+   * Everything that can be wrong with model, grammar or configuration is thrown here, before READY; StopRequested
+   * when the end was wanted before.
+   */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { config, log } = options;
-    await mkdir(config.state.dir, { recursive: true });
+    const { config, log, stop } = options;
+    const ending = () => stop?.aborted === true;
     const ref: { agent?: Agent } = {};
     const agentOf = () => built(ref.agent);
     const updates = await Updates.open({
@@ -102,15 +88,22 @@ export class Agent {
       replace: (next) => agentOf().replaceEngine(next),
       ...(options.probeCommand === undefined ? {} : { probeCommand: options.probeCommand }),
     });
+    const leave = () => void updates.leave();
+    stop?.addEventListener('abort', leave);
     try {
+      if (ending()) throw new StopRequested();
       ref.agent = await Agent.build(options, updates, ref);
     } catch (error) {
-      // A start that fails for a reason of its own is no crash of the bundle on trial.
+      // A start that fails for a reason of its own, or is given up, is no crash of the bundle on trial.
       await updates.stop();
+      if (error instanceof StopRequested)
+        log.info({ event: 'agent.stopped' }, 'stopped before it heard');
       throw error;
     }
-    await ref.agent.begin();
-    return ref.agent;
+    if (!ending()) await ref.agent.begin();
+    if (!ending()) return ref.agent;
+    await ref.agent.stop();
+    throw new StopRequested();
   }
 
   private static async build(
@@ -121,6 +114,10 @@ export class Agent {
     const agentOf = () => built(ref.agent);
     const { config, clock, random, log } = options;
     const ready = await updates.openCurrent();
+    if (options.stop?.aborted === true) {
+      await ready.engine.close();
+      throw new StopRequested();
+    }
     for (const w of ready.grammar.warnings)
       log.warn({ event: 'grammar.warning', line: w.line, column: w.column }, w.message);
     const capture = new Capture(
@@ -159,10 +156,11 @@ export class Agent {
     const { config, log, notifier } = this.options;
     this.publishInfo();
     this.capture.start();
-    this.every(config.publish.healthMs, () => this.publishHealth());
+    this.timers.every(config.publish.healthMs, () => this.publishHealth());
     const { watchdogMs } = notifier;
-    if (watchdogMs !== undefined) this.every(watchdogMs / 3, () => this.feedWatchdog());
+    if (watchdogMs !== undefined) this.timers.every(watchdogMs / 3, () => this.feedWatchdog());
     await this.updates.begin(this.ear);
+    if (this.options.stop?.aborted === true) return;
     const { sentences } = this.ear.grammar;
     log.info(
       {
@@ -182,7 +180,8 @@ export class Agent {
     if (this.stopped) return;
     this.stopped = true;
     this.options.notifier.stopping();
-    for (const cancel of this.timers) cancel();
+    await this.updates.leave();
+    this.timers.cancel();
     await this.capture.stop();
     await this.working;
     for (const event of await this.ear.stop()) await this.handle(event);
@@ -258,16 +257,6 @@ export class Agent {
     clock.after(restartDelayMs, onRestart);
   }
 
-  private every(ms: number, action: () => void): void {
-    const cancel = this.options.clock.after(ms, () => {
-      this.timers.delete(cancel);
-      if (this.stopped) return;
-      action();
-      this.every(ms, action);
-    });
-    this.timers.add(cancel);
-  }
-
   /** Resolves when the chunk went through; a microphone does not wait for it. */
   private take(chunk: Chunk): Promise<void> {
     this.queue.push(chunk);
@@ -307,12 +296,13 @@ export class Agent {
   private async drain(): Promise<void> {
     for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
       const begin = this.options.clock.monotonic();
+      const beginProcessorMs = processorMs();
       this.lastChunk = chunk;
       for (const event of await this.ear.feed(chunk)) await this.handle(event);
       const now = this.options.clock.monotonic();
       const { sampleRateHz } = this.ear.engine.bundle.manifest.features;
       const audioMs = (1000 * chunk.samples.length) / sampleRateHz;
-      this.updates.audio(chunk.samples, sampleRateHz, now - begin);
+      this.updates.audio(chunk.samples, sampleRateHz, processorMs() - beginProcessorMs);
       this.realTimeFactor +=
         healthSmoothing * ((now - begin) / Math.max(audioMs, 1) - this.realTimeFactor);
       this.lastProgressMs = now;
@@ -425,6 +415,7 @@ export class Agent {
       latencyMs: Math.round(this.latencyMs),
       uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
       clockSynced: clockSynced(),
+      logDropped: this.options.logDropped?.() ?? 0,
       ...this.answers.health(),
     });
   }

@@ -13,8 +13,10 @@ export interface SelfTestResult {
   readonly wanted: string;
   readonly heard: string;
   readonly confidence: number;
-  /** Second run: the first one warms up. */
+  /** The quickest of the runs after the first, which warms up. */
   readonly realTimeFactor: number;
+  /** The same in processor time: a busy board waits longer, and computes hardly more. */
+  readonly processorFactor: number;
   readonly openMs: number;
   /** Of the site's grammar, if one was given. */
   readonly sentences: number | null;
@@ -37,12 +39,16 @@ export async function selfTest(options: EngineOptions): Promise<SelfTestResult> 
   const { manifest } = engine.bundle;
   const clock = () => performance.now();
   await hearOwnClip(engine, clock);
-  const clip = await hearOwnClip(engine, clock);
+  const runs = [await hearOwnClip(engine, clock), await hearOwnClip(engine, clock)] as const;
+  const [clip] = runs;
   const compileBegin = performance.now();
   const site = options.grammarPath === undefined ? null : await engine.compile();
   const compileMs = performance.now() - compileBegin;
   return {
     ...clip,
+    passed: runs.every(({ passed }) => passed),
+    realTimeFactor: Math.min(...runs.map((run) => run.realTimeFactor)),
+    processorFactor: Math.min(...runs.map((run) => run.processorFactor)),
     name: manifest.name,
     version: manifest.version,
     sampleRateHz: manifest.features.sampleRateHz,

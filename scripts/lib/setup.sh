@@ -14,6 +14,18 @@ require_node() {
     fail "node $(node --version) is too old: kikitori needs Node 20 or newer"
 }
 
+# Another program may be asking or installing at this moment: it is waited for, at most ten minutes.
+# DPkg::Lock::Timeout is not heeded for the lock of the lists.
+apt_update() {
+  local tries=60 said
+  until said=$(apt-get update -q 2>&1); do
+    tries=$((tries - 1))
+    case $said in *'Could not get lock'* | *'Unable to lock'*) [ "$tries" -gt 0 ] && sleep 10 && continue ;; esac
+    echo "$said"
+    return 1
+  done
+}
+
 # Installs the Debian packages named that are missing; without root it says the line to run.
 install_debian_packages() {
   command -v dpkg-query >/dev/null 2>&1 || { echo "not Debian: please provide $*"; return 0; }
@@ -27,7 +39,7 @@ install_debian_packages() {
   fi
   echo "installing$missing"
   # shellcheck disable=SC2086
-  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } \
+  { apt_update && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -q -y --no-install-recommends $missing; } \
     >/tmp/kikitori-apt.log 2>&1 || { tail -n 20 /tmp/kikitori-apt.log; fail "apt-get could not install$missing"; }
 }
 

@@ -1,11 +1,14 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import type { Signals } from '../runtime/signals.js';
 
 /** What a subcommand may touch of the outside; tests give their own. */
 export interface Io {
   readonly stdout: { write(text: string): unknown };
   readonly stderr: { write(text: string): unknown };
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Caught since the process began; without them the daemon catches its own. */
+  readonly signals?: Signals;
 }
 
 /** One subcommand: resolves to its exit status; may throw KikitoriError instead. */

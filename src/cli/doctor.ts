@@ -10,6 +10,7 @@ import { loadConfig, type Config } from '../config/index.js';
 import { Engine, hearOwnClip } from '../engine.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
+import { holderOf } from '../runtime/lock.js';
 import { agentVersion } from '../runtime/version.js';
 import { configOptions, configPath, jsonLine, parse, type CommandRun, type Io } from './command.js';
 import { brokerCheck } from './doctor-broker.js';
@@ -223,8 +224,17 @@ async function clockCheck(): Promise<Finding> {
   );
 }
 
+/** Only looks: a lock taken here could keep the service from starting. */
+async function heldBy(dir: string): Promise<string> {
+  const holder = await holderOf(dir);
+  if (holder === null) return 'no kikitori runs with it';
+  const who = holder.pid === undefined ? 'a kikitori' : `process ${holder.pid}`;
+  return `${who} runs with it${holder.since === undefined ? '' : ` since ${holder.since}`}`;
+}
+
 async function diskCheck(config: Config): Promise<Finding> {
   const { dir } = config.state;
+  const held = await heldBy(dir);
   const probe = join(dir, `.doctor-${process.pid}`);
   try {
     await mkdir(dir, { recursive: true });
@@ -235,12 +245,16 @@ async function diskCheck(config: Config): Promise<Finding> {
     await rm(probe);
   } catch (error) {
     await rm(probe, { force: true }).catch(() => undefined);
-    return failed('disk', messageOf(error), 'state.dir must be a folder that this user may write');
+    return failed(
+      'disk',
+      `${messageOf(error)}; ${held}`,
+      'state.dir must be a folder that this user may write',
+    );
   }
   const { bavail, bsize } = await statfs(dir);
   const freeMb = (bavail * bsize) / 1e6;
   const wantedMb = (2 * config.publish.outbox.maxBytes) / 1e6 + 20;
-  const what = `${dir}, ${Math.round(freeMb).toLocaleString('en')} MB free`;
+  const what = `${dir}, ${Math.round(freeMb).toLocaleString('en')} MB free, ${held}`;
   if (freeMb < wantedMb)
     return warning(
       'disk',

@@ -53,8 +53,18 @@ export const run: CommandRun = async (argv, io) => {
       name === undefined ? 'what about the fleet?' : `unknown: fleet ${name}`,
       usage,
     );
+  const options = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
+  if (options.includes('--help') || options.includes('-h')) {
+    const own = usage.split('\n').filter((line) => usedBy(name ?? '', line));
+    io.stdout.write(`usage: ${own.map((line) => line.trimStart()).join('\n       ')}\n`);
+    return 0;
+  }
   return (await sub.load())(rest, io);
 };
+
+/** The lines about one subcommand, and those about options of all. */
+const usedBy = (name: string, line: string) =>
+  !line.includes('kikitori fleet ') || new RegExp(`fleet (\\w+\\|)*${name}\\b`).test(line);
 
 export const common = {
   fleet: { type: 'string' },

@@ -69,10 +69,8 @@ async function version(): Promise<string> {
 }
 
 /** Runs one command line and resolves to its exit status. Never throws for a KikitoriError. */
-export async function main(
-  argv: readonly string[],
-  io: Io = { stdout: process.stdout, stderr: process.stderr, env: process.env },
-): Promise<number> {
+export async function main(argv: readonly string[], given: Partial<Io> = {}): Promise<number> {
+  const io: Io = { stdout: process.stdout, stderr: process.stderr, env: process.env, ...given };
   const [name, ...rest] = argv;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     (name === undefined ? io.stderr : io.stdout).write(help());

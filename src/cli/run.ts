@@ -1,11 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { Agent } from '../agent.js';
-import { loadConfig } from '../config/index.js';
+import { loadConfig, type Config } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
-import { openLog } from '../runtime/log.js';
+import { isDiskTrouble } from '../runtime/disk-trouble.js';
+import { FolderLock } from '../runtime/lock.js';
+import { LineSink } from '../runtime/line-sink.js';
+import { openLog, type Log } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
-import { configPath, parse, type CommandRun } from './command.js';
+import { Signals, StopRequested } from '../runtime/signals.js';
+import { configPath, parse, type CommandRun, type Io } from './command.js';
 
 const usage = 'kikitori run [--config FILE]';
 
@@ -23,58 +27,97 @@ export const run: CommandRun = async (argv, io) => {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  const path = configPath(values.config, io);
-  const config = loadConfig(path, io.env);
-  await makeStateFolder(config.state.dir);
-  const log = openLog(config.log.level, io.env);
+  // Before anything is opened: a signal at any moment of the start is an orderly one.
+  const signals = io.signals ?? new Signals();
+  try {
+    const path = configPath(values.config, io);
+    const config = loadConfig(path, io.env);
+    const sink = new LineSink();
+    const log = openLog(config.log.level, io.env, sink);
+    await makeStateFolder(config.state.dir);
+    const lock = await FolderLock.take(config.state.dir, systemClock.now());
+    try {
+      return await hear(config, path, io, log, signals, () => sink.dropped);
+    } finally {
+      await lock.release();
+    }
+  } finally {
+    signals.release();
+  }
+};
+
+async function hear(
+  config: Config,
+  path: string | undefined,
+  io: Io,
+  log: Log,
+  signals: Signals,
+  logDropped: () => number,
+): Promise<number> {
+  const { stop } = signals;
   let finish: (status: number) => void = () => undefined;
   const finished = new Promise<number>((resolve) => {
     finish = resolve;
   });
-  const agent = await Agent.start({
-    config,
-    env: io.env,
-    clock: systemClock,
-    random: Math.random,
-    log,
-    notifier: new ServiceNotifier(io.env),
-    onEnd: (error) => {
-      if (error !== undefined)
-        log.error({ event: 'audio.unreadable', why: messageOf(error) }, 'the audio cannot be read');
-      finish(error === undefined ? 0 : 1);
-    },
-    ...(io.env['NOTIFY_SOCKET'] === undefined ? {} : { onRestart: () => finish(0) }),
+  stop.addEventListener('abort', () => finish(0));
+  if (stop.aborted) finish(0);
+  const hard: { timer?: NodeJS.Timeout } = {};
+  void finished.then(() => {
+    hard.timer = setTimeout(() => {
+      log.fatal({ event: 'agent.stop-timeout' }, 'stopping took too long');
+      process.kill(process.pid, 'SIGKILL');
+    }, stopTimeoutMs);
   });
-  process.once('SIGTERM', () => finish(0));
-  process.once('SIGINT', () => finish(0));
-  process.on('SIGHUP', () => {
-    void reload();
-  });
-  async function reload(): Promise<void> {
-    try {
-      const restart = await agent.reconfigure(loadConfig(path, io.env));
-      log.info(
-        { event: 'config.reloaded', needRestart: restart },
-        restart.length === 0 ? 'reloaded' : 'reloaded; some changes need a restart',
-      );
-    } catch (error) {
-      log.error({ event: 'config.refused', why: messageOf(error) }, 'the old configuration stays');
-    }
+  try {
+    const agent = await Agent.start({
+      config,
+      env: io.env,
+      clock: systemClock,
+      random: Math.random,
+      log,
+      logDropped,
+      notifier: new ServiceNotifier(io.env),
+      stop,
+      onEnd: (error) => {
+        if (error !== undefined)
+          log.error(
+            { event: 'audio.unreadable', why: messageOf(error) },
+            'the audio cannot be read',
+          );
+        finish(error === undefined ? 0 : 1);
+      },
+      ...(io.env['NOTIFY_SOCKET'] === undefined ? {} : { onRestart: () => finish(0) }),
+    });
+    signals.onceReady(() => reload(agent, path, io, log));
+    const status = await finished;
+    await agent.stop();
+    return status;
+  } catch (error) {
+    if (error instanceof StopRequested) return 0;
+    throw error;
+  } finally {
+    clearTimeout(hard.timer);
   }
-  const status = await finished;
-  const hard = setTimeout(() => {
-    log.fatal({ event: 'agent.stop-timeout' }, 'stopping took too long');
-    process.kill(process.pid, 'SIGKILL');
-  }, stopTimeoutMs);
-  await agent.stop();
-  clearTimeout(hard);
-  return status;
-};
+}
+
+async function reload(agent: Agent, path: string | undefined, io: Io, log: Log): Promise<void> {
+  try {
+    const restart = await agent.reconfigure(loadConfig(path, io.env));
+    log.info(
+      { event: 'config.reloaded', needRestart: restart },
+      restart.length === 0 ? 'reloaded' : 'reloaded; some changes need a restart',
+    );
+  } catch (error) {
+    log.error({ event: 'config.refused', why: messageOf(error) }, 'the old configuration stays');
+  }
+}
 
 async function makeStateFolder(dir: string): Promise<void> {
   try {
     await mkdir(dir, { recursive: true });
   } catch (error) {
+    // It hears all the same; what it cannot keep is said by whoever wants to keep it.
+    if (isDiskTrouble(error)) return;
     throw new KikitoriError(messageOf(error), {
       kind: 'storage',
       where: dir,

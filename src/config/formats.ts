@@ -133,6 +133,10 @@ export const repositoryUrl = {
     }
     if (!['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '')
       throw new Error(`${expected}, without a name or password in it`);
+    if (/[?#]/.test(String(value)))
+      throw new Error(
+        `${expected}, without ? and #: file names are put behind it; leave off what begins there, and let the server or a proxy before it add what it needs`,
+      );
   },
 };
 

@@ -111,7 +111,7 @@ export const updateSchema = {
   },
   limits: {
     realTimeFactor: {
-      doc: 'Computing time over audio time that a model may need on this board.',
+      doc: 'Processor time over audio time that a model may need on this board.',
       format: numberBetween(0.0001, 1),
       default: 0.5,
     },
@@ -121,7 +121,7 @@ export const updateSchema = {
       default: 400,
     },
     selftestMs: {
-      doc: 'Time that opening, the sentences and the self-test may take.',
+      doc: 'Processor time that opening, the sentences and the self-test may take; by the clock ten times as much.',
       format: duration(second, 3600 * second),
       default: 120 * second,
     },

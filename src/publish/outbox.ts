@@ -3,7 +3,8 @@ import { mkdir, realpath } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../runtime/clock.js';
-import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { isDiskTrouble } from '../runtime/disk-trouble.js';
+import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { doneLine, LetterFile, letterLine, type Letter, type Place } from './letter-file.js';
 
 /** full: the byte limit. old: the age limit. disk: memory is full too while the disk takes nothing. */
@@ -76,13 +77,13 @@ export class Outbox {
 
   private constructor(private readonly options: OutboxOptions) {}
 
-  /** A full disk does not stop it; a folder that may not be written, or that another process uses, does. */
+  /** A disk that takes nothing does not stop it; what is no folder, or is used by another process, does. */
   static async open(options: OutboxOptions): Promise<Outbox> {
     const outbox = new Outbox(options);
     try {
       await outbox.attach();
     } catch (error) {
-      if (error instanceof KikitoriError || !isFull(error)) {
+      if (error instanceof KikitoriError || !isDiskTrouble(error)) {
         await outbox.close();
         if (error instanceof KikitoriError) throw error;
         throw new KikitoriError(`the outbox cannot be opened: ${messageOf(error)}`, {
@@ -215,7 +216,7 @@ export class Outbox {
     const unsaved = [...this.entries.values()].filter(({ place }) => place === null);
     const wanted = [...unsaved, ...fresh];
     const { done } = this;
-    if (wanted.length === 0 && done.length === 0) return;
+    if (wanted.length === 0 && done.length === 0 && this.file !== null) return;
     this.done = [];
     this.incoming = [];
     try {
@@ -305,11 +306,6 @@ export class Outbox {
     this.diskTrouble = null;
     this.options.onDisk(null, 0);
   }
-}
-
-/** Errors that end when somebody makes room. */
-function isFull(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(codeOf(error) ?? '');
 }
 
 /** A name in the kernel that ends with the process that holds it, however it ends. */

@@ -17,6 +17,20 @@ export const systemClock: Clock = {
   },
 };
 
+/** Resolves after `ms` of the given clock, or as soon as `signal` aborts. */
+export function sleepUntil(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
+  });
+}
+
 /** Resolves after `ms` of the given clock. */
 export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => {

@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { realpath } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { open, readFile, realpath, rm, stat, type FileHandle } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { join, resolve } from 'node:path';
+import { atomicWrite } from './atomic-write.js';
 import { codeOf, KikitoriError } from './errors.js';
 
 /**
@@ -12,22 +16,174 @@ export async function withLock<T>(
   folder: string,
   action: () => Promise<T>,
 ): Promise<{ readonly value: T } | undefined> {
-  const name = createHash('sha256')
-    .update(await realpath(folder))
-    .digest('hex');
-  const server = createServer((socket) => socket.destroy());
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(`\0kikitori-${name.slice(0, 40)}`, resolve);
-    });
-  } catch (error) {
-    if (codeOf(error) === 'EADDRINUSE') return undefined;
-    throw new KikitoriError('cannot be locked', { kind: 'storage', where: folder, cause: error });
-  }
+  const server = await bind(`kikitori-${digest(await realpath(folder))}`, folder);
+  if (server === null) return undefined;
   try {
     return { value: await action() };
   } finally {
-    await new Promise<void>((resolve) => server.close(() => resolve()));
+    await close(server);
   }
+}
+
+/** Who works with a folder. */
+export interface Holder {
+  readonly pid: number;
+  /** ISO 8601, by that board's clock. */
+  readonly since: string;
+}
+
+const holderName = 'holder.json';
+const askMs = 1000;
+
+/**
+ * One process at a time works with a folder: two locks of the kernel's, which end with their process
+ * however it ends. A name (an abstract unix socket) made of device and inode, so that a link or another mount
+ * is the same folder; it holds also where the folder may not be read. And a flock of the folder itself,
+ * which also another container sees. Nothing needs to be written, so a full or read-only disk is no hindrance;
+ * holder.json only says who it is.
+ */
+export class FolderLock {
+  private constructor(
+    private readonly folder: string,
+    private readonly name: Server,
+    private readonly handle: FileHandle | null,
+  ) {}
+
+  /** Rejects with a KikitoriError that says who holds it. */
+  static async take(folder: string, nowMs: number): Promise<FolderLock> {
+    const name = await bind(await nameOf(folder), folder);
+    if (name === null) throw await inUse(folder);
+    // The process that holds it may end: it has nothing else to wait for.
+    name.unref();
+    const handle = await flock(folder);
+    if (handle === 'held') {
+      await close(name);
+      throw await inUse(folder);
+    }
+    const { pid } = process;
+    const since = new Date(nowMs).toISOString();
+    const content = { pid, since, ...lifeOf(pid), boot: bootId() };
+    // Only for people: a disk that takes nothing does not matter.
+    await atomicWrite(join(folder, holderName), `${JSON.stringify(content)}\n`).catch(
+      () => undefined,
+    );
+    return new FolderLock(folder, name, handle);
+  }
+
+  async release(): Promise<void> {
+    await rm(join(this.folder, holderName), { force: true }).catch(() => undefined);
+    await this.handle?.close().catch(() => undefined);
+    await close(this.name);
+  }
+}
+
+/** Who works with the folder now: null nobody, undefined pid where that cannot be known. Changes nothing, takes no lock. */
+export async function holderOf(folder: string): Promise<Partial<Holder> | null> {
+  const named = await living(folder);
+  if (named !== null) return named;
+  return (await answers(await nameOf(folder))) ? {} : null;
+}
+
+/** The holder that the file names, if that process is still the same one: a pid is used again after a while. */
+async function living(folder: string): Promise<Holder | null> {
+  try {
+    const text = await readFile(join(folder, holderName), 'utf8');
+    const said = JSON.parse(text) as Partial<Holder & { began: string; boot: string }>;
+    const { pid, since } = said;
+    if (typeof pid !== 'number' || typeof since !== 'string' || said.boot !== bootId()) return null;
+    return said.began !== undefined && lifeOf(pid).began === said.began ? { pid, since } : null;
+  } catch {
+    return null;
+  }
+}
+
+async function inUse(folder: string): Promise<KikitoriError> {
+  const holder = await living(folder);
+  const who = holder === null ? '' : `: process ${holder.pid}, since ${holder.since}`;
+  return new KikitoriError(`another kikitori works with this folder${who}`, {
+    kind: 'storage',
+    where: folder,
+    hint: 'stop it (systemctl stop kikitori), or set another state.dir',
+  });
+}
+
+/** When the process began, in ticks since the board did; nothing where it cannot be known. */
+function lifeOf(pid: number): { began?: string } {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
+    return { began: fields?.[19] };
+  } catch {
+    return {};
+  }
+}
+
+/** Another one after every start of the board: tells a crash of the process from a loss of power. */
+export function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+const digest = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 40);
+
+async function nameOf(folder: string): Promise<string> {
+  const what = await stat(folder).then(
+    ({ dev, ino }) => `${dev}:${ino}`,
+    () => resolve(folder),
+  );
+  return `kikitori-state-${digest(what)}`;
+}
+
+/** Null when another process has the name. */
+async function bind(name: string, where: string): Promise<Server | null> {
+  const server = createServer((socket) => socket.destroy());
+  try {
+    await new Promise<void>((done, reject) => {
+      server.once('error', reject);
+      server.listen(`\0${name}`, done);
+    });
+    return server;
+  } catch (error) {
+    if (codeOf(error) === 'EADDRINUSE') return null;
+    throw new KikitoriError('cannot be locked', { kind: 'storage', where, cause: error });
+  }
+}
+
+const close = (server: Server) => new Promise<void>((done) => server.close(() => done()));
+
+/** Whether somebody listens under the name; also one that stands still. */
+function answers(name: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(`\0${name}`);
+    const end = (answer: boolean) => {
+      clearTimeout(timer);
+      socket.destroy();
+      done(answer);
+    };
+    const timer = setTimeout(() => end(true), askMs);
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
+  });
+}
+
+/**
+ * Node has no flock. The program of that name locks what it is handed: the lock belongs to the open folder,
+ * not to who asked for it, and stays when the program ends. Null: no such program, or the folder may not be
+ * read, or it lies where there are no such locks.
+ */
+async function flock(folder: string): Promise<FileHandle | 'held' | null> {
+  const handle = await open(folder, 'r').catch(() => null);
+  if (handle === null) return null;
+  const status = await new Promise<number | null>((done) => {
+    const child = spawn('flock', ['-n', '-x', '3'], {
+      stdio: ['ignore', 'ignore', 'ignore', handle.fd],
+    });
+    child.once('error', () => done(null));
+    child.once('close', done);
+  });
+  if (status === 0) return handle;
+  await handle.close();
+  return status === 1 ? 'held' : null;
 }

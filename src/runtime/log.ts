@@ -1,25 +1,33 @@
-import { pino, type DestinationStream, type Logger } from 'pino';
+import { pino, type Logger } from 'pino';
+import { LineSink } from './line-sink.js';
 
 export type Log = Logger;
 
 /** syslog priorities by pino level, for journald. */
 const priorities: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
+const warn = 40;
+
+/** The line that tells of others that could not be written. */
+function droppedLine(lines: number, why: string): string {
+  const content = { level: warn, time: new Date().toISOString(), event: 'log.dropped', lines, why };
+  return `${JSON.stringify({ ...content, msg: 'lines of the log could not be written' })}\n`;
+}
 
 /**
- * Structured lines on stdout, written before the call returns, so that none is lost in a crash. Every
- * line has a stable `event`. Under journald each line begins with its priority.
+ * Structured lines, written before the call returns, so that none is lost in a crash. Every line has a
+ * stable `event`. Under journald each line begins with its priority. What cannot be written is dropped and
+ * counted by the sink.
  */
-export function openLog(level: string, env: Readonly<Record<string, string | undefined>>): Log {
-  const out = pino.destination({ dest: 1, sync: true });
-  const destination: DestinationStream =
-    env['JOURNAL_STREAM'] === undefined
-      ? out
-      : {
-          write: (line: string) => {
-            const found = /"level":(\d+)/.exec(line)?.[1];
-            out.write(`<${priorities[Number(found ?? 30)] ?? 6}>${line}`);
-          },
-        };
+export function openLog(
+  level: string,
+  env: Readonly<Record<string, string | undefined>>,
+  sink = new LineSink(),
+): Log {
+  const mark = (line: string) =>
+    env['JOURNAL_STREAM'] === undefined ? line : `<${priorityOf(line)}>${line}`;
+  const destination = {
+    write: (line: string) => sink.write(mark(line), (lines, why) => mark(droppedLine(lines, why))),
+  };
   return pino(
     {
       level,
@@ -29,4 +37,9 @@ export function openLog(level: string, env: Readonly<Record<string, string | und
     },
     destination,
   );
+}
+
+function priorityOf(line: string): number {
+  const found = /"level":(\d+)/.exec(line)?.[1];
+  return priorities[Number(found ?? 30)] ?? 6;
 }

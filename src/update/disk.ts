@@ -76,3 +76,9 @@ export async function sha256OfFile(path: string): Promise<{ sha256: string; byte
   }
   return { sha256: hash.digest('hex'), bytes };
 }
+
+export function diskReason(error: unknown): 'disk-full' | null {
+  const codes = ['ENOSPC', 'EDQUOT', 'disk-full'];
+  const inner = error instanceof Error ? codeOf(error.cause) : undefined;
+  return codes.includes(codeOf(error) ?? '') || codes.includes(inner ?? '') ? 'disk-full' : null;
+}

@@ -1,5 +1,6 @@
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
+import { diskReason } from './disk.js';
 import type { Journal } from './journal.js';
 import { isBusy, transition, type Action, type Fault, type UpdateEvent } from './machine.js';
 import { faultOf, type Hears, type UpdaterOptions } from './ports.js';
@@ -41,6 +42,8 @@ export class Driver {
   gate: Gate = 'open';
   /** The candidate that has passed its self-test and waits for the window. */
   probed: string | null = null;
+  /** It is being opened. */
+  opening = false;
   private queue: Promise<void> = Promise.resolve();
   /** Actions found at the start, until the agent is built. */
   private held: Action[] | null = [];
@@ -53,6 +56,9 @@ export class Driver {
   /** The download or self-test that runs beside. */
   private beside: Promise<unknown> = Promise.resolve();
   private stopped = false;
+  /** The end of the process is wanted. */
+  private leaving = false;
+  private saving: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly options: UpdaterOptions,
@@ -70,9 +76,20 @@ export class Driver {
     await this.serially(() => this.perform(held));
   }
 
-  async stop(): Promise<void> {
+  /**
+   * Whatever ends the process from now on is no crash. Written before what is under way is over, which may be
+   * a bundle that takes long to open: who wants the end may not wait for it.
+   */
+  async leave(): Promise<void> {
+    if (this.leaving) return;
+    this.leaving = true;
     this.stopped = true;
     this.background?.abort();
+    await this.save();
+  }
+
+  async stop(): Promise<void> {
+    await this.leave();
     await this.flush();
     await this.dispatch({ type: 'stop' });
     await this.saveStatistics();
@@ -116,12 +133,22 @@ export class Driver {
 
   /** A candidate passed its self-test and waits for the maintenance window. */
   get waits(): boolean {
-    const { phase, offer, openings } = this.state;
-    return phase === 'verified' && openings === 0 && this.probed === offer?.deployment;
+    const { phase, offer } = this.state;
+    return phase === 'verified' && !this.opening && this.probed === offer?.deployment;
   }
 
-  saveAgain(): Promise<void> {
-    return this.serially(async () => void (await this.save()));
+  /** What could not be read at the start is taken over as soon as it can be. */
+  saveAgain(bootId: string): Promise<void> {
+    return this.serially(async () => {
+      if (this.journal.known) return void (await this.save());
+      const state = await this.journal.load(this.slots);
+      if (!this.journal.known) return void (await this.save());
+      await this.slots.open();
+      this.state = state;
+      await this.apply({ type: 'start', bootId });
+      const { current } = this.state;
+      if (current !== this.hears?.place) await this.goBack(current);
+    });
   }
 
   async loadStatistics(): Promise<void> {
@@ -210,10 +237,18 @@ export class Driver {
     this.onChange();
   }
 
-  /** Null when the journal is on disk. */
-  private async save(): Promise<Fault | null> {
+  /** Null when the journal is on disk. One at a time, each with the newest state. */
+  private save(): Promise<Fault | null> {
+    const next = this.saving.then(() => this.saveNow());
+    this.saving = next;
+    return next;
+  }
+
+  private async saveNow(): Promise<Fault | null> {
+    const { state } = this;
+    const run = { ...state.run, clean: state.run.clean || this.leaving };
     try {
-      await this.journal.save(this.state);
+      await this.journal.save({ ...state, run });
       this.unsaved = false;
       this.savedMs = this.options.clock.monotonic();
       return null;
@@ -367,6 +402,7 @@ export class Driver {
 
   private async prepare({ offer, slot }: Action & { type: 'prepare' }): Promise<void> {
     const { deployment } = offer;
+    this.opening = true;
     try {
       const { path } = await this.slots.verified(slot);
       await this.options.hearing.prepare(slot, path);
@@ -374,6 +410,8 @@ export class Driver {
       const { ours, ...fault } = faultOf(error);
       await this.apply({ type: ours ? 'failed' : 'unfit', deployment, fault });
       return;
+    } finally {
+      this.opening = false;
     }
     await this.settle();
     await this.apply({ type: 'prepared', deployment, before: this.statistics });
@@ -407,10 +445,4 @@ export class Driver {
     if (this.hears !== null)
       await this.apply({ type: 'fell-back', place: this.hears.place, detail });
   }
-}
-
-function diskReason(error: unknown): 'disk-full' | null {
-  const codes = ['ENOSPC', 'EDQUOT', 'disk-full'];
-  const inner = error instanceof Error ? codeOf(error.cause) : undefined;
-  return codes.includes(codeOf(error) ?? '') || codes.includes(inner ?? '') ? 'disk-full' : null;
 }

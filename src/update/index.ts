@@ -3,6 +3,8 @@ export { channelNamePattern, parseChannelFile } from './channel.js';
 export type { ChannelFile } from './channel.js';
 export { cohortOf, eligibility } from './eligibility.js';
 export type { Device, Eligibility } from './eligibility.js';
+export { costOf, weigh } from './cost.js';
+export type { Cost } from './cost.js';
 export { realDisk } from './disk.js';
 export { DdiClient, HawkbitTrigger } from './hawkbit/index.js';
 export { LazySource } from './lazy-source.js';

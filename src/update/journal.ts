@@ -1,5 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { unlessDiskTrouble } from '../runtime/disk-trouble.js';
+import { KikitoriError } from '../runtime/errors.js';
 import { readSmall, realDisk, type Disk } from './disk.js';
 import type { Slots } from './slots.js';
 import { initialState, parseState, reasons, type Refused, type UpdateState } from './state.js';
@@ -16,26 +19,50 @@ export class Journal {
     private readonly onSetAside: (path: string) => void = () => undefined,
   ) {}
 
+  /** What was on the disk is known: before that nothing is written over it. */
+  known = false;
+
   /**
    * The state as last written. When it cannot be read it is set aside: the pointer says what is
    * current, and the evidence which bundles are not to be tried again.
    */
   async load(slots: Slots): Promise<UpdateState> {
-    await this.disk.folder(this.evidenceFolder);
+    const made = await this.disk.folder(this.evidenceFolder).then(
+      () => true,
+      (error: unknown) => {
+        unlessDiskTrouble(error);
+        return false;
+      },
+    );
     const source = await readSmall(this.path);
+    const unreadable = source === '' && !(await mayRead(this.path));
+    this.known = !unreadable && (made || source !== null);
+    if (!this.known) return initialState;
     const state = source === null ? null : parseState(source);
     if (state !== null) return state;
     if (source !== null) {
       const aside = `${this.path}.set-aside`;
-      await this.disk.move(this.path, aside);
-      this.onSetAside(aside);
+      await this.disk.move(this.path, aside).then(() => this.onSetAside(aside), unlessDiskTrouble);
     }
     const current = (await slots.pointed()) ?? 'factory';
     return { ...initialState, current, refused: await this.refusedByEvidence() };
   }
 
   async save(state: UpdateState): Promise<void> {
+    if (!this.known)
+      throw new KikitoriError('the folder may not be read, or is not there', {
+        kind: 'storage',
+        where: this.folder,
+      });
     await this.disk.write(this.path, `${JSON.stringify(state, null, 1)}\n`);
+  }
+
+  /** Whether the disk takes a journal now. */
+  takes(state: UpdateState): Promise<boolean> {
+    return this.save(state).then(
+      () => true,
+      () => false,
+    );
   }
 
   async loadStatistics(sha256: string): Promise<Statistics> {
@@ -79,7 +106,11 @@ export class Journal {
 
   /** Newest first. */
   private async evidenceFiles(): Promise<{ file: string; atMs: number }[]> {
-    const names = (await readdir(this.evidenceFolder)).filter((name) => name.endsWith('.json'));
+    const all = await readdir(this.evidenceFolder).catch((error: unknown) => {
+      unlessDiskTrouble(error);
+      return [];
+    });
+    const names = all.filter((name) => name.endsWith('.json'));
     const files = await Promise.all(
       names.map(async (name) => {
         const file = join(this.evidenceFolder, name);
@@ -104,3 +135,9 @@ export class Journal {
     return found;
   }
 }
+
+const mayRead = (path: string) =>
+  access(path, constants.R_OK).then(
+    () => true,
+    () => false,
+  );

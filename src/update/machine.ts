@@ -14,7 +14,7 @@ export interface Fault {
 }
 
 export type UpdateEvent =
-  /** The process begins. `clean`: the one before said goodbye; `sameBoot`: the board has not been off since. */
+  /** The process begins: after an orderly stop, a crash, or, with another boot, a loss of power. */
   | { readonly type: 'start'; readonly bootId: string }
   | { readonly type: 'stop' }
   /** An offer that policy.ts lets through. */
@@ -27,7 +27,7 @@ export type UpdateEvent =
   | { readonly type: 'unfit'; readonly deployment: string; readonly fault: Fault }
   /** It passed its self-test in a process of its own. */
   | { readonly type: 'probed'; readonly deployment: string; readonly mayChange: boolean }
-  /** The maintenance window is open. */
+  /** The maintenance window is open, and the bundle has passed its self-test. */
   | { readonly type: 'window-open' }
   /** It is open in this process, beside the one that hears. */
   | { readonly type: 'prepared'; readonly deployment: string; readonly before: Statistics }
@@ -104,7 +104,7 @@ export function transition(state: UpdateState, event: UpdateEvent, context: Mach
         ? opening(state)
         : stays;
     case 'window-open':
-      return state.phase === 'verified' && state.openings === 0 ? opening(state) : stays;
+      return state.phase === 'verified' ? opening(state) : stays;
     case 'prepared':
       return concerns(state, event, 'verified') && state.openings > 0
         ? trialBegins(state, event.before, context)
@@ -149,12 +149,15 @@ function started(before: UpdateState, bootId: string, context: MachineContext): 
     return end(state, 'failed', fault, context, [follow]);
   }
   if (state.phase === 'verified' && offer !== null && target !== null) {
-    if (state.openings > 0 && (crashed || state.openings > powerCutsMax)) {
+    if (cut && state.openings > 0 && (crashed || state.openings > powerCutsMax)) {
       const detail = crashed ? 'the process died while it was opened' : 'the board lost power';
       const step = reject(state, { reason: 'crashed-loading', detail }, context);
       return { state: step.state, actions: [follow, ...step.actions] };
     }
-    return { state, actions: [follow, { type: 'probe', offer, slot: target }] };
+    // An opening that an orderly stop cut short says nothing about the bundle.
+    const openings = cut ? state.openings : Math.max(0, state.openings - 1);
+    const again: UpdateState = { ...state, openings };
+    return { state: again, actions: [follow, { type: 'probe', offer, slot: target }] };
   }
   if (state.phase === 'trial' && state.trial !== null && cut) {
     const powerCuts = state.trial.powerCuts + (crashed ? 0 : 1);

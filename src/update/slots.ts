@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { unlessDiskTrouble } from '../runtime/disk-trouble.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { readSmall, realDisk, sha256OfFile, type Disk } from './disk.js';
 
@@ -41,7 +42,8 @@ export class Slots {
   ) {}
 
   async open(): Promise<void> {
-    for (const name of ['A', 'B']) await this.disk.folder(join(this.folder, name));
+    for (const name of ['A', 'B'])
+      await this.disk.folder(join(this.folder, name)).catch(unlessDiskTrouble);
   }
 
   bundlePath(name: SlotName): string {
@@ -69,7 +71,7 @@ export class Slots {
     const why = slot.state === 'unknown' ? slot.why : await this.differs(name, slot.record);
     if (slot.state === 'filled' && why === null)
       return { path: this.bundlePath(name), record: slot.record };
-    await this.setAside(name, why ?? '');
+    await this.setAside(name, why ?? '').catch(unlessDiskTrouble);
     throw new KikitoriError(why ?? '', {
       kind: 'bundle',
       where: `slot ${name}`,

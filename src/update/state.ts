@@ -24,6 +24,7 @@ export const reasons = [
   'interrupted',
   'current-unreadable',
   'site-fault',
+  'busy',
   // rejected: never became current
   'damaged',
   'incompatible',

@@ -6,7 +6,7 @@ export interface Statistics {
   readonly confidenceSum: number;
   readonly confidenceSquares: number;
   readonly audioMs: number;
-  /** Time spent on that audio. */
+  /** Processor time spent on that audio. */
   readonly computeMs: number;
   /** Sounds that could have been speech, counted without the network (activity.ts). */
   readonly bursts: number;
@@ -73,6 +73,8 @@ const refusalHopeless = 0.75;
 /** Three times slower than before is bad, if it is also this share of real time. */
 const slowerTimes = 3;
 const slowMatters = 0.1;
+/** Beyond the limit, but no more than this times what it cost before: the board is busier. */
+const neighboursTimes = 1.5;
 /** Cost is judged on at least this much audio. */
 const costAudioMs = 30_000;
 /** Fewer than a quarter of the utterances that as many sounds gave before: it hears nothing. */
@@ -128,9 +130,11 @@ export function judge(
 function tooSlow(trial: Statistics, before: Statistics, rules: TrialRules): string | null {
   if (trial.audioMs < costAudioMs) return null;
   const now = costOf(trial);
-  if (now > rules.realTimeFactor)
+  const known = before.audioMs >= costAudioMs;
+  // Neighbours make both dearer: what costs as much as before is not slow by itself.
+  if (now > rules.realTimeFactor && !(known && now <= neighboursTimes * costOf(before)))
     return `${now.toFixed(3)} of real time, at most ${rules.realTimeFactor} is allowed`;
-  if (before.audioMs < costAudioMs || now < slowMatters) return null;
+  if (!known || now < slowMatters) return null;
   return now > slowerTimes * costOf(before)
     ? `${now.toFixed(3)} of real time, it was ${costOf(before).toFixed(3)} before`
     : null;

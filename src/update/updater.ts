@@ -1,4 +1,5 @@
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
 import { ActivityCounter } from './activity.js';
 import { realDisk } from './disk.js';
@@ -33,13 +34,14 @@ export class Updater {
   private statisticsSavedMs: number;
   private begun = false;
   private stopped = false;
-  private readonly timers = new Set<() => void>();
+  private readonly timers: Timers;
   private readonly trigger: UpdateTrigger | null;
 
   private constructor(
     private readonly options: UpdaterOptions,
     private readonly driver: Driver,
   ) {
+    this.timers = new Timers(options.clock);
     this.statisticsSavedMs = options.clock.monotonic();
     this.trigger = options.source === null ? null : (options.trigger ?? new PollTrigger(options));
     driver.gate = this.trigger?.firstGate ?? 'open';
@@ -61,7 +63,10 @@ export class Updater {
       ),
     );
     await slots.open();
-    const state = await journal.load(slots);
+    const found = await journal.load(slots);
+    // Where the disk takes nothing, an orderly end could not be written either: it is no sign of a crash.
+    const silent = !found.run.clean && !(await journal.takes(found));
+    const state = silent ? { ...found, run: { ...found.run, clean: true } } : found;
     const ref: { updater?: Updater } = {};
     const driver = new Driver(options, slots, journal, state, () => ref.updater?.publish());
     ref.updater = new Updater(options, driver);
@@ -101,15 +106,20 @@ export class Updater {
     this.begun = true;
     await this.driver.begin();
     this.publish();
-    this.every(this.options.tickMs, () => this.tick());
+    this.timers.every(this.options.tickMs, () => this.tick());
     this.trigger?.begin(this.board());
   }
 
-  /** Says goodbye to the journal, so that the next start knows that this was no crash. */
+  /** Says goodbye to the journal at once, so that the next start knows that this was no crash. */
+  leave(): Promise<void> {
+    return this.driver.leave();
+  }
+
+  /** What is under way is given up, and the next start goes on. */
   async stop(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    for (const cancel of this.timers) cancel();
+    this.timers.cancel();
     await this.trigger?.stop();
     await this.driver.stop();
   }
@@ -329,10 +339,10 @@ export class Updater {
   /** What the publisher took back is given up; what waits for its window gives way to something newer. */
   private async heed(offer: Offer | null): Promise<void> {
     if (offer === null) return;
-    const { phase, explicit, openings, offer: mine } = this.driver.state;
+    const { phase, explicit, offer: mine } = this.driver.state;
     const withdrawn = offer.deployment === mine?.deployment && offer.rollout.state === 'aborted';
     const replaced = offer.deployment !== mine?.deployment;
-    const waiting = phase === 'downloading' || (phase === 'verified' && openings === 0);
+    const waiting = phase === 'downloading' || (phase === 'verified' && !this.driver.opening);
     if (phase === 'trial' && withdrawn)
       await this.driver.dispatch({ type: 'roll-back', reason: 'withdrawn' });
     else if (waiting && !explicit && (withdrawn || replaced))
@@ -346,7 +356,7 @@ export class Updater {
 
   private tick(): void {
     const { driver } = this;
-    if (driver.unsaved) void driver.saveAgain();
+    if (driver.unsaved) void driver.saveAgain(this.options.bootId);
     void driver.flush();
     this.openWindow();
     const now = this.options.clock.monotonic();
@@ -360,20 +370,5 @@ export class Updater {
     const { status } = this;
     this.options.onStatus(status);
     this.trigger?.heard(status);
-  }
-
-  private every(ms: number, action: () => void): void {
-    this.after(ms, () => {
-      action();
-      this.every(ms, action);
-    });
-  }
-
-  private after(ms: number, action: () => void): void {
-    const cancel = this.options.clock.after(ms, () => {
-      this.timers.delete(cancel);
-      if (!this.stopped) action();
-    });
-    this.timers.add(cancel);
   }
 }

@@ -49,11 +49,18 @@ async function stage(t: Test, options: Partial<Parameters<typeof Daemon.start>[0
     await subscriber.publish(on(`request/${name}`), { transaction, ...payload });
     return find((m) => m.topic === on(`response/${name}`) && m.json['transaction'] === transaction);
   };
-  return { broker, subscriber, mic, daemon, find, on, nth, request };
+  /** What was said is played, and the daemon has been at work for a while since. */
+  const heardAll = async () => {
+    await mic.played();
+    const count = () => subscriber.topics(on('health')).length;
+    const enough = count() + 3;
+    await until('it is at work', () => count() >= enough);
+  };
+  return { broker, subscriber, mic, daemon, find, on, nth, request, heardAll };
 }
 
 void t.test('a day of a daemon', async (t) => {
-  const { broker, subscriber, mic, daemon, find, on, nth, request } = await stage(t);
+  const { broker, subscriber, mic, daemon, find, on, nth, request, heardAll } = await stage(t);
   await daemon.event('mic.up');
 
   await t.test('says who it is, and what it heard', async (t) => {
@@ -119,7 +126,7 @@ void t.test('a day of a daemon', async (t) => {
   await t.test('muted it hears nothing', async (t) => {
     t.match((await request('mute', { mute: true })).json, { status: 'ok', data: { muted: true } });
     await say(mic, 'stop conveyor two');
-    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await heardAll();
     await request('mute', { mute: false });
     await say(mic, 'turn off the kitchen light');
     t.match((await nth('intent/Light', 2)).json, { text: 'turn off the kitchen light' });
@@ -152,7 +159,7 @@ void t.test('a day of a daemon', async (t) => {
       daemon.events('heard.accepted').length + daemon.events('heard.rejected').length;
     const starts = await mic.starts();
     await say(mic, 'set the speed to twenty percent');
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await mic.played();
     daemon.child.child.kill('SIGTERM');
     t.equal(await daemon.child.exit(), 0);
     await find((m) => m.topic === on('state') && m.json['state'] === 'offline');
@@ -165,21 +172,20 @@ void t.test('a day of a daemon', async (t) => {
 });
 
 void t.test('push-to-talk: only between listen and stop', async (t) => {
-  const { subscriber, mic, daemon, on, nth, request } = await stage(t, {
+  const { subscriber, mic, daemon, on, nth, request, heardAll } = await stage(t, {
     recognizer: { mode: 'push-to-talk' },
     log: { transcripts: true },
   });
   await daemon.event('mic.up');
   await say(mic, 'stop conveyor one');
-  await new Promise((resolve) => setTimeout(resolve, 3500));
+  await heardAll();
   t.equal(subscriber.topics(on('transcript')).length, 0);
   t.match((await request('listen')).json, { status: 'ok' });
   await say(mic, 'turn on the kitchen light');
-  // It ends by itself after the sentence, or here.
-  await new Promise((resolve) => setTimeout(resolve, 4500));
-  await request('stop');
+  // It ends by itself after the sentence.
   t.match((await nth('intent/Light')).json, { text: 'turn on the kitchen light' });
   t.equal(subscriber.topics(on('transcript')).length, 1);
   t.match(daemon.events('heard.accepted')[0], { text: 'turn on the kitchen light' });
+  t.match((await request('stop')).json, { status: 'ok' });
   t.match((await request('nonsense')).json, { status: 'error', error: /unknown request/ });
 });

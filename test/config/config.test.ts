@@ -222,3 +222,13 @@ void t.test('the examples of boards are good', async (t) => {
     t.ok(loadConfig(await file(text), {}).publish.mqtt.url, `${name}, all of it`);
   }
 });
+
+void t.test('an address of updates that every check would fail at is refused here', async (t) => {
+  for (const tail of ['?token=x', '#top', '?', '#', 'a/?b=c#d']) {
+    for (const key of ['url', 'hawkbit: {url']) {
+      const end = key === 'url' ? '' : '}';
+      const { text } = await faultsOf(`update: {${key}: "https://u.example/k/${tail}"${end}}`);
+      t.match(text, /without \? and #.*leave off/s, `${key} ${tail}`);
+    }
+  }
+});

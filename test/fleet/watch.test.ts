@@ -162,11 +162,16 @@ void t.test('watch as a service keeps a history', async (t) => {
       '--every',
       '0.3',
       '--for',
-      '4',
+      '15',
     ],
     io,
   );
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const begun = () =>
+    readdir(store).then(
+      (names) => names.length > 0,
+      () => false,
+    );
+  while (!(await begun())) await new Promise((resolve) => setTimeout(resolve, 50));
   await broker.stop();
   await broker.start();
   await new Promise((resolve) => setTimeout(resolve, 1500));

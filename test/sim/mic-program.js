@@ -67,7 +67,10 @@ function* samples() {
     else for (let i = 0; i < (Math.abs(item) * rateHz) / 1000; i++) yield item < 0 ? 0 : noise();
   }
   while (then === 'noise') {
-    for (const path of said()) yield* clip(path);
+    for (const path of said()) {
+      yield* clip(path);
+      appendFileSync(join(folder, 'played.txt'), `${path}\n`);
+    }
     for (let i = 0; i < blockSamples; i++) yield noise();
   }
   while (then === 'zeros') yield 0;

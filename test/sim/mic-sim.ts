@@ -65,6 +65,14 @@ export class MicSim {
     await appendFile(join(this.folder, 'say.txt'), `${path}\n`);
   }
 
+  /** All that was said so far is in the pipe, which a busy machine does later than the clock says. */
+  async played(): Promise<void> {
+    const last = join(this.folder, `said-${this.saidCount - 1}.wav`);
+    await until('it is said', async () =>
+      (await readFile(join(this.folder, 'played.txt'), 'utf8').catch(() => '')).includes(last),
+    );
+  }
+
   /** Every start of the recorder so far. */
   async starts(): Promise<
     { pid: number; args: string[]; soxOptions?: string; audioDevice?: string }[]

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 
 const program = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find((p) => existsSync(p));
-const startLimitMs = 10_000;
+const startLimitMs = 60_000;
 
 /** A port that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -146,7 +146,7 @@ export class Subscriber {
     const client = mqtt.connect(url, { reconnectPeriod: 200, connectTimeout: 5000, ...options });
     const subscriber = new Subscriber(client);
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no connection')), 10_000);
+      const timer = setTimeout(() => reject(new Error('no connection')), 60_000);
       client.once('connect', () => {
         clearTimeout(timer);
         resolve();
@@ -157,7 +157,7 @@ export class Subscriber {
   }
 
   /** The first message, also of those already here, that satisfies; fails after the limit. */
-  async find(wanted: (m: Message) => boolean, limitMs = 15_000): Promise<Message> {
+  async find(wanted: (m: Message) => boolean, limitMs = 90_000): Promise<Message> {
     const found = await this.until(() => this.messages.find(wanted), limitMs);
     if (found === undefined)
       throw new Error(
@@ -166,7 +166,7 @@ export class Subscriber {
     return found;
   }
 
-  async until<T>(look: () => T | undefined | false, limitMs = 15_000): Promise<T | undefined> {
+  async until<T>(look: () => T | undefined | false, limitMs = 90_000): Promise<T | undefined> {
     const end = performance.now() + limitMs;
     for (;;) {
       const found = look();

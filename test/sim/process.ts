@@ -43,7 +43,7 @@ export class Child {
   }
 
   /** The first line that contains the text, from line `from` on; fails after the limit or when the process ends. */
-  async line(text: string | RegExp, limitMs = 20_000, from = 0): Promise<string> {
+  async line(text: string | RegExp, limitMs = 90_000, from = 0): Promise<string> {
     const end = performance.now() + limitMs;
     for (;;) {
       const found = this.lines

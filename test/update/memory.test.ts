@@ -7,7 +7,7 @@ import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
 import { Bundle, writeBundle } from '../../src/bundle/index.js';
 import { Daemon } from '../sim/daemon.js';
 import { FleetSim } from '../sim/fleet-sim.js';
-import { MicSim } from '../sim/mic-sim.js';
+import { MicSim, until } from '../sim/mic-sim.js';
 import { modelMissing, shippedModel } from '../sim/model.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { RepositorySim } from '../sim/repository-sim.js';
@@ -18,7 +18,7 @@ const grownMbMax = 10;
 const on = (topic: string) => `kikitori/board/${topic}`;
 const skip = process.platform === 'linux' ? (modelMissing() ?? false) : 'reads /proc';
 // Twenty-five self-tests in processes of their own.
-t.setTimeout(600_000);
+t.setTimeout(1_800_000);
 
 /** The model that ships, under another version. */
 async function asVersion(path: string, version: string): Promise<string> {
@@ -67,7 +67,9 @@ void t.test('fifty changes grow the daemon by less than 10 MB', { skip }, async 
   // A daemon at work: it has heard for a while, and looked into its repository once.
   await subscriber.publish(on('request/update'), { action: 'check', transaction: 'check' });
   await subscriber.find((m) => m.topic === on('response/update'));
-  await new Promise((resolve) => setTimeout(resolve, 8000));
+  const health = () => subscriber.topics(on('health')).length;
+  const heardFor = health() + 8;
+  await until('it has heard for a while', () => health() >= heardFor);
   const seen = [await residentMb(pid)];
   for (let n = 1; n <= changes; n++) {
     const action = n % 2 === 1 ? { action: 'install', retry: true } : { action: 'rollback' };

@@ -39,6 +39,14 @@ void t.test('what a program says and how it ends', async (t) => {
     reason: 'does-not-load',
     detail: /ENOENT/,
   });
+  t.match(await run('process.kill(process.pid, "SIGTERM"); setInterval(() => {}, 1000)'), {
+    reason: 'interrupted',
+    detail: /SIGTERM/,
+  });
+  const sleeps = ['sleep', '1000'];
+  const never = new AbortController().signal;
+  const hangs = await runProbe(sleeps, { ...limits, timeoutMs: 100 }, systemClock, never);
+  t.match(hangs, { reason: 'too-slow', late: true, detail: /after 1 s/ });
   const stop = new AbortController();
   const running = run('setInterval(() => {}, 1000)', {}, stop.signal);
   stop.abort();

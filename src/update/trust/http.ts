@@ -1,9 +1,11 @@
 import http from 'node:http';
 import https from 'node:https';
+import { checkServerIdentity } from 'node:tls';
 import type { Clock } from '../../runtime/clock.js';
 import { codeOf, messageOf } from '../../runtime/errors.js';
 import { agentVersion } from '../../runtime/version.js';
 import { UpdateError } from './errors.js';
+import { proxyFor, refusedByProxy, type Proxy } from './proxy.js';
 
 export interface Limits {
   /** Whole request, from the first packet to the last. */
@@ -79,8 +81,10 @@ export async function get(
   request.signal?.addEventListener('abort', onAbort, { once: true });
   if (request.signal?.aborted === true) onAbort();
   watch();
+  let proxy: Proxy | null = null;
   try {
-    const response = await open(request, stop.signal);
+    proxy = proxyFor(url);
+    const response = await open(request, proxy, stop.signal);
     const most = accept({ status: response.statusCode ?? 0, headers: response.headers });
     let received = 0;
     for await (const part of response as AsyncIterable<Buffer>) {
@@ -92,22 +96,27 @@ export async function get(
     }
     if (!response.complete) throw new UpdateError('cut-off', { where: url });
   } catch (error) {
-    throw why ?? networkError(error, url);
+    throw why ?? networkError(error, url, proxy);
   } finally {
     cancelWindow();
     cancelTotal();
     request.signal?.removeEventListener('abort', onAbort);
     stop.abort();
+    proxy?.agent.destroy();
   }
 }
 
-function open(request: Request, signal: AbortSignal): Promise<http.IncomingMessage> {
+function open(
+  request: Request,
+  proxy: Proxy | null,
+  signal: AbortSignal,
+): Promise<http.IncomingMessage> {
   const { url, ca } = request;
   return new Promise((resolve, reject) => {
     const options: https.RequestOptions = {
       method: request.method ?? 'GET',
       signal,
-      agent: false,
+      agent: proxy?.agent ?? false,
       headers: {
         'user-agent': `kikitori/${agentVersion}`,
         'accept-encoding': 'identity',
@@ -116,25 +125,38 @@ function open(request: Request, signal: AbortSignal): Promise<http.IncomingMessa
       ...(ca === undefined ? {} : { ca }),
     };
     const sent = url.startsWith('https:')
-      ? https.request(url, { ...options, rejectUnauthorized: true, minVersion: 'TLSv1.2' })
+      ? https.request(url, {
+          ...options,
+          rejectUnauthorized: true,
+          minVersion: 'TLSv1.2',
+          // Inside a tunnel the host is not known to the socket where it is a number.
+          checkServerIdentity: (_host, cert) => checkServerIdentity(hostOf(url), cert),
+        })
       : http.request(url, options);
     sent.on('response', (response) => {
       // A torn connection also reaches whoever reads the body; without this it could end the process.
       response.on('error', () => undefined);
       const status = response.statusCode ?? 0;
+      if (proxy !== null && status === 407) reject(refusedByProxy(url, proxy.name, status));
       if (status >= 300 && status < 400 && status !== 304)
         reject(new UpdateError('redirected', { where: url, what: `status ${status}` }));
       else resolve(response);
+    });
+    sent.on('proxyConnect', ({ statusCode }: { statusCode: number }) => {
+      if (proxy !== null && statusCode !== 200) reject(refusedByProxy(url, proxy.name, statusCode));
     });
     sent.on('error', reject);
     sent.end(request.body);
   });
 }
 
-function networkError(error: unknown, where: string): Error {
+const hostOf = (url: string) => new URL(url).hostname.replace(/^\[|\]$/g, '');
+
+function networkError(error: unknown, where: string, proxy: Proxy | null): Error {
   if (error instanceof UpdateError) return error;
   const code = codeOf(error) ?? '';
-  const what = code === '' ? messageOf(error) : code;
+  const by = proxy === null ? '' : `, by the proxy ${proxy.name}`;
+  const what = (code === '' ? messageOf(error) : code) + by;
   if (tlsCodes.test(code)) return new UpdateError('tls', { where, what, cause: error });
   if (code.startsWith('HPE_'))
     return new UpdateError('malformed', { where, what: `no HTTP: ${what}`, cause: error });

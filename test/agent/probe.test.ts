@@ -1,0 +1,106 @@
+/** Whether a bundle is too slow, found out by a program that says what the test wants. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import t from 'tap';
+import { Probe, waitsMs } from '../../src/agent-probe.js';
+import { loadConfig } from '../../src/config/index.js';
+import { systemClock, type Clock } from '../../src/runtime/clock.js';
+
+const folder = await mkdtemp(join(tmpdir(), 'kikitori-probe-'));
+t.teardown(() => rm(folder, { recursive: true, force: true }));
+const config = loadConfig(undefined, {});
+
+/** Waits of a minute take none. */
+const waited: number[] = [];
+const clock: Clock = {
+  ...systemClock,
+  after: (ms, callback) => {
+    if (ms < 2000 || !waitsMs.includes(ms)) return systemClock.after(ms, callback);
+    waited.push(ms);
+    return systemClock.after(1, callback);
+  },
+};
+
+/** One line of answers for each bundle; the last one stays. A text is a program. */
+type Answers = Readonly<Record<string, readonly (object | string)[]>>;
+
+const good = { passed: true, logits: 'same', sampleRateHz: 16_000, peakRssMb: 90 };
+const takes = (processorFactor: number, times = 1.1) => ({
+  ...good,
+  processorFactor,
+  realTimeFactor: times * processorFactor,
+});
+
+async function tried(answers: Answers, signal = new AbortController().signal) {
+  waited.length = 0;
+  const file = join(folder, 'answers.json');
+  await writeFile(file, JSON.stringify(answers));
+  const code = `const fs = require('fs');
+    const all = JSON.parse(fs.readFileSync(${JSON.stringify(file)}, 'utf8'));
+    const mine = all[process.argv.at(-1)];
+    const answer = mine.length > 1 ? mine.shift() : mine[0];
+    fs.writeFileSync(${JSON.stringify(file)}, JSON.stringify(all));
+    if (typeof answer === 'string') eval(answer); else console.log(JSON.stringify(answer));`;
+  const probe = new Probe({
+    config: () => ({
+      ...config,
+      update: { ...config.update, limits: { ...config.update.limits, selftestMs: 1000 } },
+    }),
+    clock,
+    log: pino({ level: 'silent' }),
+    probeCommand: ['env', '-u', 'NODE_OPTIONS', process.execPath, '-e', code, '--'],
+    runningPath: () => 'running',
+    runningRateHz: () => 16_000,
+    compile: async () => undefined,
+  });
+  const fault = await probe.try('candidate', signal);
+  const left = JSON.parse(await readFile(file, 'utf8')) as Answers;
+  return { fault, left };
+}
+
+void t.test('a good bundle on a busy board is taken', async (t) => {
+  const { fault } = await tried({ candidate: [takes(0.1, 9)], running: ['throw 1'] });
+  t.equal(fault, null, 'by processor time at once');
+  const later = await tried({
+    candidate: [takes(0.6, 9), takes(0.55, 9), takes(0.45, 9)],
+    running: [takes(0.5, 9)],
+  });
+  t.equal(later.fault, null, 'or when it was measured again');
+  t.same(waited, waitsMs.slice(0, 2));
+});
+
+void t.test('a slow one is refused, on a calm board and on a busy one', async (t) => {
+  const calm = await tried({ candidate: [takes(0.6)], running: [takes(0.2)] });
+  t.match(calm.fault, { reason: 'too-slow', ours: false, detail: /0\.600.*at most 0\.5.*0\.200/ });
+  const busy = await tried({ candidate: [takes(1.2, 9)], running: [takes(0.2, 9)] });
+  t.match(busy.fault, { reason: 'too-slow', ours: false });
+  t.same(waited, []);
+});
+
+void t.test('in doubt to the end it is not refused: the next check tries it again', async (t) => {
+  const { fault } = await tried({ candidate: [takes(0.6, 9)], running: [takes(0.3, 9)] });
+  t.match(fault, { reason: 'busy', ours: true, detail: /0\.600/ });
+  t.same(waited, waitsMs);
+});
+
+void t.test('one that hangs, where what hears does not', async (t) => {
+  const hangs = 'setInterval(() => {}, 1000)';
+  const { fault } = await tried({ candidate: [hangs], running: [takes(0.2)] });
+  t.match(fault, { reason: 'too-slow', ours: false, detail: /not over after 10 s/ });
+});
+
+void t.test('ended from outside: not its fault', async (t) => {
+  const term = 'process.kill(process.pid, "SIGTERM")';
+  const { fault } = await tried({ candidate: [term], running: [takes(0.2)] });
+  t.match(fault, { reason: 'interrupted', ours: true });
+});
+
+void t.test('stopped while it waits', async (t) => {
+  const stop = new AbortController();
+  const slow: Answers = { candidate: [takes(0.6, 9)], running: [takes(0.3, 9)] };
+  setTimeout(() => stop.abort(), 300);
+  await tried(slow, stop.signal);
+  t.pass('it ends');
+});
