@@ -5,7 +5,9 @@ import type { Lexicon, Pronunciation } from '../lexicon/index.js';
 import { distinctForms } from './connected-forms.js';
 import { countSentences, determinize, type Dfa } from './dfa.js';
 import { interpretWords } from './interpret.js';
+import { isJsgf } from './jsgf-lexer.js';
 import { parseJsgf } from './jsgf.js';
+import { muteFaults } from './mute.js';
 import { buildNfa, GrammarTooLarge, type Nfa } from './nfa.js';
 import { withOpposites } from './opposites.js';
 import { expandPhones } from './phones.js';
@@ -64,10 +66,10 @@ export function compileGrammar(source: string, options: CompileOptions): Grammar
 
 function compile(source: string, { file, lexicon }: CompileOptions): GrammarDetails {
   const parsed =
-    /^\uFEFF?\s*#JSGF/.test(source) || /\.(jsgf|gram)$/.test(file)
+    isJsgf(source) || /\.(jsgf|gram)$/i.test(file)
       ? parseJsgf(source, lexicon.ownWords)
       : parseYamlGrammar(source, lexicon.ownWords);
-  const faults = [...parsed.faults];
+  const faults = [...parsed.faults, ...muteFaults(parsed.grammar)];
   try {
     const nfa = buildNfa(parsed.grammar, faults);
     if (faults.length > 0) throw new GrammarError(file, faults);
@@ -91,6 +93,11 @@ function assemble(
   file: string,
 ): GrammarDetails {
   const dfa = determinize(nfa);
+  if (dfa.final[0] !== true && dfa.edges[0]?.size === 0) {
+    throw new GrammarError(file, [
+      { line: 1, column: 1, message: 'no sentence can be said: each needs what can never be said' },
+    ]);
+  }
   if (dfa.final[0] === true) {
     throw new GrammarError(file, [
       { line: 1, column: 1, message: 'a sentence may be empty: every part of it is optional' },

@@ -7,6 +7,8 @@ export interface Dfa {
 }
 
 const statesMax = 500_000;
+/** Instead of a state's number, where no sentence can end. */
+const deadEnd = -2;
 
 /** Subset construction (Rabin and Scott, 1959), then equal suffixes merged from the end. State 0 is the start. */
 export function determinize(nfa: Nfa): Dfa {
@@ -83,7 +85,13 @@ function minimized(edges: readonly ReadonlyMap<number, number>[], final: readonl
     if (merged[state] !== -1) continue;
     const out = [...(edges[state] ?? [])]
       .map(([w, t]) => [w, merged[t] ?? 0] as const)
+      .filter(([, t]) => t !== deadEnd)
       .sort((a, b) => a[0] - b[0]);
+    // What leads to no end is left out: "<VOID>", a list without values.
+    if (out.length === 0 && final[state] !== true && state !== 0) {
+      merged[state] = deadEnd;
+      continue;
+    }
     const shape = `${final[state] === true ? 1 : 0};${out.map(([w, t]) => `${w}:${t}`).join()}`;
     let id = byShape.get(shape);
     if (id === undefined) {

@@ -107,12 +107,14 @@ class NfaBuilder {
           this.places.set(tree.word, tree.at);
         return next;
       }
+      case 'mute':
+        return from;
       case 'phrases':
         return tree.build(this.automaton, from);
       case 'sequence':
         return tree.items.reduce((at, item) => this.add(item, at, scope, path), from);
       case 'choice':
-        return this.join(tree.items.map((item) => this.add(item, from, scope, path)));
+        return this.join(tree.items, (item) => this.add(item, from, scope, path));
       case 'permutation':
         return this.permute(tree.items, from, scope, path);
       case 'slot':
@@ -127,9 +129,10 @@ class NfaBuilder {
     }
   }
 
-  private join(ends: readonly number[]): number {
+  /** One way after another, so that also one without words stands in file order. */
+  private join<T>(items: readonly T[], add: (item: T) => number): number {
     const end = this.state();
-    for (const at of ends) this.edge(at, end, -1);
+    for (const item of items) this.edge(add(item), end, -1);
     return end;
   }
 
@@ -164,12 +167,10 @@ class NfaBuilder {
       );
     }
     if (items.length === 0) return from;
-    return this.join(
-      items.map((item, i) => {
-        const rest = items.filter((_, j) => j !== i);
-        return this.permute(rest, this.add(item, from, scope, path), scope, path);
-      }),
-    );
+    return this.join([...items.entries()], ([i, item]) => {
+      const rest = items.filter((_, j) => j !== i);
+      return this.permute(rest, this.add(item, from, scope, path), scope, path);
+    });
   }
 
   private rule(
@@ -200,10 +201,8 @@ class NfaBuilder {
     const values = scope.lists.get(tree.list);
     if (values === undefined)
       return this.missing(`list {${tree.list}}`, [...scope.lists.keys()], tree, from);
-    return this.join(
-      values.map((value: ListValue) =>
-        this.slotted(tree.slot, from, (begin) => this.add(value.spoken, begin, scope, path), value),
-      ),
+    return this.join(values, (value: ListValue) =>
+      this.slotted(tree.slot, from, (begin) => this.add(value.spoken, begin, scope, path), value),
     );
   }
 

@@ -45,13 +45,16 @@ export function phrase(
   options: { own?: ReadonlySet<string>; capitals?: boolean } = {},
   at?: Place,
 ): Tree {
-  return sequence(readingsOf(text, options).map((ways) => treeOf(ways, at)));
+  const readings = readingsOf(text, options);
+  if (readings.length === 0 && text.trim() !== '')
+    return { kind: 'mute', text, ...(at === undefined ? {} : { at }) };
+  return sequence(readings.map((ways) => treeOf(ways, at)));
 }
 
 const sequence = (items: readonly Tree[]): Tree =>
   items.length === 1 ? (items[0] ?? nothing) : { kind: 'sequence', items };
 
-function treeOf(ways: Ways, at?: Place): Tree {
+export function treeOf(ways: Ways, at?: Place): Tree {
   const items = ways.map((words) =>
     sequence(
       words.map((word): Tree => ({ kind: 'word', ...word, ...(at === undefined ? {} : { at }) })),

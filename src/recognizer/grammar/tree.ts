@@ -10,6 +10,8 @@ export type Tree =
       readonly spelled?: true;
       readonly at?: Place;
     }
+  /** Written, but without a sound: punctuation. It may stand beside words, not for itself. */
+  | { readonly kind: 'mute'; readonly text: string; readonly at?: Place }
   /** Phrases that are not written out, such as the numbers of a range. */
   | { readonly kind: 'phrases'; readonly build: Build }
   | { readonly kind: 'sequence'; readonly items: readonly Tree[] }
