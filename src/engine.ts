@@ -19,6 +19,7 @@ import {
 } from './recognizer/index.js';
 import { codeOf, KikitoriError, messageOf } from './runtime/errors.js';
 import { hasFusedMultiplyAdd } from './runtime/processor.js';
+import { decodeText } from './runtime/text-file.js';
 
 export interface EngineOptions {
   readonly modelPath: string;
@@ -31,10 +32,11 @@ export interface EngineOptions {
   readonly recognizer?: RecognizerOptions;
 }
 
-/** A text file that an operator named; missing or unreadable is said in words. */
+/** A text file that an operator named; missing, unreadable or no UTF-8 is said in words. */
 export async function readText(path: string, what: string): Promise<string> {
+  let bytes: Uint8Array;
   try {
-    return await readFile(path, 'utf8');
+    bytes = await readFile(path);
   } catch (error) {
     throw new KikitoriError(
       codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
@@ -46,6 +48,7 @@ export async function readText(path: string, what: string): Promise<string> {
       },
     );
   }
+  return decodeText(bytes, path);
 }
 
 /**
