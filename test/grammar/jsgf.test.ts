@@ -41,7 +41,7 @@ void t.test('tags and quoted tokens are literal: comments exist outside of them'
   );
   t.same(
     meanings(
-      compile('public <c> = "a // b" {n=1} | "c /* d" {n=/* no; comment | */} | "e" "*/" f;'),
+      compile('public <c> = "a // b" {n=1} | "c /;{ d" {n=/* no; comment | */} | "e" "//" f;'),
     ),
     { 'a b': { n: 1 }, 'c d': { n: '/* no; comment | */' }, 'e f': {} },
   );

@@ -72,7 +72,11 @@ function compile(source: string, { file, lexicon }: CompileOptions): GrammarDeta
   const faults = [...parsed.faults, ...muteFaults(parsed.grammar)];
   try {
     const nfa = buildNfa(parsed.grammar, faults);
-    if (faults.length > 0) throw new GrammarError(file, faults);
+    if (faults.length > 0)
+      throw new GrammarError(file, [
+        ...faults,
+        ...unspoken(nfa, nfa.words, soundsIn(nfa, lexicon)),
+      ]);
     return assemble(source, parsed.grammar, nfa, lexicon, file);
   } catch (error) {
     if (!(error instanceof GrammarTooLarge)) throw error;
@@ -105,19 +109,10 @@ function assemble(
   }
   const words = [...nfa.words];
   const skip = grammar.skipWords.map((phrase) => words.push(phrase.join(' ')) - 1);
-  const pronunciations = new Map(
-    words.map((word) => [word, pronounce(word, lexicon, nfa.spelled.has(word))]),
-  );
-  const mute = words.filter((word) => pronunciations.get(word)?.length === 0);
-  if (mute.length > 0) {
-    throw new GrammarError(
-      file,
-      mute.map((word) => ({
-        ...(nfa.places.get(word) ?? { line: 1, column: 1 }),
-        message: `"${word}" has no pronunciation: add it to the word list, as phones or as "sounds like ..."`,
-      })),
-    );
-  }
+  const sounds = soundsIn(nfa, lexicon);
+  const pronunciations = new Map(words.map((word) => [word, sounds(word)]));
+  const mute = unspoken(nfa, words, (word) => pronunciations.get(word) ?? []);
+  if (mute.length > 0) throw new GrammarError(file, mute);
   const listedOf = (word: string) => pronunciations.get(word) ?? lexicon.lookup(word);
   const heard = withOpposites(dfa, words, words.length, (word) => phonesIn(listedOf(word)));
   const all = [...words, ...heard.added];
@@ -148,6 +143,23 @@ function assemble(
       return found;
     },
   };
+}
+
+type Sounds = (word: string) => readonly Pronunciation[];
+
+const soundsIn =
+  (nfa: Nfa, lexicon: Lexicon) =>
+  (word: string): Pronunciation[] =>
+    pronounce(word, lexicon, nfa.spelled.has(word));
+
+/** Words without a pronunciation, where they stand. */
+function unspoken(nfa: Nfa, words: readonly string[], sounds: Sounds): Fault[] {
+  return words
+    .filter((word) => sounds(word).length === 0)
+    .map((word) => ({
+      ...(nfa.places.get(word) ?? { line: 1, column: 1 }),
+      message: `"${word}" has no pronunciation: add it to the word list, as phones or as "sounds like ..."`,
+    }));
 }
 
 const phonesIn = (ps: readonly Pronunciation[]) => ps.map((p) => p.phones);

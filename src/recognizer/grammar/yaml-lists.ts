@@ -89,7 +89,9 @@ function writtenValues(yaml: YamlNodes, name: string, list: YAMLMap, node: unkno
 /** A value without template characters is given as it is written: "PLC 12" and not "plc twelve". */
 function plainValue(node: unknown): { value?: string | number } {
   if (!isScalar(node)) return {};
-  if (typeof node.value === 'number') return { value: node.value };
+  // A number only where it is written as one would be printed: "007" and "2.50" stay as they are.
+  if (typeof node.value === 'number')
+    return { value: String(node.value) === node.source ? node.value : (node.source ?? node.value) };
   return typeof node.value === 'string' && !/[()[\]{}<>|;\\]/.test(node.value)
     ? { value: node.value.trim() }
     : {};

@@ -54,6 +54,9 @@ export class YamlNodes {
 
   scalar(node: unknown): SlotValue {
     const value = isScalar(node) ? node.value : undefined;
+    // "007" is a name, not seven.
+    if (isScalar(node) && typeof value === 'number' && /^[+-]?0\d/.test(node.source ?? ''))
+      return node.source ?? value;
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean')
       return value;
     this.fault(node, 'expected a text, a number or true/false');
