@@ -11,6 +11,7 @@ import { withOpposites } from './opposites.js';
 import { expandPhones } from './phones.js';
 import { readSentence } from './read-sentence.js';
 import type { Fault, ParsedGrammar } from './tree.js';
+import { skipPhrases, type SkipPhrases } from './skip-words.js';
 import { parseYamlGrammar } from './yaml.js';
 
 /** Larger graphs, without forms of connected speech, have none: a search of half as much more would be late. */
@@ -69,9 +70,11 @@ function compile(source: string, { file, lexicon }: CompileOptions): GrammarDeta
       : parseYamlGrammar(source, lexicon.ownWords);
   const faults = [...parsed.faults];
   try {
-    const nfa = buildNfa(parsed.grammar, faults);
+    const own = lexicon.ownWords;
+    const nfa = buildNfa(parsed.grammar, faults, own);
+    const skip = skipPhrases(parsed.grammar.skipWords, faults, own);
     if (faults.length > 0) throw new GrammarError(file, faults);
-    return assemble(source, parsed.grammar, nfa, lexicon, file);
+    return assemble(source, parsed.grammar, nfa, skip, lexicon, file);
   } catch (error) {
     if (!(error instanceof GrammarTooLarge)) throw error;
     const hint =
@@ -87,6 +90,7 @@ function assemble(
   source: string,
   grammar: ParsedGrammar,
   nfa: Nfa,
+  skipped: SkipPhrases,
   lexicon: Lexicon,
   file: string,
 ): GrammarDetails {
@@ -97,16 +101,15 @@ function assemble(
     ]);
   }
   const words = [...nfa.words];
-  const skip = grammar.skipWords.map((phrase) => words.push(phrase.join(' ')) - 1);
-  const pronunciations = new Map(
-    words.map((word) => [word, pronounce(word, lexicon, nfa.spelled.has(word))]),
-  );
+  const skip = skipped.phrases.map((phrase) => words.push(phrase.join(' ')) - 1);
+  const spelled = (word: string) => nfa.spelled.has(word) || skipped.spelled.has(word);
+  const pronunciations = new Map(words.map((word) => [word, pronounce(word, lexicon, spelled)]));
   const mute = words.filter((word) => pronunciations.get(word)?.length === 0);
   if (mute.length > 0) {
     throw new GrammarError(
       file,
       mute.map((word) => ({
-        ...(nfa.places.get(word) ?? { line: 1, column: 1 }),
+        ...(nfa.places.get(word) ?? skipped.places.get(word) ?? { line: 1, column: 1 }),
         message: `"${word}" has no pronunciation: add it to the word list, as phones or as "sounds like ..."`,
       })),
     );
@@ -120,7 +123,7 @@ function assemble(
   const forms = small ? distinctForms(heard.dfa, all, listed, skip, lexicon.units) : [];
   const ways = listed.map((ps, id) => phonesIn([...ps, ...(forms[id] ?? [])]));
   const graph = small ? expandPhones(heard.dfa, all, ways, skip) : plain;
-  const skipped = new Set(skip);
+  const mayStandAnywhere = new Set(skip);
   return {
     graph,
     dfa,
@@ -130,12 +133,12 @@ function assemble(
     pronunciations,
     forms: new Map(words.map((word, id) => [word, forms[id] ?? []])),
     phonesOf: (word) => ways[word] ?? [],
-    read: (text) => readSentence(text, dfa, words, skipped, { own: lexicon.ownWords }),
+    read: (text) => readSentence(text, dfa, words, mayStandAnywhere, { own: lexicon.ownWords }),
     interpret(sentence) {
       if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
       const found = interpretWords(
         nfa,
-        sentence.filter((w) => !skipped.has(w)),
+        sentence.filter((w) => !mayStandAnywhere.has(w)),
       );
       if (found === null) throw new Error('the search gave words that the grammar does not allow');
       return found;
@@ -157,9 +160,13 @@ function noCommand(sentence: readonly number[]): Interpretation {
 }
 
 /** All ways to say a word or, for skip words, a short phrase. */
-function pronounce(phrase: string, lexicon: Lexicon, spelled: boolean): Pronunciation[] {
+function pronounce(
+  phrase: string,
+  lexicon: Lexicon,
+  spelled: (word: string) => boolean,
+): Pronunciation[] {
   return phrase.split(' ').reduce<Pronunciation[]>((heads, word, i) => {
-    const tails = pronounceWord(word, lexicon, spelled);
+    const tails = pronounceWord(word, lexicon, spelled(word));
     if (i === 0) return tails;
     return heads.flatMap((h) =>
       tails.map((t) => ({ phones: [...h.phones, ...t.phones], source: t.source })),

@@ -54,7 +54,7 @@ function meaning(
   let settings: { minConfidence?: number; confirm?: boolean } = {};
   const slots: Record<string, SlotValue> = {};
   const said: Record<string, string> = {};
-  const opened: number[] = [];
+  const opened = new Map<number, number>();
   for (const { mark, position } of path) {
     if (mark === undefined) continue;
     if (mark.kind === 'intent') {
@@ -64,13 +64,21 @@ function meaning(
         ...(minConfidence === undefined ? {} : { minConfidence }),
         ...(confirm === true ? { confirm } : {}),
       };
-    } else if (mark.kind === 'open') opened.push(position);
+    } else if (mark.kind === 'open') opened.set(mark.id, position);
     else {
-      const own = words.slice(opened.pop() ?? 0, position);
-      slots[mark.slot] = mark.value ?? mark.read?.(own) ?? own.join(' ');
+      const own = words.slice(opened.get(mark.id) ?? 0, position);
+      slots[mark.slot] = mark.value ?? mark.read?.(own) ?? within(own.join(' '), mark.outside);
       if (mark.fixed !== true) said[mark.slot] = own.join(' ');
     }
   }
   const key = JSON.stringify([intent, Object.entries(slots).sort(([a], [b]) => (a < b ? -1 : 1))]);
   return { intent, slots, said, key, ...settings };
+}
+
+/** The words of a slot without the letters around it that belong to the same words. */
+function within(said: string, outside?: { before: string; after: string }): string {
+  const before = outside?.before.toLowerCase() ?? '';
+  const after = outside?.after.toLowerCase() ?? '';
+  const tail = said.startsWith(before) ? said.slice(before.length) : said;
+  return tail.endsWith(after) ? tail.slice(0, tail.length - after.length) : tail;
 }
