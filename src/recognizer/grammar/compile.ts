@@ -6,10 +6,12 @@ import { distinctForms } from './connected-forms.js';
 import { countSentences, determinize, type Dfa } from './dfa.js';
 import { interpretWords } from './interpret.js';
 import { parseJsgf } from './jsgf.js';
-import { buildNfa, GrammarTooLarge, type Nfa } from './nfa.js';
+import { emptySentences, ShadowedSentences, slotsFilledTwice } from './lost-meaning.js';
+import { buildNfa, type Nfa } from './nfa.js';
 import { withOpposites } from './opposites.js';
 import { expandPhones } from './phones.js';
 import { readSentence } from './read-sentence.js';
+import { GrammarTooLarge } from './states.js';
 import type { Fault, ParsedGrammar } from './tree.js';
 import { skipPhrases, type SkipPhrases } from './skip-words.js';
 import { parseYamlGrammar } from './yaml.js';
@@ -94,12 +96,9 @@ function assemble(
   lexicon: Lexicon,
   file: string,
 ): GrammarDetails {
-  const dfa = determinize(nfa);
-  if (dfa.final[0] === true) {
-    throw new GrammarError(file, [
-      { line: 1, column: 1, message: 'a sentence may be empty: every part of it is optional' },
-    ]);
-  }
+  const shadowed = new ShadowedSentences(nfa);
+  const dfa = determinize(nfa, (states) => shadowed.accepted(states));
+  if (dfa.final[0] === true) throw new GrammarError(file, emptySentences(nfa));
   const words = [...nfa.words];
   const skip = skipped.phrases.map((phrase) => words.push(phrase.join(' ')) - 1);
   const spelled = (word: string) => nfa.spelled.has(word) || skipped.spelled.has(word);
@@ -129,7 +128,9 @@ function assemble(
     dfa,
     sentences: countSentences(dfa),
     sha256: createHash('sha256').update(source).digest('hex'),
-    warnings: grammar.warnings,
+    warnings: [...grammar.warnings, ...slotsFilledTwice(grammar), ...shadowed.warnings()].sort(
+      (a, b) => a.line - b.line || a.column - b.column,
+    ),
     pronunciations,
     forms: new Map(words.map((word, id) => [word, forms[id] ?? []])),
     phonesOf: (word) => ways[word] ?? [],

@@ -1,6 +1,6 @@
 import { readNumber } from './numbers.js';
 import { endsInNumber, readingsOf, unitReading, type SpokenWord, type Ways } from './readings.js';
-import type { Mark } from './nfa.js';
+import type { Mark } from './states.js';
 import type { Place } from './tree.js';
 
 /**

@@ -1,6 +1,7 @@
 import type { SlotValue } from '../../records.js';
 import type { Interpretation } from '../graph.js';
-import type { Mark, Nfa } from './nfa.js';
+import type { Nfa } from './nfa.js';
+import type { Mark } from './states.js';
 
 /**
  * Meaning of a sentence: the first path through the automaton, in file order, that says these words.

@@ -1,31 +1,16 @@
-import type { SlotValue } from '../../records.js';
-import type { Automaton } from './automaton.js';
 import { frontAt, isNumber, keyOf, readWord, written, type Front } from './front.js';
 import type { Ways } from './readings.js';
-import type { Fault, Intent, ListValue, ParsedGrammar, Place, Scope, Tree } from './tree.js';
-
-/** What happens on a transition without a word, when a sentence is interpreted. */
-export type Mark =
-  | { readonly kind: 'intent'; readonly intent: Intent }
-  | { readonly kind: 'open'; readonly id: number }
-  | ({ readonly kind: 'close'; readonly id: number; readonly slot: string } & SlotMeaning);
-
-/** What a slot becomes: the value, or what `read` makes of the words said, or these words. */
-interface SlotMeaning {
-  readonly value?: SlotValue;
-  readonly read?: (words: readonly string[]) => SlotValue;
-  /** The slot belongs to the sentence and not to some of its words. */
-  readonly fixed?: true;
-  /** Letters before and after the slot that share a word with it: the "s" of "light[s]". */
-  readonly outside?: { readonly before: string; readonly after: string };
-}
-
-export interface Edge {
-  readonly target: number;
-  /** Word id, or -1 for a free transition. */
-  readonly word: number;
-  readonly mark?: Mark;
-}
+import { GrammarTooLarge, States, type Edge, type Mark, type SlotMeaning } from './states.js';
+import type {
+  Fault,
+  Intent,
+  ListValue,
+  ParsedGrammar,
+  Place,
+  Scope,
+  Sentence,
+  Tree,
+} from './tree.js';
 
 /** All sentences as a word automaton. Edges of a state are in file order: the first that fits wins. */
 export interface Nfa {
@@ -37,16 +22,19 @@ export interface Nfa {
   readonly spelled: ReadonlySet<string>;
   /** Where each word was written first, if it was. */
   readonly places: ReadonlyMap<string, Place>;
+  /** States that are reached when a sentence is complete, in file order, with the sentence. */
+  readonly accepts: ReadonlyMap<number, Accepted>;
 }
 
-/** More states than this: the grammar is refused. */
-const statesMax = 2_000_000;
+export interface Accepted {
+  readonly intent: Intent;
+  readonly sentence: Sentence;
+}
+
 /** (a; b; ...) of more parts are refused: 2^n sets of them that may have been said. */
 const permutationMax = 6;
 /** Ways to write one word whose parts touch; more are refused. */
-const waysMax = 50_000;
-
-export class GrammarTooLarge extends Error {}
+const waysMax = 200_000;
 
 export function buildNfa(
   grammar: ParsedGrammar,
@@ -57,20 +45,11 @@ export function buildNfa(
 }
 
 class NfaBuilder {
-  private readonly edges: Edge[][] = [];
-  private readonly words: string[] = [];
-  private readonly wordIds = new Map<string, number>();
   private readonly reported = new Set<string>();
-  private readonly spelled = new Set<string>();
-  private readonly places = new Map<string, Place>();
+  private readonly states = new States();
   private slots = 0;
-  /** What sub-automata may do here. */
-  private readonly automaton: Automaton = {
-    state: () => this.state(),
-    edge: (from, target, word) =>
-      this.edge(from, target, word === undefined ? -1 : this.wordId(word)),
-    spelled: (word) => void this.spelled.add(word),
-  };
+  /** Of what is being added. */
+  private place: Place = { line: 1, column: 1 };
 
   constructor(
     private readonly faults: Fault[],
@@ -78,59 +57,25 @@ class NfaBuilder {
   ) {}
 
   build(grammar: ParsedGrammar): Nfa {
-    const start = this.state();
-    const end = this.state();
+    const { states } = this;
+    const start = states.state();
+    const end = states.state();
+    const accepts = new Map<number, Accepted>();
     for (const intent of grammar.intents) {
-      const begin = this.state();
-      this.edge(start, begin, -1, { kind: 'intent', intent });
-      for (const { tree, scope, keywords } of intent.sentences) {
-        const first = this.edges.length;
-        const fronts = this.add(tree, [this.branch(frontAt(begin))], scope, []);
+      const begin = states.marked(start, { kind: 'intent', intent });
+      for (const sentence of intent.sentences) {
+        const { tree, scope, keywords } = sentence;
+        const first = states.edges.length;
+        const fronts = this.add(tree, [frontAt(states.branch(begin))], scope, []);
         const ends = this.merged(fronts.map((front) => this.said(front))).map((f) => f.state);
-        const after = keywords === undefined ? 0 : this.onlyWith(keywords, first);
-        for (const at of ends) this.edge(at + after, end, -1);
+        const shift = keywords === undefined ? 0 : states.onlyWith(keywords, first);
+        const accept = states.join(ends.map((at) => at + shift));
+        states.edge(accept, end);
+        accepts.set(accept, { intent, sentence });
       }
     }
-    const { edges, words, spelled, places } = this;
-    return { edges, start, end, words, spelled, places };
-  }
-
-  /**
-   * Of the sentences built from state `first` on only those with one of the words count: every state is
-   * there twice, and the word leads to the second, which is so many numbers further.
-   */
-  private onlyWith(keywords: readonly string[], first: number): number {
-    const wanted = new Set(keywords.map((word) => this.wordIds.get(word)));
-    const count = this.edges.length - first;
-    const second = this.edges
-      .slice(first)
-      .map((edges) => edges.map((edge) => ({ ...edge, target: edge.target + count })));
-    for (let at = first; at < first + count; at++)
-      this.edges[at] = (this.edges[at] ?? []).map((edge) =>
-        wanted.has(edge.word) ? { ...edge, target: edge.target + count } : edge,
-      );
-    for (const edges of second) this.edges[this.state()] = edges;
-    return count;
-  }
-
-  private state(): number {
-    if (this.edges.length >= statesMax) {
-      throw new GrammarTooLarge(`the sentences need more than ${statesMax} states`);
-    }
-    return this.edges.push([]) - 1;
-  }
-
-  private edge(from: number, target: number, word: number, mark?: Mark): void {
-    this.edges[from]?.push(mark === undefined ? { target, word } : { target, word, mark });
-  }
-
-  private wordId(word: string): number {
-    let id = this.wordIds.get(word);
-    if (id === undefined) {
-      id = this.words.push(word) - 1;
-      this.wordIds.set(word, id);
-    }
-    return id;
+    const { edges, words, spelledWords: spelled, places } = states;
+    return { edges, start, end, words, spelled, places, accepts };
   }
 
   /** Adds the tree after each of `fronts`; returns where its ways end. */
@@ -140,6 +85,7 @@ class NfaBuilder {
     scope: Scope,
     path: readonly string[],
   ): readonly Front[] {
+    if ('at' in tree && tree.at !== undefined) this.place = tree.at;
     switch (tree.kind) {
       case 'part':
         return fronts.map((front) => written(front, tree.text, tree.capitals, tree.at));
@@ -148,12 +94,12 @@ class NfaBuilder {
       case 'word': {
         const word = [[{ ...tree }]];
         const spaced = this.merged(fronts.map((front) => this.spaced(front)));
-        return spaced.map(({ state }) => frontAt(this.say([word], state, tree.at)));
+        return spaced.map(({ state }) => frontAt(this.states.say([word], state, tree.at)));
       }
       case 'phrases':
         return this.merged(fronts.map((front) => this.said(front, tree.like))).map((front) => ({
           ...front,
-          state: tree.build(this.automaton, front.state),
+          state: tree.build(this.states, front.state),
           left: tree.like,
         }));
       case 'sequence':
@@ -176,9 +122,7 @@ class NfaBuilder {
 
   /** A state of its own, so that alternatives are tried in the order in which they are written. */
   private branch(front: Front): Front {
-    const state = this.state();
-    this.edge(front.state, state, -1);
-    return { ...front, state };
+    return { ...front, state: this.states.branch(front.state) };
   }
 
   /** One front for all that go on alike. */
@@ -193,8 +137,8 @@ class NfaBuilder {
     }
     return [...groups.values()].map(([first, ...more]) => {
       if (first === undefined || more.length === 0) return first ?? frontAt(0);
-      const state = this.state();
-      for (const front of [first, ...more]) this.edge(front.state, state, -1);
+      const state = this.states.state();
+      for (const front of [first, ...more]) this.states.edge(front.state, state);
       return { ...first, state };
     });
   }
@@ -207,7 +151,8 @@ class NfaBuilder {
   ): readonly Front[] {
     if (items.length === 1 && items[0] !== undefined)
       return this.add(items[0], fronts, scope, path);
-    return this.bounded(
+    if (this.tooMany(fronts, items.length)) return fronts;
+    return this.merged(
       items.flatMap((item) => {
         const branches = fronts.map((front) => this.branch(front));
         return this.add(item, branches, scope, path);
@@ -215,15 +160,16 @@ class NfaBuilder {
     );
   }
 
-  private bounded(all: readonly Front[]): readonly Front[] {
-    const fronts = this.merged(all);
-    const [first] = fronts;
-    if (fronts.length <= waysMax || first === undefined) return fronts;
+  /** Whether so many more alternatives for each of the fronts are beyond the limit, which is then said. */
+  private tooMany(fronts: readonly Front[], alternatives: number): boolean {
+    const writing = fronts.filter(({ text }) => text !== '').length;
+    const ways = writing * alternatives;
+    if (ways <= waysMax || writing === 1) return false;
     this.report({
-      ...(first.at ?? { line: 1, column: 1 }),
-      message: `more than ${waysMax.toLocaleString('en')} ways to join the parts of this word: put a space between them`,
+      ...this.place,
+      message: `${ways.toLocaleString('en')} ways to write one word here, at most ${waysMax.toLocaleString('en')}: put a space between what need not touch`,
     });
-    return [first];
+    return true;
   }
 
   /** The front after a space. */
@@ -237,19 +183,21 @@ class NfaBuilder {
 
   /** Says the word that was being written. `right`: a spoken list that it touches, as one like it is written. */
   private said(front: Front, right?: string): Front {
-    const state = this.say(front.owed, front.state, front.at);
+    const state = this.states.say(front.owed, front.state, front.at);
     if (front.text === '' && (right === undefined || front.left === undefined))
       return frontAt(state);
     const read = this.readParts(front, right);
     if (read === undefined) {
+      const what = front.text === '' ? 'two numbers touch' : `"${front.text}" touches a number`;
       this.report({
-        ...(front.at ?? { line: 1, column: 1 }),
-        message: `"${front.text}" touches a number and cannot be read with it: put a space between, or write the numbers as another list (digits:, ordinal:, range with step: 0.1)`,
+        ...(front.at ?? this.place),
+        message: `${what} and cannot be read with it: put a space between, or use another list (digits:, ordinal:, range: with a step)`,
       });
       return frontAt(state);
     }
     const end = read.steps.reduce(
-      (at, step) => ('mark' in step ? this.marked(at, step.mark) : this.say([step], at, front.at)),
+      (at, step) =>
+        'mark' in step ? this.states.marked(at, step.mark) : this.states.say([step], at, front.at),
       state,
     );
     return { ...frontAt(end), owed: read.owed };
@@ -280,7 +228,9 @@ class NfaBuilder {
       }),
     );
     const apart = parts.flatMap((part) => part?.words ?? [[]]);
-    if (JSON.stringify(apart) === JSON.stringify(whole.words)) {
+    // Behind a number "°c" is also said "degrees", which does not say what a slot in it is.
+    const unit = (left !== undefined || afterNumber) && !parts.includes(undefined);
+    if (unit || JSON.stringify(apart) === JSON.stringify(whole.words)) {
       const steps = parts.flatMap((part, i) => [
         ...(part?.words ?? []),
         ...marksAt(cuts[i + 1] ?? 0),
@@ -288,34 +238,6 @@ class NfaBuilder {
       return { steps, owed: whole.owed };
     }
     return { steps: wrapped(whole.words, front), owed: whole.owed };
-  }
-
-  private marked(from: number, mark: Mark): number {
-    const state = this.state();
-    this.edge(from, state, -1, mark);
-    return state;
-  }
-
-  /** Words one after another, each in all its ways. */
-  private say(pieces: readonly Ways[], from: number, place: Place | undefined): number {
-    return pieces.reduce((at, ways) => {
-      const ends = ways.map((words) =>
-        words.reduce((state, { word, spelled }) => {
-          const next = this.state();
-          this.edge(state, next, this.wordId(word));
-          if (spelled === true) this.spelled.add(word);
-          if (place !== undefined && !this.places.has(word)) this.places.set(word, place);
-          return next;
-        }, at),
-      );
-      return ends.length === 1 ? (ends[0] ?? at) : this.join(ends);
-    }, from);
-  }
-
-  private join(ends: readonly number[]): number {
-    const end = this.state();
-    for (const at of ends) this.edge(at, end, -1);
-    return end;
   }
 
   private slotted(
@@ -336,7 +258,7 @@ class NfaBuilder {
     };
     const place = (front: Front, mark: Mark): Front =>
       front.text === ''
-        ? { ...front, state: this.marked(front.state, mark) }
+        ? { ...front, state: this.states.marked(front.state, mark) }
         : { ...front, marks: [...front.marks, { at: front.text.length, mark }] };
     return inner(
       fronts.map((front) => {
@@ -363,7 +285,7 @@ class NfaBuilder {
       [0, this.add({ kind: 'space' }, fronts, scope, path)],
     ]);
     for (let set = 0; set < all; set++) {
-      const from = this.bounded(after.get(set) ?? []);
+      const from = this.merged(after.get(set) ?? []);
       items.forEach((item, i) => {
         const bit = 2 ** i;
         if ((set & bit) !== 0) return;
@@ -377,7 +299,7 @@ class NfaBuilder {
         after.set(set | bit, [...(after.get(set | bit) ?? []), ...ends]);
       });
     }
-    return this.bounded(after.get(all) ?? []);
+    return this.merged(after.get(all) ?? []);
   }
 
   private rule(
@@ -408,7 +330,8 @@ class NfaBuilder {
     const values = tree.values ?? scope.lists.get(tree.list);
     if (values === undefined)
       return this.missing(`list {${tree.list}}`, [...scope.lists.keys()], tree, fronts);
-    return this.bounded(
+    if (this.tooMany(fronts, values.length)) return fronts;
+    return this.merged(
       values.flatMap((value: ListValue) => {
         const inner = (from: readonly Front[]) => this.add(value.spoken, from, scope, path);
         return tree.slot === undefined

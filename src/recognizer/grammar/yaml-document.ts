@@ -8,6 +8,7 @@ import {
   type Document,
   type Node,
   type YAMLMap,
+  type YAMLParseError,
 } from 'yaml';
 import type { YamlNodes } from './yaml-reader.js';
 
@@ -20,15 +21,12 @@ const nodesMax = 2_000_000;
  */
 export function readDocument(source: string, yaml: YamlNodes): Node | null {
   const document = parseDocument(source, { lineCounter: yaml.lines, uniqueKeys: sameKey });
-  // The YAML reader says so once for every level that it had come to.
-  const deepest = document.errors.find((e) => /call stack/.test(e.message));
-  if (deepest !== undefined) deepest.message = 'brackets inside brackets, too deep to follow';
-  for (const error of deepest === undefined ? document.errors : [deepest]) {
+  for (const error of worthSaying(document.errors)) {
     const place = error.linePos?.[0];
     yaml.faults.push({
       line: place?.line ?? 1,
       column: place?.col ?? 1,
-      message: inOurWords(error.code, error.message.split('\n')[0] ?? ''),
+      message: inOurWords(error),
     });
   }
   if (yaml.faults.length > 0) return null;
@@ -43,13 +41,22 @@ export function readDocument(source: string, yaml: YamlNodes): Node | null {
 const sameKey = (a: unknown, b: unknown) =>
   isScalar(a) && isScalar(b) && a.value === b.value && a.value !== '<<';
 
-function inOurWords(code: string, message: string): string {
+/** What only follows from another fault is left out. */
+function worthSaying(errors: readonly YAMLParseError[]): readonly YAMLParseError[] {
+  // Said once for every level that the reader had come to.
+  const deepest = errors.filter(({ message }) => /call stack/.test(message)).slice(0, 1);
+  const tabs = errors.filter(({ code }) => code === 'TAB_AS_INDENT');
+  return [deepest, tabs].find((some) => some.length > 0) ?? errors;
+}
+
+function inOurWords({ code, message }: YAMLParseError): string {
+  if (/call stack/.test(message)) return 'brackets inside brackets, too deep to follow';
   if (code === 'MULTIPLE_DOCS')
-    return 'a second document begins here ("---"): sentences stand in one, put its parts under the keys of the first';
+    return 'a second document begins here ("---"): put all sentences into one';
   if (code === 'DUPLICATE_KEY')
-    return 'this name is there twice: the first would be lost; put both under one';
-  if (code === 'TAB_AS_INDENT') return 'a tab indents this line; YAML takes spaces only';
-  return message.replace(/ at line \d+, column \d+:$/, '');
+    return 'this name is there twice, and the first would be lost: put both under one';
+  if (code === 'TAB_AS_INDENT') return 'this line is indented with a tab: YAML takes spaces only';
+  return (message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:$/, '');
 }
 
 class Resolver {

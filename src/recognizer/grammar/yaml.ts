@@ -75,7 +75,7 @@ class YamlGrammar {
     const intents = yaml
       .entries(root.get('intents', true), 'intents')
       .map(([name, node]) => this.intent(name, node, scope));
-    if (intents.length === 0)
+    if (intents.length === 0 && faults.length === 0)
       yaml.fault(root, 'there are no intents, expected "intents:" with sentences');
     const skipWords = yaml
       .items(root.get('skip_words', true))
@@ -85,6 +85,13 @@ class YamlGrammar {
 
   private top(root: YAMLMap): void {
     const { yaml } = this;
+    if (root.has('conversation') && !root.has('intents')) {
+      yaml.fault(
+        root,
+        '"conversation:" belongs to Home Assistant\'s configuration.yaml: begin with "intents:", and write each as "Name: { data: [{ sentences: [...] }] }"',
+      );
+      return;
+    }
     // Names with x- in front are the writer's own, to keep what anchors name.
     yaml.known(root, topKeys, /^x-/);
     if (root.has('language')) yaml.language(root.get('language', true), 'language');
