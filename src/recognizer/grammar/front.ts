@@ -77,14 +77,24 @@ export function readWord(
     const unit = around.afterNumber && !commonWords.has(text) ? unitReading(text) : undefined;
     return { words: unit === undefined ? plainReading(text, around) : [unit], owed: [] };
   }
+  // A hyphen between a word and a number is a space: "{floor}-floor", "pre-{n}".
+  if (left !== undefined && /^-\p{L}/u.test(text))
+    return readWord(text.slice(1), { ...around, afterNumber: true, ...only('right', right) });
+  if (right !== undefined && /\p{L}-$/u.test(text))
+    return readWord(text.slice(0, -1), { ...around, ...only('left', left) });
   // The text is read with numbers in place of the lists, and their words are taken out again.
-  const next = right?.replace('7', '8');
-  const all = readingsOf(`${left ?? ''}${text}${next ?? ''}`, { own, capitals });
-  const first = left === undefined ? -1 : indexOf(all, left, 0);
-  const last = next === undefined ? all.length : indexOf(all, next, first + 1);
-  if ((left !== undefined && first !== 0) || last < 0) return undefined;
-  return { words: all.slice(first + 1, last), owed: all.slice(last + 1) };
+  const read = (next: string | undefined) => {
+    const all = readingsOf(`${left ?? ''}${text}${next ?? ''}`, { own, capitals });
+    const first = left === undefined ? -1 : indexOf(all, left, 0);
+    const last = next === undefined ? all.length : indexOf(all, next, first + 1);
+    if ((left !== undefined && first !== 0) || last < 0) return undefined;
+    return { words: all.slice(first + 1, last), owed: all.slice(last + 1) };
+  };
+  return read(right?.replace('7', '8')) ?? (right === undefined ? undefined : read('8'));
 }
+
+const only = <K extends string>(key: K, value: string | undefined) =>
+  (value === undefined ? {} : { [key]: value }) as Partial<Record<K, string>>;
 
 /** Where the words of a written number stand among others; -1 when they have become something else. */
 function indexOf(all: readonly Ways[], number: string, from: number): number {

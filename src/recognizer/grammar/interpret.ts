@@ -55,7 +55,7 @@ function meaning(
   let settings: { minConfidence?: number; confirm?: boolean } = {};
   const slots: Record<string, SlotValue> = {};
   const said: Record<string, string> = {};
-  const opened = new Map<number, number>();
+  const opened = new Map<number, { position: number; before?: string }>();
   for (const { mark, position } of path) {
     if (mark === undefined) continue;
     if (mark.kind === 'intent') {
@@ -65,10 +65,12 @@ function meaning(
         ...(minConfidence === undefined ? {} : { minConfidence }),
         ...(confirm === true ? { confirm } : {}),
       };
-    } else if (mark.kind === 'open') opened.set(mark.id, position);
+    } else if (mark.kind === 'open') opened.set(mark.id, { ...mark, position });
     else {
-      const own = words.slice(opened.get(mark.id) ?? 0, position);
-      slots[mark.slot] = mark.value ?? mark.read?.(own) ?? within(own.join(' '), mark.outside);
+      const open = opened.get(mark.id);
+      const own = words.slice(open?.position ?? 0, position);
+      slots[mark.slot] =
+        mark.value ?? mark.read?.(own) ?? within(own.join(' '), open?.before, mark.after);
       if (mark.fixed !== true) said[mark.slot] = own.join(' ');
     }
   }
@@ -77,9 +79,7 @@ function meaning(
 }
 
 /** The words of a slot without the letters around it that belong to the same words. */
-function within(said: string, outside?: { before: string; after: string }): string {
-  const before = outside?.before.toLowerCase() ?? '';
-  const after = outside?.after.toLowerCase() ?? '';
-  const tail = said.startsWith(before) ? said.slice(before.length) : said;
-  return tail.endsWith(after) ? tail.slice(0, tail.length - after.length) : tail;
+function within(said: string, before = '', after = ''): string {
+  const tail = said.startsWith(before.toLowerCase()) ? said.slice(before.length) : said;
+  return tail.endsWith(after.toLowerCase()) ? tail.slice(0, tail.length - after.length) : tail;
 }

@@ -1,5 +1,5 @@
 import type { Nfa } from './nfa.js';
-import type { Fault, Intent, ParsedGrammar, Place, Scope, Sentence, Tree } from './tree.js';
+import type { Fault, Intent, ParsedGrammar, Place, Scope, Tree } from './tree.js';
 
 const somewhere: Place = { line: 1, column: 1 };
 

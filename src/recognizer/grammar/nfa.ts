@@ -364,16 +364,16 @@ class NfaBuilder {
   }
 }
 
-/** A word with slots that begin or end inside of it: they hold the whole word, and know which letters are not theirs. */
+/** A word with slots that begin or end inside of it: they hold all of it, and know which letters are not theirs. */
 function wrapped(words: readonly Ways[], { text, marks }: Front): (Ways | { mark: Mark })[] {
-  const opens = marks.filter(({ mark }) => mark.kind === 'open');
-  const inside = opens.filter(({ at }) => at < text.length);
-  const closes = marks.flatMap(({ at, mark }) => {
-    if (mark.kind !== 'close') return [];
-    const opened = opens.find(({ mark: open }) => open.kind === 'open' && open.id === mark.id);
-    const outside = { before: text.slice(0, opened?.at ?? 0), after: text.slice(at) };
-    return [{ mark: { ...mark, outside } }];
-  });
-  const late = opens.filter(({ at }) => at === text.length);
-  return [...inside, ...words, ...closes, ...late];
+  const opens = marks.flatMap(({ at, mark }) =>
+    mark.kind === 'open' && at < text.length
+      ? [{ mark: { ...mark, before: text.slice(0, at) } }]
+      : [],
+  );
+  const closes = marks.flatMap(({ at, mark }) =>
+    mark.kind === 'close' ? [{ mark: { ...mark, after: text.slice(at) } }] : [],
+  );
+  const late = marks.filter(({ at, mark }) => mark.kind === 'open' && at === text.length);
+  return [...opens, ...words, ...closes, ...late];
 }

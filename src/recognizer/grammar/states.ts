@@ -6,7 +6,12 @@ import type { Intent, Place } from './tree.js';
 /** What happens on a transition without a word, when a sentence is interpreted. */
 export type Mark =
   | { readonly kind: 'intent'; readonly intent: Intent }
-  | { readonly kind: 'open'; readonly id: number }
+  | {
+      readonly kind: 'open';
+      readonly id: number;
+      /** Letters of the first word that are not the slot's: the "un" of "un{state}". */
+      readonly before?: string;
+    }
   | ({ readonly kind: 'close'; readonly id: number; readonly slot: string } & SlotMeaning);
 
 /** What a slot becomes: the value, or what `read` makes of the words said, or these words. */
@@ -15,8 +20,8 @@ export interface SlotMeaning {
   readonly read?: (words: readonly string[]) => SlotValue;
   /** The slot belongs to the sentence and not to some of its words. */
   readonly fixed?: true;
-  /** Letters before and after the slot that share a word with it: the "s" of "light[s]". */
-  readonly outside?: { readonly before: string; readonly after: string };
+  /** Letters of the last word that are not the slot's: the "s" of "{light}[s]". */
+  readonly after?: string;
 }
 
 export interface Edge {

@@ -84,7 +84,7 @@ export function inlineRange({ from, to, step }: InlineRange): ListValue[] | stri
 
 function faultOf(from: number, to: number, step: number): string | undefined {
   if (Number.isNaN(from) || Number.isNaN(to)) return 'expected from and to';
-  if (from > to) return `from ${from} to ${to}, expected the smaller number first`;
+  if (from > to) return `expected from <= to, got ${from} and ${to}`;
   if (!(step > 0)) return `step ${step}, expected a step above 0`;
   if (Math.max(Math.abs(from), Math.abs(to)) > numberMax)
     return `from ${from} to ${to}, expected numbers up to ${numberMax.toLocaleString('en')}; longer ones are digits`;
@@ -96,7 +96,7 @@ function faultOf(from: number, to: number, step: number): string | undefined {
 /** hassil's `type`, `digits` and `words` change what is written, not what is said; they are only looked at. */
 function sayings(yaml: YamlNodes, node: YAMLMap, what: string): void {
   const type: unknown = node.get('type');
-  if (type !== undefined && !types.includes(String(type)))
+  if (type !== undefined && !types.some((known) => known === type))
     yaml.fault(node.get('type', true), `${what}: type: expected ${types.join(', ')}`);
   for (const key of ['digits', 'words']) {
     const value: unknown = node.get(key);
@@ -112,7 +112,7 @@ function sayings(yaml: YamlNodes, node: YAMLMap, what: string): void {
 function fractions(yaml: YamlNodes, node: YAMLMap, what: string): number | undefined {
   const name: unknown = node.get('fractions');
   if (name === undefined || name === null) return undefined;
-  const fraction = fractionsOf.get(String(name));
+  const fraction = typeof name === 'string' ? fractionsOf.get(name) : undefined;
   if (fraction === undefined)
     yaml.fault(node.get('fractions', true), `${what}: fractions: expected halves or tenths`);
   return fraction;

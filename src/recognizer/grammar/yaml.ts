@@ -1,4 +1,4 @@
-import { isMap, isScalar, type Node, type YAMLMap } from 'yaml';
+import { isMap, type Node, type YAMLMap } from 'yaml';
 import { applyContext } from './context.js';
 import { readingsOf } from './readings.js';
 import type { Fault, Intent, ParsedGrammar, Scope, Tree } from './tree.js';
