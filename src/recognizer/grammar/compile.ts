@@ -13,6 +13,7 @@ import { expandPhones } from './phones.js';
 import { readSentence } from './read-sentence.js';
 import { GrammarTooLarge } from './states.js';
 import type { Fault, ParsedGrammar } from './tree.js';
+import { defaultPhonesMax, slowWarning, tooSlow } from './search-cost.js';
 import { skipPhrases, type SkipPhrases } from './skip-words.js';
 import { parseYamlGrammar } from './yaml.js';
 
@@ -50,6 +51,8 @@ export interface CompileOptions {
   /** Named in errors; `.jsgf` and `.gram` are read as JSGF, everything else as YAML. */
   readonly file: string;
   readonly lexicon: Lexicon;
+  /** A larger graph is refused. */
+  readonly phonesMax?: number;
 }
 
 /** Source -> automaton of phones, with its meaning. Throws GrammarError with every fault found. */
@@ -65,7 +68,8 @@ export function compileGrammar(source: string, options: CompileOptions): Grammar
   }
 }
 
-function compile(source: string, { file, lexicon }: CompileOptions): GrammarDetails {
+function compile(source: string, options: CompileOptions): GrammarDetails {
+  const { file, lexicon } = options;
   const parsed =
     /^\uFEFF?\s*#JSGF/.test(source) || /\.(jsgf|gram)$/.test(file)
       ? parseJsgf(source, lexicon.ownWords)
@@ -76,7 +80,7 @@ function compile(source: string, { file, lexicon }: CompileOptions): GrammarDeta
     const nfa = buildNfa(parsed.grammar, faults, own);
     const skip = skipPhrases(parsed.grammar.skipWords, faults, own);
     if (faults.length > 0) throw new GrammarError(file, faults);
-    return assemble(source, parsed.grammar, nfa, skip, lexicon, file);
+    return assemble(source, parsed.grammar, nfa, skip, options);
   } catch (error) {
     if (!(error instanceof GrammarTooLarge)) throw error;
     const hint =
@@ -93,8 +97,7 @@ function assemble(
   grammar: ParsedGrammar,
   nfa: Nfa,
   skipped: SkipPhrases,
-  lexicon: Lexicon,
-  file: string,
+  { file, lexicon, phonesMax = defaultPhonesMax }: CompileOptions,
 ): GrammarDetails {
   const shadowed = new ShadowedSentences(nfa);
   const dfa = determinize(nfa, (states) => shadowed.accepted(states));
@@ -122,15 +125,22 @@ function assemble(
   const forms = small ? distinctForms(heard.dfa, all, listed, skip, lexicon.units) : [];
   const ways = listed.map((ps, id) => phonesIn([...ps, ...(forms[id] ?? [])]));
   const graph = small ? expandPhones(heard.dfa, all, ways, skip) : plain;
+  const phones = graph.arcUnit.length;
+  if (phones > phonesMax)
+    throw new GrammarError(file, [{ line: 1, column: 1, message: tooSlow(phones, phonesMax) }]);
+  const slow = slowWarning(phones);
   const mayStandAnywhere = new Set(skip);
   return {
     graph,
     dfa,
     sentences: countSentences(dfa),
     sha256: createHash('sha256').update(source).digest('hex'),
-    warnings: [...grammar.warnings, ...slotsFilledTwice(grammar), ...shadowed.warnings()].sort(
-      (a, b) => a.line - b.line || a.column - b.column,
-    ),
+    warnings: [
+      ...(slow === undefined ? [] : [{ line: 1, column: 1, message: slow }]),
+      ...grammar.warnings,
+      ...slotsFilledTwice(grammar),
+      ...shadowed.warnings(),
+    ].sort((a, b) => a.line - b.line || a.column - b.column),
     pronunciations,
     forms: new Map(words.map((word, id) => [word, forms[id] ?? []])),
     phonesOf: (word) => ways[word] ?? [],
