@@ -57,6 +57,7 @@ export async function openReady(config: Config, modelPath: string): Promise<Read
   const engine = await Engine.open({
     modelPath,
     grammarPath: config.grammar.path,
+    phonesMax: config.grammar.phonesMax,
     ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
     threads: config.recognizer.threads,
     warp: config.recognizer.warp,
@@ -286,7 +287,8 @@ class EarHearing implements Hearing {
   /** Sentences that do not compile: the bundle's fault only if they do against what hears now. */
   private async blame(message: string): Promise<PortFault> {
     try {
-      await this.ear?.engine.compile(this.options.config().grammar.path);
+      const { path, phonesMax } = this.options.config().grammar;
+      await this.ear?.engine.compile(path, phonesMax);
     } catch (error) {
       return { reason: 'site-fault', detail: messageOf(error), ours: true };
     }

@@ -26,6 +26,8 @@ export interface EngineOptions {
   readonly grammarPath?: string;
   /** A site's own words. */
   readonly wordsPath?: string;
+  /** Larger graphs of sentences are refused. */
+  readonly phonesMax?: number;
   readonly threads?: number;
   /** Vocal-tract warp of the frontend; 1 is as trained. */
   readonly warp?: number;
@@ -85,10 +87,17 @@ export class Engine {
   }
 
   /** Reads the grammar file again and compiles it. */
-  async compile(path = this.options.grammarPath): Promise<GrammarDetails> {
+  async compile(
+    path = this.options.grammarPath,
+    phonesMax = this.options.phonesMax,
+  ): Promise<GrammarDetails> {
     if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
     const source = await readText(path, 'a file of sentences');
-    return compileGrammar(source, { file: path, lexicon: this.lexicon });
+    return compileGrammar(source, {
+      file: path,
+      lexicon: this.lexicon,
+      ...(phonesMax === undefined ? {} : { phonesMax }),
+    });
   }
 
   /** The wake phrase with its pronunciations. Throws a configuration error for one that cannot be. */

@@ -318,7 +318,10 @@ void t.test('lists that cannot be are refused by name', async (t) => {
   refused('{ range: { from: 5, to: 1 } }', /list n: expected from <= to/);
   refused('{ range: { from: 0, to: 1, step: 0.0001 } }', /more than 3 digits after the point/);
   refused('{ range: { from: 0, to: x } }', /list n: to is no number/);
-  refused('{ range: { from: 0, to: 1, words: 2 } }', /unknown key "words"/);
+  refused('{ range: { from: 0, to: 1, words: 2 } }', /list n: words: expected true or false/);
+  refused('{ range: { from: 0, to: 1, worth: 2 } }', /unknown key "worth"/);
+  refused('{ range: { from: 0, to: 1, digits: false, words: false } }', /no number is left/);
+  refused('{ range: { from: 0, to: 1, type: colour } }', /type: expected number, percentage/);
   refused('{ range: { from: 0, to: 1, unit: "§" } }', /"§" is no unit/);
   refused('{ range: { from: 0, to: 1, units: { mm: x } } }', /what one "mm" is worth/);
   refused('{ digits: 40 }', /list n: expected digits/);

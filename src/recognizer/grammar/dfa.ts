@@ -1,4 +1,5 @@
-import { GrammarTooLarge, type Nfa } from './nfa.js';
+import type { Nfa } from './nfa.js';
+import { GrammarTooLarge } from './states.js';
 
 /** Sentences by words alone: no two edges of a state carry the same word. */
 export interface Dfa {
@@ -10,8 +11,11 @@ const statesMax = 500_000;
 /** Instead of a state's number, where no sentence can end. */
 const deadEnd = -2;
 
-/** Subset construction (Rabin and Scott, 1959), then equal suffixes merged from the end. State 0 is the start. */
-export function determinize(nfa: Nfa): Dfa {
+/**
+ * Subset construction (Rabin and Scott, 1959), then equal suffixes merged from the end. State 0 is the start.
+ * `accepted` hears of each set of sentences that the same words complete.
+ */
+export function determinize(nfa: Nfa, accepted?: (states: readonly number[]) => void): Dfa {
   const closureOf = closures(nfa);
   const ids = new Map<string, number>();
   const subsets: number[][] = [];
@@ -42,13 +46,19 @@ export function determinize(nfa: Nfa): Dfa {
     }
     for (const [word, set] of targets) edges[s]?.set(word, idOf(closureOf([...set])));
   }
+  if (accepted !== undefined) {
+    for (const subset of subsets) {
+      const states = subset.filter((state) => nfa.accepts.has(state));
+      if (states.length > 0) accepted(states);
+    }
+  }
   return minimized(
     edges,
     subsets.map((subset) => subset.includes(nfa.end)),
   );
 }
 
-/** States reachable without a word that matter: those with word edges, and the end. */
+/** States reachable without a word that matter: those with word edges, completed sentences, and the end. */
 function closures(nfa: Nfa): (states: readonly number[]) => number[] {
   return (states) => {
     const seen = new Set(states);
@@ -56,7 +66,8 @@ function closures(nfa: Nfa): (states: readonly number[]) => number[] {
     const keep: number[] = [];
     for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
       const out = nfa.edges[state] ?? [];
-      if (state === nfa.end || out.some((e) => e.word >= 0)) keep.push(state);
+      if (state === nfa.end || nfa.accepts.has(state) || out.some((e) => e.word >= 0))
+        keep.push(state);
       for (const { word, target } of out) {
         if (word >= 0 || seen.has(target)) continue;
         seen.add(target);

@@ -1,3 +1,4 @@
+import { readingsOf } from './readings.js';
 import type { Fault, ParsedGrammar, Tree } from './tree.js';
 
 type Mute = Tree & { readonly kind: 'mute' };
@@ -38,6 +39,11 @@ export function muteFaults(grammar: ParsedGrammar): Fault[] {
 /** Whether a part has words, is written without any (the first such), or is empty (null). */
 function silence(tree: Tree, report: (mute: Mute) => void): 'words' | Mute | null {
   if (tree.kind === 'mute') return tree;
+  if (tree.kind === 'space') return null;
+  if (tree.kind === 'part')
+    return readingsOf(tree.text).length > 0 || tree.text.trim() === ''
+      ? 'words'
+      : { ...tree, kind: 'mute' };
   if (tree.kind === 'slot') return silence(tree.item, report);
   if (!('items' in tree)) return 'words';
   const parts = tree.items.map((item) => silence(item, report));

@@ -101,10 +101,10 @@ const plain = (phrase: string): SpokenWord[] =>
 const spelled = (letters: string): SpokenWord => ({ word: letters.toLowerCase(), spelled: true });
 
 /** Punctuation, which nobody says. Other signs have a name, or are words that the site must name. */
-const silent = /^[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・"/\\]$/u;
+const silent = /^[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・"/\\|]$/u;
 /** The same around a word, but for the minus of a number and the inches behind it. */
-const lead = /^[\p{Ps}\p{Pi}\p{Pf}\p{Pe}\p{Pc}–—;:!?¡¿·•、。・"/\\]+|^,+(?!\d)/u;
-const trail = /[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・/\\]+$/u;
+const lead = /^[\p{Ps}\p{Pi}\p{Pf}\p{Pe}\p{Pc}–—;:!?¡¿·•、。・"/\\|]+|^,+(?!\d)/u;
+const trail = /[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・/\\|]+$/u;
 
 function bare(piece: string): string {
   return piece
@@ -171,6 +171,9 @@ function currencyReading(text: string): Ways[] | undefined {
   const figure = figureOf(amount);
   const units = unitWays(currency);
   if (figure === undefined || units === undefined) return undefined;
+  const before = signReading(sign === '' ? inner : sign);
+  if (size === '' && figure.fraction === '')
+    return [...before, figureWays(figure).map(plain), units.map(plain)];
   const many = size === '' ? '' : ` ${sizes[size.toLowerCase()] ?? ''}`;
   const ways = figureWays(figure).flatMap((number) =>
     units.map((unit) => `${number}${many} ${unit}`),
@@ -187,7 +190,7 @@ function currencyReading(text: string): Ways[] | undefined {
         `${whole} ${cents < 10 ? 'oh ' : ''}${said}`,
       );
   }
-  return [...signReading(sign === '' ? inner : sign), ways.map(plain)];
+  return [...before, ways.map(plain)];
 }
 
 const signReading = (sign: string | undefined): Ways[] =>
