@@ -171,6 +171,9 @@ function currencyReading(text: string): Ways[] | undefined {
   const figure = figureOf(amount);
   const units = unitWays(currency);
   if (figure === undefined || units === undefined) return undefined;
+  const before = signReading(sign === '' ? inner : sign);
+  if (size === '' && figure.fraction === '')
+    return [...before, figureWays(figure).map(plain), units.map(plain)];
   const many = size === '' ? '' : ` ${sizes[size.toLowerCase()] ?? ''}`;
   const ways = figureWays(figure).flatMap((number) =>
     units.map((unit) => `${number}${many} ${unit}`),
@@ -187,7 +190,7 @@ function currencyReading(text: string): Ways[] | undefined {
         `${whole} ${cents < 10 ? 'oh ' : ''}${said}`,
       );
   }
-  return [...signReading(sign === '' ? inner : sign), ways.map(plain)];
+  return [...before, ways.map(plain)];
 }
 
 const signReading = (sign: string | undefined): Ways[] =>
