@@ -171,7 +171,7 @@ void t.test('nothing that is written is left out in silence', async (t) => {
     t.equal(sentence(text), '', text);
   // Every sign of ASCII and beyond: read as something, or refused, or punctuation.
   const punctuation =
-    /^[\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pc}\s'´`.,:;?!"/\\·•¡¿、。・\u200B-\u200F\u2060-\u2069]*$/u;
+    /^[\p{Pd}\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pc}\s'´`.,:;?!"/\\|·•¡¿、。・\u200B-\u200F\u2060-\u2069]*$/u;
   const silent = (sign: string) => readingsOf(`a ${sign} b`).length < 3;
   for (let code = 33; code < 0x3100; code++) {
     const sign = String.fromCharCode(code);

@@ -101,10 +101,10 @@ const plain = (phrase: string): SpokenWord[] =>
 const spelled = (letters: string): SpokenWord => ({ word: letters.toLowerCase(), spelled: true });
 
 /** Punctuation, which nobody says. Other signs have a name, or are words that the site must name. */
-const silent = /^[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・"/\\]$/u;
+const silent = /^[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・"/\\|]$/u;
 /** The same around a word, but for the minus of a number and the inches behind it. */
-const lead = /^[\p{Ps}\p{Pi}\p{Pf}\p{Pe}\p{Pc}–—;:!?¡¿·•、。・"/\\]+|^,+(?!\d)/u;
-const trail = /[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・/\\]+$/u;
+const lead = /^[\p{Ps}\p{Pi}\p{Pf}\p{Pe}\p{Pc}–—;:!?¡¿·•、。・"/\\|]+|^,+(?!\d)/u;
+const trail = /[\p{Ps}\p{Pe}\p{Pi}\p{Pf}\p{Pd}\p{Pc},;:!?¡¿·•、。・/\\|]+$/u;
 
 function bare(piece: string): string {
   return piece
