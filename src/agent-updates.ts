@@ -55,6 +55,7 @@ export async function openReady(config: Config, modelPath: string): Promise<Read
   const engine = await Engine.open({
     modelPath,
     grammarPath: config.grammar.path,
+    phonesMax: config.grammar.phonesMax,
     ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
     threads: config.recognizer.threads,
     warp: config.recognizer.warp,
@@ -200,7 +201,10 @@ class EarHearing implements Hearing {
       ...options,
       runningPath: () => this.ear?.engine.bundle.path ?? null,
       runningRateHz: () => this.ear?.engine.bundle.manifest.features.sampleRateHz,
-      compile: async () => void (await this.ear?.engine.compile(options.config().grammar.path)),
+      compile: async () => {
+        const { path, phonesMax } = options.config().grammar;
+        await this.ear?.engine.compile(path, phonesMax);
+      },
     });
   }
 

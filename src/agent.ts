@@ -192,7 +192,10 @@ export class Agent {
 
   /** New sentences from the file; the old ones stay when it is wrong. */
   async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
-    const grammar = await this.ear.compile(path ?? this.config.grammar.path);
+    const grammar = await this.ear.compile(
+      path ?? this.config.grammar.path,
+      this.config.grammar.phonesMax,
+    );
     this.ear.refresh();
     this.publishInfo();
     this.options.log.info(

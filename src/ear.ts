@@ -56,10 +56,10 @@ export class Ear {
   }
 
   /** Other sentences from the next utterance on, also for a bundle that waits; refused, the old ones stay. */
-  async compile(path: string): Promise<GrammarDetails> {
+  async compile(path: string, phonesMax?: number): Promise<GrammarDetails> {
     const { now, next } = this;
-    const grammar = await now.engine.compile(path);
-    const later = next === null ? null : await next.engine.compile(path);
+    const grammar = await now.engine.compile(path, phonesMax);
+    const later = next === null ? null : await next.engine.compile(path, phonesMax);
     // A bundle may have taken over meanwhile: each gets the sentences compiled against it.
     if (this.now === now) this.setNow({ ...now, grammar });
     if (next !== null && later !== null) {

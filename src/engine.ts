@@ -20,22 +20,26 @@ import {
 import { codeOf, KikitoriError, messageOf } from './runtime/errors.js';
 import { processorMs } from './runtime/processor-time.js';
 import { hasFusedMultiplyAdd } from './runtime/processor.js';
+import { decodeText } from './runtime/text-file.js';
 
 export interface EngineOptions {
   readonly modelPath: string;
   readonly grammarPath?: string;
   /** A site's own words. */
   readonly wordsPath?: string;
+  /** Larger graphs of sentences are refused. */
+  readonly phonesMax?: number;
   readonly threads?: number;
   /** Vocal-tract warp of the frontend; 1 is as trained. */
   readonly warp?: number;
   readonly recognizer?: RecognizerOptions;
 }
 
-/** A text file that an operator named; missing or unreadable is said in words. */
+/** A text file that an operator named; missing, unreadable or no UTF-8 is said in words. */
 export async function readText(path: string, what: string): Promise<string> {
+  let bytes: Uint8Array;
   try {
-    return await readFile(path, 'utf8');
+    bytes = await readFile(path);
   } catch (error) {
     throw new KikitoriError(
       codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
@@ -47,6 +51,7 @@ export async function readText(path: string, what: string): Promise<string> {
       },
     );
   }
+  return decodeText(bytes, path);
 }
 
 /**
@@ -83,10 +88,17 @@ export class Engine {
   }
 
   /** Reads the grammar file again and compiles it. */
-  async compile(path = this.options.grammarPath): Promise<GrammarDetails> {
+  async compile(
+    path = this.options.grammarPath,
+    phonesMax = this.options.phonesMax,
+  ): Promise<GrammarDetails> {
     if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
     const source = await readText(path, 'a file of sentences');
-    return compileGrammar(source, { file: path, lexicon: this.lexicon });
+    return compileGrammar(source, {
+      file: path,
+      lexicon: this.lexicon,
+      ...(phonesMax === undefined ? {} : { phonesMax }),
+    });
   }
 
   /** The wake phrase with its pronunciations. Throws a configuration error for one that cannot be. */

@@ -164,6 +164,7 @@ async function hearingChecks(config: Config): Promise<Finding[]> {
     engine = await Engine.open({
       modelPath: config.model.path,
       grammarPath: config.grammar.path,
+      phonesMax: config.grammar.phonesMax,
       ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
       threads: config.recognizer.threads,
     });

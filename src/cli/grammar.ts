@@ -3,9 +3,11 @@ import { randomFrom } from '../compress/evaluate/statistics.js';
 import { readLexicon, readText } from '../engine.js';
 import {
   compileGrammar,
+  costInWords,
   findConfusable,
   GrammarError,
   sampleSentence,
+  searchCost,
   type Confusables,
   type GrammarDetails,
   type Lexicon,
@@ -134,6 +136,7 @@ function checkJson(file: string, grammar: GrammarDetails, near: Confusables, io:
     words: graph.words.length,
     states: graph.states,
     arcs: graph.arcUnit.length,
+    search: searchCost(graph.arcUnit.length),
     guessedPronunciations: guessedWords(grammar),
     warnings,
     confusable: near.pairs,
@@ -146,6 +149,7 @@ function checkText(file: string, grammar: GrammarDetails, near: Confusables, io:
   io.stdout.write(
     `${file}: ${sentences.toLocaleString('en')} sentences, ${graph.words.length} words, ${graph.arcUnit.length} phones in the graph\n`,
   );
+  io.stdout.write(`search: ${costInWords(graph.arcUnit.length)}\n`);
   const guessed = guessedWords(grammar);
   if (guessed.length > 0)
     io.stdout.write(

@@ -3,6 +3,7 @@ import { extname } from 'node:path';
 import { isScalar, parseDocument, YAMLMap, type Document } from 'yaml';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { decodeText } from '../runtime/text-file.js';
 import { loadConfig, type Environment } from './load.js';
 
 /** Dotted path -> value. */
@@ -46,8 +47,9 @@ export async function editConfig(path: string, changes: Changes, env: Environmen
     });
   let before = '';
   try {
-    before = await readFile(path, 'utf8');
+    before = decodeText(await readFile(path), path, 'config');
   } catch (error) {
+    if (error instanceof KikitoriError) throw error;
     if (codeOf(error) !== 'ENOENT')
       throw new KikitoriError(messageOf(error), { kind: 'config', where: path });
   }

@@ -93,7 +93,9 @@ const words: Readonly<Record<string, boolean>> = {
 export const flag = {
   name: 'flag',
   coerce: (value: unknown) =>
-    typeof value === 'string' ? (words[value.toLowerCase()] ?? value) : value,
+    typeof value === 'string' || typeof value === 'number'
+      ? (words[String(value).toLowerCase()] ?? value)
+      : value,
   validate: (value: unknown) => {
     if (typeof value !== 'boolean') throw new Error('true or false (also yes/no, on/off, 1/0)');
   },

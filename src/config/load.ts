@@ -7,6 +7,7 @@ import JSON5 from 'json5';
 import { LineCounter, parseDocument, isMap, isScalar, type Document } from 'yaml';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
+import { decodeText } from '../runtime/text-file.js';
 import {
   environmentName,
   expectation,
@@ -134,8 +135,9 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
 }
 
 function readSource(path: string): string {
+  let bytes: Uint8Array;
   try {
-    return readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (error) {
     throw new KikitoriError(
       codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
@@ -146,6 +148,7 @@ function readSource(path: string): string {
       },
     );
   }
+  return decodeText(bytes, path, 'config');
 }
 
 function parseSource(source: string, path: string): { value: unknown; placeOf: PlaceOf } {

@@ -59,6 +59,11 @@ export const schema = {
       default: '',
       path: true,
     },
+    phonesMax: {
+      doc: 'Sentences that make more phones to search are refused, and the old ones stay. 50,000 make answers late on a small board; kikitori grammar check says how many there are.',
+      format: integerBetween(1000, 4_000_000),
+      default: 1_000_000,
+    },
   },
   capture: {
     source: {

@@ -7,12 +7,14 @@ export type { CompiledGrammar, DecodingGraph, Interpretation } from './graph.js'
 export {
   compileGrammar,
   confusableDistance,
+  costInWords,
   enumerateSentences,
   findConfusable,
   GrammarError,
   pronounceWord,
   readingsOf,
   sampleSentence,
+  searchCost,
   wordsOf,
 } from './grammar/index.js';
 export type { ConfusablePair, Confusables, GrammarDetails } from './grammar/index.js';

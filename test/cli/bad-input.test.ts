@@ -217,3 +217,49 @@ void t.test('grammars that would never end', async (t) => {
     explosive.stderr.slice(0, 200),
   );
 });
+
+void t.test(
+  'files that are not UTF-8 are refused with their place, by every command',
+  async (t) => {
+    const latin1 = (text: string) => Buffer.from(text, 'latin1');
+    const utf16 = (text: string) => Buffer.from(`\uFEFF${text}`, 'utf16le');
+    const jsgf = '#JSGF V1.0;\ngrammar g;\npublic <c> = caf\xe9 | stop;\n';
+    const yaml = 'intents:\n  A: {data: [{sentences: ["stop"]}]}\n# caf\xe9\n';
+    const words = 'stop: S T AA P\n# caf\xe9\n';
+    const labels = 'file\ttext\na.wav\tcaf\xe9\n';
+    const config = 'device:\n  # caf\xe9\n  id: x\n';
+    for (const [name, text, line, ...argv] of [
+      ['cafe.gram', jsgf, 3, 'grammar', 'check', '--model', model],
+      ['cafe.yaml', yaml, 3, 'grammar', 'check', '--model', model],
+      ['words.txt', words, 2, 'grammar', 'say', '--word', 'x', '--model', model, '--words'],
+      [
+        'labels.tsv',
+        labels,
+        2,
+        'evaluate',
+        '--model',
+        model,
+        '--grammar',
+        sentences,
+        folder,
+        '--labels',
+      ],
+      ['config.yaml', config, 2, 'config', 'check'],
+    ] as const) {
+      const eight = await file(name, latin1(text));
+      const first = await cli(...argv, eight);
+      t.match(
+        first.stderr,
+        new RegExp(`${name}:${line}:\\d+: byte \\d+.* is no UTF-8: this looks like Latin-1`),
+      );
+      t.not(first.status, 0, name);
+      const sixteen = await file(name, utf16(text));
+      const second = await cli(...argv, sixteen);
+      t.match(
+        second.stderr,
+        new RegExp(`${name}:1:1: the file begins with the byte order mark of UTF-16LE`),
+      );
+      t.not(second.status, 0, name);
+    }
+  },
+);

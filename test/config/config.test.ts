@@ -110,6 +110,30 @@ void t.test('every fault at once, with place, what was found and what was expect
   t.match(json.faults, [{ path: 'capture.gainDb', line: 3, column: 3 }]);
 });
 
+void t.test('switches take every form that their fault offers', async (t) => {
+  for (const [written, wanted] of [
+    ['true', true],
+    ['yes', true],
+    ['on', true],
+    ['1', true],
+    ['"1"', true],
+    ['False', false],
+    ['NO', false],
+    ['off', false],
+    ['0', false],
+    ['"0"', false],
+  ] as const) {
+    const config = loadConfig(await file(`publish:\n  partials: ${written}\n`), {});
+    t.equal(config.publish.partials, wanted, written);
+  }
+  for (const written of ['2', '-1', '1.5', 'maybe', '[]'])
+    t.match(
+      (await faultsOf(`publish:\n  partials: ${written}\n`)).text,
+      /true or false \(also yes\/no, on\/off, 1\/0\)/,
+      written,
+    );
+});
+
 void t.test('keys that are good alone and not together', async (t) => {
   const { faults } = await faultsOf(
     'capture: {channel: 2, channels: 2, source: file}\npublish: {mqtt: {certFile: a.pem, passwordFile: p}}',

@@ -61,9 +61,15 @@ void t.test(
       [99, 101, 0.1],
       [0.005, 0.25, 0.005],
       [2.2, 9.9, 1.1],
+      [-2, 2, 0.25],
+      [1900, 2100, 1],
+      [1000, 9999, 1],
+      [1005, 9000, 15],
+      [0, 3000, 1, true],
+      [400_000, 600_000, 50_000],
     ] as const) {
       const article = Math.max(Math.abs(from), Math.abs(to)) < articleBelow;
-      const style = { article, ...(pairs === true ? { pairs } : {}) };
+      const style = { article, pairs: pairs === true || (from >= 1000 && to <= 9999) };
       const g = compile(
         `{ range: { from: ${from}, to: ${to}, step: ${step}, pairs: ${pairs === true} } }`,
       );
@@ -138,11 +144,26 @@ void t.test('words and numbers, there and back', async (t) => {
 
 void t.test('digit strings keep their zeros', async (t) => {
   const g = compile('{ digits: { min: 2, max: 4 } }', 'enter code {n:code}');
-  t.equal(g.sentences, 11 ** 2 + 11 ** 3 + 11 ** 4);
+  // One digit in 11 ways, two or three equal ones after "double" or "triple".
+  const codes = [1];
+  for (let n = 1; n <= 4; n++)
+    codes.push(11 * ((codes[n - 1] ?? 0) + (codes[n - 2] ?? 0) + (codes[n - 3] ?? 0)));
+  t.equal(g.sentences, (codes[2] ?? 0) + (codes[3] ?? 0) + (codes[4] ?? 0));
+  for (const [said, code] of [
+    ['double oh seven', '007'],
+    ['triple five', '555'],
+    ['double five double zero', '5500'],
+    ['one double two', '122'],
+    ['two two double two', '2222'],
+  ] as const)
+    t.same(meaningOf(g, `enter code ${said}`).slots, { code }, said);
+  t.throws(() => meaningOf(g, 'enter code double double five'));
+  t.throws(() => meaningOf(g, 'enter code five double'));
+  t.throws(() => meaningOf(g, 'enter code double triple'));
   t.same(meaningOf(g, 'enter code zero oh four two').slots, { code: '0042' });
   t.same(meaningOf(g, 'enter code zero oh four two').said, { code: 'zero oh four two' });
   t.throws(() => meaningOf(g, 'enter code five'));
-  t.equal(compile('{ digits: 3 }').sentences, 11 ** 3);
+  t.equal(compile('{ digits: 3 }').sentences, codes[3]);
 });
 
 void t.test('ordinals', async (t) => {
@@ -174,8 +195,16 @@ void t.test('times of day', async (t) => {
     ['midnight', '00:00'],
     ['twenty two oh five', '22:05'],
     ['three oh five', '03:05'],
+    ['quarter after two', '02:15'],
+    ['a quarter of eight', '07:45'],
+    ['ten of eight', '07:50'],
+    ['twenty after nine at night', '21:20'],
+    ['quarter till six pm', '17:45'],
+    ['five minutes after noon', undefined],
+    ['fifteen fifteen hours', '15:15'],
   ] as const)
-    t.equal(at(said), value, said);
+    if (value === undefined) t.throws(() => at(said), said);
+    else t.equal(at(said), value, said);
   const values = new Set(sentencesOf(g).map((text) => meaningOf(g, text).slots.n));
   t.equal(values.size, 1440, 'every minute can be said');
   t.ok(g.graph.arcUnit.length < 20_000, `${g.graph.arcUnit.length} phones`);
@@ -201,12 +230,98 @@ void t.test('units of measure', async (t) => {
   t.equal(meaningOf(tenths, 'seven').slots.n, 0.7, 'no 0.7000000000000001');
 });
 
+void t.test('parts of a unit, where what comes out is a step', async (t) => {
+  const g = compile('{ range: { from: 0, to: 300, units: { ml: 1, l: 1000, hour: 60 } } }');
+  for (const [said, value] of [
+    ['half a liter', 500],
+    ['a quarter of a liter', 250],
+    ['three quarters of a liter', 750],
+    ['one and a half liters', 1500],
+    ['two and a quarter liters', 2250],
+    ['half an hour', 30],
+    ['one and three quarters hour', 105],
+    ['two hundred fifty milliliters', 250],
+  ] as const)
+    t.equal(meaningOf(g, said).slots.n, value, said);
+  for (const said of [
+    'half a milliliter',
+    'one and a half milliliters',
+    'half an liter',
+    'half liter',
+  ])
+    t.throws(() => meaningOf(g, said), said);
+  const one = compile('{ range: { from: 0, to: 9, step: 0.5, unit: mm } }');
+  t.equal(meaningOf(one, 'half a millimeter').slots.n, 0.5);
+  t.equal(meaningOf(one, 'two and a half millimeters').slots.n, 2.5);
+  t.throws(() => meaningOf(one, 'a quarter of a millimeter'));
+});
+
+void t.test(
+  'labels: written numbers and times mean what is written, or are not allowed',
+  async (t) => {
+    const read = (g: GrammarDetails, text: string) => {
+      const ids = g.read(text);
+      return ids === null ? null : g.interpret(ids).slots.n;
+    };
+    const day = compile('{ time: {} }', 'start at {n}');
+    const early = compile('{ time: { from: "01:00", to: "05:00" } }', 'start at {n}');
+    const shift = compile('{ time: { from: "08:00", to: "19:00", step: 15 } }', 'start at {n}');
+    for (const [text, onDay, inShift, inNight] of [
+      ['15:15', '15:15', '15:15', null],
+      ['03:15', '03:15', null, '03:15'],
+      ['3:15', '03:15', '15:15', '03:15'],
+      ['3:15 pm', '15:15', '15:15', null],
+      ['3:15 p.m.', '15:15', '15:15', null],
+      ['03:15 PM', '15:15', '15:15', null],
+      ['3:15pm', '15:15', '15:15', null],
+      ['03:15am', '03:15', null, '03:15'],
+      ['00:30', '00:30', null, null],
+      ['0:00', '00:00', null, null],
+      ['12:00', '12:00', '12:00', null],
+      ['17:00', '17:00', '17:00', null],
+      ['5 pm', '17:00', '17:00', null],
+      ["5 o'clock", '05:00', '17:00', '05:00'],
+      ['23:59', '23:59', null, null],
+      ['25:00', null, null, null],
+    ] as const) {
+      t.equal(read(day, `start at ${text}`), onDay, text);
+      t.equal(read(shift, `start at ${text}`), inShift, `${text}, 08:00 to 19:00`);
+      t.equal(read(early, `start at ${text}`), inNight, `${text}, 01:00 to 05:00`);
+    }
+    // Every minute, as a clock of 24 hours writes it.
+    for (let minute = 0; minute < 1440; minute++) {
+      const text = `${String(Math.floor(minute / 60)).padStart(2, '0')}:${String(minute % 60).padStart(2, '0')}`;
+      const got = read(day, `start at ${text}`);
+      if (got !== text) t.equal(got, text);
+    }
+    for (const [list, text, value] of [
+      ['{ range: { from: 0, to: 1000000 } }', '1,000', 1000],
+      ['{ range: { from: 0, to: 1000000 } }', "1'000", 1000],
+      ['{ range: { from: 0, to: 1000000 } }', '2026', 2026],
+      ['{ range: { from: -20, to: 20 } }', '−5', -5],
+      ['{ range: { from: 0, to: 5, step: 0.25 } }', '2.50', 2.5],
+      ['{ range: { from: 0, to: 5, step: 0.25 } }', '1,25', 1.25],
+      ['{ range: { from: 0, to: 5, step: 0.25 } }', '1 1/4', 1.25],
+      ['{ range: { from: 0, to: 5, step: 0.25 } }', '½', 0.5],
+      ['{ digits: { min: 2, max: 5 } }', '007', '007'],
+      ['{ digits: { min: 2, max: 5 } }', '42', '42'],
+      ['{ ordinal: { from: 1, to: 31 } }', '22nd', 22],
+      ['{ range: { from: 0, to: 300, units: { ml: 1, l: 1000 } } }', '250 ml', 250],
+      ['{ range: { from: 0, to: 300, units: { ml: 1, l: 1000 } } }', '½ l', 500],
+    ] as const)
+      t.equal(read(compile(list, 'take {n}'), `take ${text}`), value, text);
+  },
+);
+
 void t.test('lists that cannot be are refused by name', async (t) => {
   const refused = (list: string, what: RegExp) => t.throws(() => compile(list), what, list);
   refused('{ range: { from: 5, to: 1 } }', /list n: expected from <= to/);
   refused('{ range: { from: 0, to: 1, step: 0.0001 } }', /more than 3 digits after the point/);
   refused('{ range: { from: 0, to: x } }', /list n: to is no number/);
-  refused('{ range: { from: 0, to: 1, words: 2 } }', /unknown key "words"/);
+  refused('{ range: { from: 0, to: 1, words: 2 } }', /list n: words: expected true or false/);
+  refused('{ range: { from: 0, to: 1, worth: 2 } }', /unknown key "worth"/);
+  refused('{ range: { from: 0, to: 1, digits: false, words: false } }', /no number is left/);
+  refused('{ range: { from: 0, to: 1, type: colour } }', /type: expected number, percentage/);
   refused('{ range: { from: 0, to: 1, unit: "§" } }', /"§" is no unit/);
   refused('{ range: { from: 0, to: 1, units: { mm: x } } }', /what one "mm" is worth/);
   refused('{ digits: 40 }', /list n: expected digits/);

@@ -59,13 +59,12 @@ export async function readSite(
         noise.push(samples);
         continue;
       }
-      const said = wordsOf(labels === undefined ? sentenceOf(file) : (texts.get(name) ?? '')).join(
-        ' ',
-      );
+      const said = labels === undefined ? sentenceOf(file) : (texts.get(name) ?? '');
       if (labels !== undefined && !texts.has(name)) faults.push(`${name}: not in the labels`);
       else if (peak < silencePeak)
         faults.push(`${name}: silence (loudest sample ${peak.toFixed(4)} of 1)`);
-      else if (wakePhrase !== undefined && said === wakePhrase) wake.push(samples);
+      else if (wakePhrase !== undefined && wordsOf(said).join(' ') === wakePhrase)
+        wake.push(samples);
       else {
         const words = grammar.read(said);
         if (words === null) faults.push(`${name}: the grammar does not allow "${said}"`);

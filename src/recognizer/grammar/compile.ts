@@ -5,12 +5,18 @@ import type { Lexicon, Pronunciation } from '../lexicon/index.js';
 import { distinctForms } from './connected-forms.js';
 import { countSentences, determinize, type Dfa } from './dfa.js';
 import { interpretWords } from './interpret.js';
+import { isJsgf } from './jsgf-lexer.js';
 import { parseJsgf } from './jsgf.js';
-import { buildNfa, GrammarTooLarge, type Nfa } from './nfa.js';
+import { emptySentences, ShadowedSentences, slotsFilledTwice } from './lost-meaning.js';
+import { muteFaults } from './mute.js';
+import { buildNfa, type Nfa } from './nfa.js';
 import { withOpposites } from './opposites.js';
 import { expandPhones } from './phones.js';
 import { readSentence } from './read-sentence.js';
-import type { Fault, ParsedGrammar } from './tree.js';
+import { GrammarTooLarge } from './states.js';
+import type { Fault, ParsedGrammar, Place } from './tree.js';
+import { defaultPhonesMax, slowWarning, tooSlow } from './search-cost.js';
+import { skipPhrases, type SkipPhrases } from './skip-words.js';
 import { parseYamlGrammar } from './yaml.js';
 
 /** Larger graphs, without forms of connected speech, have none: a search of half as much more would be late. */
@@ -47,6 +53,8 @@ export interface CompileOptions {
   /** Named in errors; `.jsgf` and `.gram` are read as JSGF, everything else as YAML. */
   readonly file: string;
   readonly lexicon: Lexicon;
+  /** A larger graph is refused. */
+  readonly phonesMax?: number;
 }
 
 /** Source -> automaton of phones, with its meaning. Throws GrammarError with every fault found. */
@@ -62,16 +70,22 @@ export function compileGrammar(source: string, options: CompileOptions): Grammar
   }
 }
 
-function compile(source: string, { file, lexicon }: CompileOptions): GrammarDetails {
+function compile(source: string, options: CompileOptions): GrammarDetails {
+  const { file, lexicon } = options;
   const parsed =
-    /^\uFEFF?\s*#JSGF/.test(source) || /\.(jsgf|gram)$/.test(file)
+    isJsgf(source) || /\.(jsgf|gram)$/i.test(file)
       ? parseJsgf(source, lexicon.ownWords)
       : parseYamlGrammar(source, lexicon.ownWords);
-  const faults = [...parsed.faults];
+  const faults = [...parsed.faults, ...muteFaults(parsed.grammar)];
   try {
-    const nfa = buildNfa(parsed.grammar, faults);
-    if (faults.length > 0) throw new GrammarError(file, faults);
-    return assemble(source, parsed.grammar, nfa, lexicon, file);
+    const own = lexicon.ownWords;
+    const nfa = buildNfa(parsed.grammar, faults, own);
+    const skip = skipPhrases(parsed.grammar.skipWords, faults, own);
+    if (faults.length > 0) {
+      const sounds = soundsIn(nfa, lexicon);
+      throw new GrammarError(file, [...faults, ...unspoken(nfa.words, sounds, [nfa.places])]);
+    }
+    return assemble(source, parsed.grammar, nfa, skip, options);
   } catch (error) {
     if (!(error instanceof GrammarTooLarge)) throw error;
     const hint =
@@ -87,30 +101,24 @@ function assemble(
   source: string,
   grammar: ParsedGrammar,
   nfa: Nfa,
-  lexicon: Lexicon,
-  file: string,
+  skipped: SkipPhrases,
+  { file, lexicon, phonesMax = defaultPhonesMax }: CompileOptions,
 ): GrammarDetails {
-  const dfa = determinize(nfa);
-  if (dfa.final[0] === true) {
+  const shadowed = new ShadowedSentences(nfa);
+  const dfa = determinize(nfa, (states) => shadowed.accepted(states));
+  if (dfa.final[0] !== true && dfa.edges[0]?.size === 0) {
     throw new GrammarError(file, [
-      { line: 1, column: 1, message: 'a sentence may be empty: every part of it is optional' },
+      { line: 1, column: 1, message: 'no sentence can be said: each needs what can never be said' },
     ]);
   }
+  if (dfa.final[0] === true) throw new GrammarError(file, emptySentences(nfa));
   const words = [...nfa.words];
-  const skip = grammar.skipWords.map((phrase) => words.push(phrase.join(' ')) - 1);
-  const pronunciations = new Map(
-    words.map((word) => [word, pronounce(word, lexicon, nfa.spelled.has(word))]),
-  );
-  const mute = words.filter((word) => pronunciations.get(word)?.length === 0);
-  if (mute.length > 0) {
-    throw new GrammarError(
-      file,
-      mute.map((word) => ({
-        ...(nfa.places.get(word) ?? { line: 1, column: 1 }),
-        message: `"${word}" has no pronunciation: add it to the word list, as phones or as "sounds like ..."`,
-      })),
-    );
-  }
+  const skip = skipped.phrases.map((phrase) => words.push(phrase.join(' ')) - 1);
+  const spelled = (word: string) => nfa.spelled.has(word) || skipped.spelled.has(word);
+  const pronunciations = new Map(words.map((word) => [word, pronounce(word, lexicon, spelled)]));
+  const places = [nfa.places, skipped.places];
+  const mute = unspoken(words, (word) => pronunciations.get(word) ?? [], places);
+  if (mute.length > 0) throw new GrammarError(file, mute);
   const listedOf = (word: string) => pronunciations.get(word) ?? lexicon.lookup(word);
   const heard = withOpposites(dfa, words, words.length, (word) => phonesIn(listedOf(word)));
   const all = [...words, ...heard.added];
@@ -120,27 +128,57 @@ function assemble(
   const forms = small ? distinctForms(heard.dfa, all, listed, skip, lexicon.units) : [];
   const ways = listed.map((ps, id) => phonesIn([...ps, ...(forms[id] ?? [])]));
   const graph = small ? expandPhones(heard.dfa, all, ways, skip) : plain;
-  const skipped = new Set(skip);
+  const phones = graph.arcUnit.length;
+  if (phones > phonesMax)
+    throw new GrammarError(file, [{ line: 1, column: 1, message: tooSlow(phones, phonesMax) }]);
+  const slow = slowWarning(phones);
+  const mayStandAnywhere = new Set(skip);
   return {
     graph,
     dfa,
     sentences: countSentences(dfa),
     sha256: createHash('sha256').update(source).digest('hex'),
-    warnings: grammar.warnings,
+    warnings: [
+      ...(slow === undefined ? [] : [{ line: 1, column: 1, message: slow }]),
+      ...grammar.warnings,
+      ...slotsFilledTwice(grammar),
+      ...shadowed.warnings(),
+    ].sort((a, b) => a.line - b.line || a.column - b.column),
     pronunciations,
     forms: new Map(words.map((word, id) => [word, forms[id] ?? []])),
     phonesOf: (word) => ways[word] ?? [],
-    read: (text) => readSentence(text, dfa, words, skipped, { own: lexicon.ownWords }),
+    read: (text) => readSentence(text, dfa, words, mayStandAnywhere, { own: lexicon.ownWords }),
     interpret(sentence) {
       if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
       const found = interpretWords(
         nfa,
-        sentence.filter((w) => !skipped.has(w)),
+        sentence.filter((w) => !mayStandAnywhere.has(w)),
       );
       if (found === null) throw new Error('the search gave words that the grammar does not allow');
       return found;
     },
   };
+}
+
+type Sounds = (word: string) => readonly Pronunciation[];
+
+const soundsIn =
+  (nfa: Nfa, lexicon: Lexicon) =>
+  (word: string): Pronunciation[] =>
+    pronounce(word, lexicon, (w) => nfa.spelled.has(w));
+
+/** Words without a pronunciation, where they stand. */
+function unspoken(
+  words: readonly string[],
+  sounds: Sounds,
+  places: readonly ReadonlyMap<string, Place>[],
+): Fault[] {
+  return words
+    .filter((word) => sounds(word).length === 0)
+    .map((word) => ({
+      ...(places.map((p) => p.get(word)).find((p) => p !== undefined) ?? { line: 1, column: 1 }),
+      message: `"${word}" has no pronunciation: add it to the word list, as phones or as "sounds like ..."`,
+    }));
 }
 
 const phonesIn = (ps: readonly Pronunciation[]) => ps.map((p) => p.phones);
@@ -157,9 +195,13 @@ function noCommand(sentence: readonly number[]): Interpretation {
 }
 
 /** All ways to say a word or, for skip words, a short phrase. */
-function pronounce(phrase: string, lexicon: Lexicon, spelled: boolean): Pronunciation[] {
+function pronounce(
+  phrase: string,
+  lexicon: Lexicon,
+  spelled: (word: string) => boolean,
+): Pronunciation[] {
   return phrase.split(' ').reduce<Pronunciation[]>((heads, word, i) => {
-    const tails = pronounceWord(word, lexicon, spelled);
+    const tails = pronounceWord(word, lexicon, spelled(word));
     if (i === 0) return tails;
     return heads.flatMap((h) =>
       tails.map((t) => ({ phones: [...h.phones, ...t.phones], source: t.source })),

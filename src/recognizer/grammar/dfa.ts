@@ -1,4 +1,5 @@
-import { GrammarTooLarge, type Nfa } from './nfa.js';
+import type { Nfa } from './nfa.js';
+import { GrammarTooLarge } from './states.js';
 
 /** Sentences by words alone: no two edges of a state carry the same word. */
 export interface Dfa {
@@ -7,9 +8,14 @@ export interface Dfa {
 }
 
 const statesMax = 500_000;
+/** Instead of a state's number, where no sentence can end. */
+const deadEnd = -2;
 
-/** Subset construction (Rabin and Scott, 1959), then equal suffixes merged from the end. State 0 is the start. */
-export function determinize(nfa: Nfa): Dfa {
+/**
+ * Subset construction (Rabin and Scott, 1959), then equal suffixes merged from the end. State 0 is the start.
+ * `accepted` hears of each set of sentences that the same words complete.
+ */
+export function determinize(nfa: Nfa, accepted?: (states: readonly number[]) => void): Dfa {
   const closureOf = closures(nfa);
   const ids = new Map<string, number>();
   const subsets: number[][] = [];
@@ -40,13 +46,19 @@ export function determinize(nfa: Nfa): Dfa {
     }
     for (const [word, set] of targets) edges[s]?.set(word, idOf(closureOf([...set])));
   }
+  if (accepted !== undefined) {
+    for (const subset of subsets) {
+      const states = subset.filter((state) => nfa.accepts.has(state));
+      if (states.length > 0) accepted(states);
+    }
+  }
   return minimized(
     edges,
     subsets.map((subset) => subset.includes(nfa.end)),
   );
 }
 
-/** States reachable without a word that matter: those with word edges, and the end. */
+/** States reachable without a word that matter: those with word edges, completed sentences, and the end. */
 function closures(nfa: Nfa): (states: readonly number[]) => number[] {
   return (states) => {
     const seen = new Set(states);
@@ -54,7 +66,8 @@ function closures(nfa: Nfa): (states: readonly number[]) => number[] {
     const keep: number[] = [];
     for (let state = queue.pop(); state !== undefined; state = queue.pop()) {
       const out = nfa.edges[state] ?? [];
-      if (state === nfa.end || out.some((e) => e.word >= 0)) keep.push(state);
+      if (state === nfa.end || nfa.accepts.has(state) || out.some((e) => e.word >= 0))
+        keep.push(state);
       for (const { word, target } of out) {
         if (word >= 0 || seen.has(target)) continue;
         seen.add(target);
@@ -83,7 +96,13 @@ function minimized(edges: readonly ReadonlyMap<number, number>[], final: readonl
     if (merged[state] !== -1) continue;
     const out = [...(edges[state] ?? [])]
       .map(([w, t]) => [w, merged[t] ?? 0] as const)
+      .filter(([, t]) => t !== deadEnd)
       .sort((a, b) => a[0] - b[0]);
+    // What leads to no end is left out: "<VOID>", a list without values.
+    if (out.length === 0 && final[state] !== true && state !== 0) {
+      merged[state] = deadEnd;
+      continue;
+    }
     const shape = `${final[state] === true ? 1 : 0};${out.map(([w, t]) => `${w}:${t}`).join()}`;
     let id = byShape.get(shape);
     if (id === undefined) {

@@ -3,6 +3,7 @@ export { compileGrammar, GrammarError, pronounceWord } from './compile.js';
 export type { GrammarDetails } from './compile.js';
 export { confusableDistance, findConfusable } from './confusable.js';
 export type { ConfusablePair, Confusables } from './confusable.js';
+export { costInWords, searchCost } from './search-cost.js';
 export { readNumber, spokenNumber } from './numbers.js';
 export { readingsOf, wordsOf } from './readings.js';
 export { enumerateSentences, sampleSentence } from './sample.js';

@@ -1,6 +1,7 @@
 import type { SlotValue } from '../../records.js';
 import type { Interpretation } from '../graph.js';
-import type { Mark, Nfa } from './nfa.js';
+import type { Nfa } from './nfa.js';
+import type { Mark } from './states.js';
 
 /**
  * Meaning of a sentence: the first path through the automaton, in file order, that says these words.
@@ -54,7 +55,7 @@ function meaning(
   let settings: { minConfidence?: number; confirm?: boolean } = {};
   const slots: Record<string, SlotValue> = {};
   const said: Record<string, string> = {};
-  const opened: number[] = [];
+  const opened = new Map<number, { position: number; before?: string }>();
   for (const { mark, position } of path) {
     if (mark === undefined) continue;
     if (mark.kind === 'intent') {
@@ -64,13 +65,21 @@ function meaning(
         ...(minConfidence === undefined ? {} : { minConfidence }),
         ...(confirm === true ? { confirm } : {}),
       };
-    } else if (mark.kind === 'open') opened.push(position);
+    } else if (mark.kind === 'open') opened.set(mark.id, { ...mark, position });
     else {
-      const own = words.slice(opened.pop() ?? 0, position);
-      slots[mark.slot] = mark.value ?? mark.read?.(own) ?? own.join(' ');
+      const open = opened.get(mark.id);
+      const own = words.slice(open?.position ?? 0, position);
+      slots[mark.slot] =
+        mark.value ?? mark.read?.(own) ?? within(own.join(' '), open?.before, mark.after);
       if (mark.fixed !== true) said[mark.slot] = own.join(' ');
     }
   }
   const key = JSON.stringify([intent, Object.entries(slots).sort(([a], [b]) => (a < b ? -1 : 1))]);
   return { intent, slots, said, key, ...settings };
+}
+
+/** The words of a slot without the letters around it that belong to the same words. */
+function within(said: string, before = '', after = ''): string {
+  const tail = said.startsWith(before.toLowerCase()) ? said.slice(before.length) : said;
+  return tail.endsWith(after.toLowerCase()) ? tail.slice(0, tail.length - after.length) : tail;
 }

@@ -1,27 +1,16 @@
-import type { SlotValue } from '../../records.js';
-import type { Automaton } from './automaton.js';
-import type { Fault, Intent, ListValue, ParsedGrammar, Place, Scope, Tree } from './tree.js';
-
-/** What happens on a transition without a word, when a sentence is interpreted. */
-export type Mark =
-  | { readonly kind: 'intent'; readonly intent: Intent }
-  | { readonly kind: 'open' }
-  | ({ readonly kind: 'close'; readonly slot: string } & SlotMeaning);
-
-/** What a slot becomes: the value, or what `read` makes of the words said, or these words. */
-interface SlotMeaning {
-  readonly value?: SlotValue;
-  readonly read?: (words: readonly string[]) => SlotValue;
-  /** The slot belongs to the sentence and not to some of its words. */
-  readonly fixed?: true;
-}
-
-export interface Edge {
-  readonly target: number;
-  /** Word id, or -1 for a free transition. */
-  readonly word: number;
-  readonly mark?: Mark;
-}
+import { frontAt, isNumber, keyOf, readWord, written, type Front } from './front.js';
+import type { Ways } from './readings.js';
+import { GrammarTooLarge, States, type Edge, type Mark, type SlotMeaning } from './states.js';
+import type {
+  Fault,
+  Intent,
+  ListValue,
+  ParsedGrammar,
+  Place,
+  Scope,
+  Sentence,
+  Tree,
+} from './tree.js';
 
 /** All sentences as a word automaton. Edges of a state are in file order: the first that fits wins. */
 export interface Nfa {
@@ -33,193 +22,339 @@ export interface Nfa {
   readonly spelled: ReadonlySet<string>;
   /** Where each word was written first, if it was. */
   readonly places: ReadonlyMap<string, Place>;
+  /** States that are reached when a sentence is complete, in file order, with the sentence. */
+  readonly accepts: ReadonlyMap<number, Accepted>;
 }
 
-/** More states than this: the grammar is refused. */
-const statesMax = 2_000_000;
-/** (a; b; ...) of more parts are refused: n! orders. */
+export interface Accepted {
+  readonly intent: Intent;
+  readonly sentence: Sentence;
+}
+
+/** (a; b; ...) of more parts are refused: 2^n sets of them that may have been said. */
 const permutationMax = 6;
+/** Ways to write one word whose parts touch; more are refused. */
+const waysMax = 200_000;
 
-export class GrammarTooLarge extends Error {}
-
-export function buildNfa(grammar: ParsedGrammar, faults: Fault[]): Nfa {
-  return new NfaBuilder(faults).build(grammar);
+export function buildNfa(
+  grammar: ParsedGrammar,
+  faults: Fault[],
+  own: ReadonlySet<string> = new Set(),
+): Nfa {
+  return new NfaBuilder(faults, own).build(grammar);
 }
 
 class NfaBuilder {
-  private readonly edges: Edge[][] = [];
-  private readonly words: string[] = [];
-  private readonly wordIds = new Map<string, number>();
   private readonly reported = new Set<string>();
-  private readonly spelled = new Set<string>();
-  private readonly places = new Map<string, Place>();
-  /** What sub-automata may do here. */
-  private readonly automaton: Automaton = {
-    state: () => this.state(),
-    edge: (from, target, word) =>
-      this.edge(from, target, word === undefined ? -1 : this.wordId(word)),
-    spelled: (word) => void this.spelled.add(word),
-  };
+  private readonly states = new States();
+  private slots = 0;
+  /** Of what is being added. */
+  private place: Place = { line: 1, column: 1 };
 
-  constructor(private readonly faults: Fault[]) {}
+  constructor(
+    private readonly faults: Fault[],
+    private readonly own: ReadonlySet<string>,
+  ) {}
 
   build(grammar: ParsedGrammar): Nfa {
-    const start = this.state();
-    const end = this.state();
+    const { states } = this;
+    const start = states.state();
+    const end = states.state();
+    const accepts = new Map<number, Accepted>();
     for (const intent of grammar.intents) {
-      const begin = this.state();
-      this.edge(start, begin, -1, { kind: 'intent', intent });
-      for (const { tree, scope } of intent.sentences)
-        this.edge(this.add(tree, begin, scope, []), end, -1);
+      const begin = states.marked(start, { kind: 'intent', intent });
+      for (const sentence of intent.sentences) {
+        const { tree, scope, keywords } = sentence;
+        const first = states.edges.length;
+        const fronts = this.add(tree, [frontAt(states.branch(begin))], scope, []);
+        const ends = this.merged(fronts.map((front) => this.said(front))).map((f) => f.state);
+        const shift = keywords === undefined ? 0 : states.onlyWith(keywords, first);
+        const accept = states.join(ends.map((at) => at + shift));
+        states.edge(accept, end);
+        accepts.set(accept, { intent, sentence });
+      }
     }
-    const { edges, words, spelled, places } = this;
-    return { edges, start, end, words, spelled, places };
+    const { edges, words, spelledWords: spelled, places } = states;
+    return { edges, start, end, words, spelled, places, accepts };
   }
 
-  private state(): number {
-    if (this.edges.length >= statesMax) {
-      throw new GrammarTooLarge(`the sentences need more than ${statesMax} states`);
-    }
-    return this.edges.push([]) - 1;
-  }
-
-  private edge(from: number, target: number, word: number, mark?: Mark): void {
-    this.edges[from]?.push(mark === undefined ? { target, word } : { target, word, mark });
-  }
-
-  private wordId(word: string): number {
-    let id = this.wordIds.get(word);
-    if (id === undefined) {
-      id = this.words.push(word) - 1;
-      this.wordIds.set(word, id);
-    }
-    return id;
-  }
-
-  /** Adds the tree after `from`; returns the state in which it is complete. */
-  private add(tree: Tree, from: number, scope: Scope, path: readonly string[]): number {
+  /** Adds the tree after each of `fronts`; returns where its ways end. */
+  private add(
+    tree: Tree,
+    fronts: readonly Front[],
+    scope: Scope,
+    path: readonly string[],
+  ): readonly Front[] {
+    if ('at' in tree && tree.at !== undefined) this.place = tree.at;
     switch (tree.kind) {
+      case 'part':
+        return fronts.map((front) => written(front, tree.text, tree.capitals, tree.at));
+      case 'mute':
+      case 'space':
+        return this.merged(fronts.map((front) => this.spaced(front)));
       case 'word': {
-        const next = this.state();
-        this.edge(from, next, this.wordId(tree.word));
-        if (tree.spelled === true) this.spelled.add(tree.word);
-        if (tree.at !== undefined && !this.places.has(tree.word))
-          this.places.set(tree.word, tree.at);
-        return next;
+        const word = [[{ ...tree }]];
+        const spaced = this.merged(fronts.map((front) => this.spaced(front)));
+        return spaced.map(({ state }) => frontAt(this.states.say([word], state, tree.at)));
       }
       case 'phrases':
-        return tree.build(this.automaton, from);
+        return this.merged(fronts.map((front) => this.said(front, tree.like))).map((front) => ({
+          ...front,
+          state: tree.build(this.states, front.state),
+          left: tree.like,
+        }));
       case 'sequence':
-        return tree.items.reduce((at, item) => this.add(item, at, scope, path), from);
+        return tree.items.reduce((at, item) => this.add(item, at, scope, path), fronts);
       case 'choice':
-        return this.join(tree.items.map((item) => this.add(item, from, scope, path)));
+        return this.alternatives(tree.items, fronts, scope, path);
       case 'permutation':
-        return this.permute(tree.items, from, scope, path);
+        return this.permute(tree.items, fronts, scope, path);
       case 'slot':
-        return this.slotted(tree.slot, from, (begin) => this.add(tree.item, begin, scope, path), {
+        return this.slotted(tree.slot, fronts, (inner) => this.add(tree.item, inner, scope, path), {
           value: tree.value,
           fixed: tree.fixed,
         });
       case 'rule':
-        return this.rule(tree, from, scope, path);
+        return this.rule(tree, fronts, scope, path);
       case 'list':
-        return this.list(tree, from, scope, path);
+        return this.list(tree, fronts, scope, path);
     }
   }
 
-  private join(ends: readonly number[]): number {
-    const end = this.state();
-    for (const at of ends) this.edge(at, end, -1);
-    return end;
+  /** A state of its own, so that alternatives are tried in the order in which they are written. */
+  private branch(front: Front): Front {
+    return { ...front, state: this.states.branch(front.state) };
+  }
+
+  /** One front for all that go on alike. */
+  private merged(fronts: readonly Front[]): readonly Front[] {
+    if (fronts.length < 2) return fronts;
+    const groups = new Map<string, Front[]>();
+    for (const front of fronts) {
+      const key = keyOf(front);
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [front]);
+      else group.push(front);
+    }
+    return [...groups.values()].map(([first, ...more]) => {
+      if (first === undefined || more.length === 0) return first ?? frontAt(0);
+      const state = this.states.state();
+      for (const front of [first, ...more]) this.states.edge(front.state, state);
+      return { ...first, state };
+    });
+  }
+
+  private alternatives(
+    items: readonly Tree[],
+    fronts: readonly Front[],
+    scope: Scope,
+    path: readonly string[],
+  ): readonly Front[] {
+    if (items.length === 1 && items[0] !== undefined)
+      return this.add(items[0], fronts, scope, path);
+    if (this.tooMany(fronts, items.length)) return fronts;
+    return this.merged(
+      items.flatMap((item) => {
+        const branches = fronts.map((front) => this.branch(front));
+        return this.add(item, branches, scope, path);
+      }),
+    );
+  }
+
+  /** Whether so many more alternatives for each of the fronts are beyond the limit, which is then said. */
+  private tooMany(fronts: readonly Front[], alternatives: number): boolean {
+    const writing = fronts.filter(({ text }) => text !== '').length;
+    const ways = writing * alternatives;
+    if (ways <= waysMax || writing === 1) return false;
+    this.report({
+      ...this.place,
+      message: `${ways.toLocaleString('en')} ways to write one word here, at most ${waysMax.toLocaleString('en')}: put a space between what need not touch`,
+    });
+    return true;
+  }
+
+  /** The front after a space. */
+  private spaced(front: Front): Front {
+    if (front.text === '' && front.owed.length === 0)
+      return front.left === undefined ? front : { ...frontAt(front.state), afterNumber: true };
+    const inSlot = front.marks.some(({ at }) => at === front.text.length);
+    const { state } = this.said(front);
+    return { ...frontAt(state), afterNumber: isNumber(front.text, inSlot) };
+  }
+
+  /** Says the word that was being written. `right`: a spoken list that it touches, as one like it is written. */
+  private said(front: Front, right?: string): Front {
+    const state = this.states.say(front.owed, front.state, front.at);
+    if (front.text === '' && (right === undefined || front.left === undefined))
+      return frontAt(state);
+    const read = this.readParts(front, right);
+    if (read === undefined) {
+      const what = front.text === '' ? 'two numbers touch' : `"${front.text}" touches a number`;
+      this.report({
+        ...(front.at ?? this.place),
+        message: `${what} and cannot be read with it: put a space between, or use another list (digits:, ordinal:, range: with a step)`,
+      });
+      return frontAt(state);
+    }
+    const end = read.steps.reduce(
+      (at, step) =>
+        'mark' in step ? this.states.marked(at, step.mark) : this.states.say([step], at, front.at),
+      state,
+    );
+    return { ...frontAt(end), owed: read.owed };
+  }
+
+  /** The words of a front with its slots' marks between them. */
+  private readParts(
+    front: Front,
+    right: string | undefined,
+  ): { steps: (Ways | { mark: Mark })[]; owed: readonly Ways[] } | undefined {
+    const { text, marks, capitals, left, afterNumber } = front;
+    const own = this.own;
+    const outer = {
+      ...(left === undefined ? {} : { left }),
+      ...(right === undefined ? {} : { right }),
+    };
+    const whole = readWord(text, { own, capitals, afterNumber, ...outer });
+    if (whole === undefined) return undefined;
+    const cuts = [...new Set([0, ...marks.map(({ at }) => at), text.length])].sort((a, b) => a - b);
+    const marksAt = (cut: number) => marks.filter(({ at }) => at === cut);
+    const parts = cuts.slice(1).map((cut, i) =>
+      readWord(text.slice(cuts[i], cut), {
+        own,
+        capitals,
+        afterNumber: afterNumber && i === 0,
+        ...(left !== undefined && i === 0 ? { left } : {}),
+        ...(right !== undefined && cut === text.length ? { right } : {}),
+      }),
+    );
+    const apart = parts.flatMap((part) => part?.words ?? [[]]);
+    // Behind a number "°c" is also said "degrees", which does not say what a slot in it is.
+    const unit = (left !== undefined || afterNumber) && !parts.includes(undefined);
+    if (unit || JSON.stringify(apart) === JSON.stringify(whole.words)) {
+      const steps = parts.flatMap((part, i) => [
+        ...(part?.words ?? []),
+        ...marksAt(cuts[i + 1] ?? 0),
+      ]);
+      return { steps, owed: whole.owed };
+    }
+    return { steps: wrapped(whole.words, front), owed: whole.owed };
   }
 
   private slotted(
     slot: string,
-    from: number,
-    inner: (begin: number) => number,
+    fronts: readonly Front[],
+    inner: (fronts: readonly Front[]) => readonly Front[],
     { value, read, fixed }: SlotMeaning,
-  ): number {
-    const begin = this.state();
-    this.edge(from, begin, -1, { kind: 'open' });
-    const end = this.state();
-    this.edge(inner(begin), end, -1, {
+  ): readonly Front[] {
+    const id = this.slots++;
+    const open: Mark = { kind: 'open', id };
+    const close: Mark = {
       kind: 'close',
+      id,
       slot,
       ...(value === undefined ? {} : { value }),
       ...(read === undefined ? {} : { read }),
       ...(fixed === undefined ? {} : { fixed }),
-    });
-    return end;
+    };
+    const place = (front: Front, mark: Mark): Front =>
+      front.text === ''
+        ? { ...front, state: this.states.marked(front.state, mark) }
+        : { ...front, marks: [...front.marks, { at: front.text.length, mark }] };
+    return inner(
+      fronts.map((front) => {
+        if (front.text === '' && front.owed.length > 0) return place(this.said(front), open);
+        return place(front.text === '' ? front : this.branch(front), open);
+      }),
+    ).map((front) => place(front, close));
   }
 
+  /** All orders; a set of parts that have been said goes on alike in whatever order they were. */
   private permute(
     items: readonly Tree[],
-    from: number,
+    fronts: readonly Front[],
     scope: Scope,
     path: readonly string[],
-  ): number {
+  ): readonly Front[] {
     if (items.length > permutationMax) {
       throw new GrammarTooLarge(
         `a permutation of ${items.length} parts; at most ${permutationMax}`,
       );
     }
-    if (items.length === 0) return from;
-    return this.join(
-      items.map((item, i) => {
-        const rest = items.filter((_, j) => j !== i);
-        return this.permute(rest, this.add(item, from, scope, path), scope, path);
-      }),
-    );
+    const all = 2 ** items.length - 1;
+    const after = new Map<number, readonly Front[]>([
+      [0, this.add({ kind: 'space' }, fronts, scope, path)],
+    ]);
+    for (let set = 0; set < all; set++) {
+      const from = this.merged(after.get(set) ?? []);
+      items.forEach((item, i) => {
+        const bit = 2 ** i;
+        if ((set & bit) !== 0) return;
+        const spaced: Tree = { kind: 'sequence', items: [item, { kind: 'space' }] };
+        const ends = this.add(
+          spaced,
+          from.map((front) => this.branch(front)),
+          scope,
+          path,
+        );
+        after.set(set | bit, [...(after.get(set | bit) ?? []), ...ends]);
+      });
+    }
+    return this.merged(after.get(all) ?? []);
   }
 
   private rule(
     tree: Tree & { kind: 'rule' },
-    from: number,
+    fronts: readonly Front[],
     scope: Scope,
     path: readonly string[],
-  ): number {
+  ): readonly Front[] {
     const body = scope.rules.get(tree.rule);
     if (body === undefined)
-      return this.missing(`rule <${tree.rule}>`, [...scope.rules.keys()], tree, from);
+      return this.missing(`rule <${tree.rule}>`, [...scope.rules.keys()], tree, fronts);
     if (path.includes(tree.rule)) {
       const circle = [...path.slice(path.indexOf(tree.rule)), tree.rule]
         .map((r) => `<${r}>`)
         .join(' -> ');
       this.report({ ...tree.at, message: `the rules go round in a circle: ${circle}` });
-      return from;
+      return fronts;
     }
-    return this.add(body, from, scope, [...path, tree.rule]);
+    return this.add(body, fronts, scope, [...path, tree.rule]);
   }
 
   private list(
     tree: Tree & { kind: 'list' },
-    from: number,
+    fronts: readonly Front[],
     scope: Scope,
     path: readonly string[],
-  ): number {
-    const values = scope.lists.get(tree.list);
+  ): readonly Front[] {
+    const values = tree.values ?? scope.lists.get(tree.list);
     if (values === undefined)
-      return this.missing(`list {${tree.list}}`, [...scope.lists.keys()], tree, from);
-    return this.join(
-      values.map((value: ListValue) =>
-        this.slotted(tree.slot, from, (begin) => this.add(value.spoken, begin, scope, path), value),
-      ),
+      return this.missing(`list {${tree.list}}`, [...scope.lists.keys()], tree, fronts);
+    if (this.tooMany(fronts, values.length)) return fronts;
+    return this.merged(
+      values.flatMap((value: ListValue) => {
+        const inner = (from: readonly Front[]) => this.add(value.spoken, from, scope, path);
+        return tree.slot === undefined
+          ? inner(fronts.map((front) => this.branch(front)))
+          : this.slotted(tree.slot, fronts, inner, value);
+      }),
     );
   }
 
   private missing(
     what: string,
     known: readonly string[],
-    tree: Tree & { at: Fault | { line: number; column: number } },
-    from: number,
-  ): number {
+    tree: Tree & { at: Place },
+    fronts: readonly Front[],
+  ): readonly Front[] {
     const have = known.length === 0 ? 'none is defined' : `defined: ${known.join(', ')}`;
     this.report({
       line: tree.at.line,
       column: tree.at.column,
       message: `${what} is not defined; ${have}`,
     });
-    return from;
+    return fronts;
   }
 
   private report(fault: Fault): void {
@@ -228,4 +363,18 @@ class NfaBuilder {
     this.reported.add(key);
     this.faults.push(fault);
   }
+}
+
+/** A word with slots that begin or end inside of it: they hold all of it, and know which letters are not theirs. */
+function wrapped(words: readonly Ways[], { text, marks }: Front): (Ways | { mark: Mark })[] {
+  const opens = marks.flatMap(({ at, mark }) =>
+    mark.kind === 'open' && at < text.length
+      ? [{ mark: { ...mark, before: text.slice(0, at) } }]
+      : [],
+  );
+  const closes = marks.flatMap(({ at, mark }) =>
+    mark.kind === 'close' ? [{ mark: { ...mark, after: text.slice(at) } }] : [],
+  );
+  const late = marks.filter(({ at, mark }) => mark.kind === 'open' && at === text.length);
+  return [...opens, ...words, ...closes, ...late];
 }

@@ -1,5 +1,5 @@
 import { chain, type Automaton } from './automaton.js';
-import { numberMax, ones, scales, tens, type NumberStyle } from './numbers.js';
+import { namedFractions, numberMax, ones, scales, tens, type NumberStyle } from './numbers.js';
 
 /** All n from low to high in steps; low and high are members. */
 interface Progression {
@@ -92,19 +92,24 @@ class RangeBuilder {
       const digits = this.a.state();
       this.a.edge(point, digits, 'point');
       this.fractions(parts, digits, exit);
-      if (parts.includes('5')) this.halves(wholes, above0, from, exit);
+      for (const named of namedFractions)
+        if (parts.includes(named.digits)) this.named(named, wholes, above0, from, exit);
     }
   }
 
-  private halves(wholes: Progression, above0: Progression | null, from: number, exit: number) {
-    if (has(wholes, 0)) {
-      chain(this.a, from, exit, ['half']);
-      chain(this.a, from, exit, ['a', 'half']);
-    }
+  /** "a half", "two and a half". */
+  private named(
+    { alone, after }: (typeof namedFractions)[number],
+    wholes: Progression,
+    above0: Progression | null,
+    from: number,
+    exit: number,
+  ): void {
+    if (has(wholes, 0)) for (const way of alone) chain(this.a, from, exit, way.split(' '));
     if (above0 === null) return;
     const and = this.a.state();
     this.a.edge(from, this.whole(above0, and, true));
-    chain(this.a, and, exit, ['and', 'a', 'half']);
+    chain(this.a, and, exit, ['and', ...after.split(' ')]);
   }
 
   /** Fractions (digits without trailing zeros, '' for none), grouped by the whole numbers they follow. */
@@ -150,21 +155,35 @@ class RangeBuilder {
 
   private top(p: Progression, from: number, exit: number): void {
     this.a.edge(from, this.whole(p, exit, true));
+    if (has(p, 500_000)) chain(this.a, from, exit, ['half', 'a', 'million']);
     if (this.style.pairs !== true) return;
-    for (let head = 1; head <= 9; head++) {
-      const rest = clip(p, head * 100 + 1, head * 100 + 99);
+    // Heads with the same rests share them: 1900 to 2099 has two.
+    const rests = new Map<string, number>();
+    for (let head = 1; head <= 99; head++) {
+      const rest = clip(p, head * 100 + (head < 10 ? 1 : 0), head * 100 + 99);
       if (rest === null) continue;
-      const after = this.a.state();
-      this.a.edge(from, after, ones[head] ?? '');
       const pair = { low: rest.low - head * 100, high: rest.high - head * 100, step: rest.step };
-      const large = clip(pair, 10, 99);
-      if (large !== null) this.below100(large, after, exit);
-      const small = clip(pair, 1, 9);
-      if (small === null) continue;
-      const oh = this.a.state();
-      this.a.edge(after, oh, 'oh');
-      this.below100(small, oh, exit);
+      const hundred = head >= 10 && head % 10 === 0 && has(pair, 0);
+      const key = `${keyOf(pair)} ${hundred}`;
+      let after = rests.get(key);
+      if (after === undefined) {
+        after = this.a.state();
+        rests.set(key, after);
+        this.secondPair(pair, hundred, after, exit);
+      }
+      this.below100({ low: head, high: head, step: 1 }, from, after);
     }
+  }
+
+  private secondPair(pair: Progression, hundred: boolean, from: number, exit: number): void {
+    if (hundred) this.a.edge(from, exit, 'hundred');
+    const large = clip(pair, 10, 99);
+    if (large !== null) this.below100(large, from, exit);
+    const small = clip(pair, 1, 9);
+    if (small === null) return;
+    const oh = this.a.state();
+    this.a.edge(from, oh, 'oh');
+    this.below100(small, oh, exit);
   }
 
   /** State before a whole number of p that leads to `exit`; `begins` where "a hundred" may be said. */

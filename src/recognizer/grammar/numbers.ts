@@ -17,7 +17,7 @@ export const scales = [
 export const numberMax = 999_999_999;
 
 export interface NumberStyle {
-  /** Hundreds also without the word, "one fifty" and "one oh five". */
+  /** Hundreds also without the word, "one fifty" and "one oh five"; thousands as "twenty twenty six". */
   readonly pairs?: boolean;
   /** "a hundred" beside "one hundred": by default, yes. */
   readonly article?: boolean;
@@ -26,7 +26,7 @@ export interface NumberStyle {
 /**
  * All ways to say a number, most usual first: 105 is "one hundred five", "one hundred and five" and "a
  * hundred ...", 1500 also "fifteen hundred"; 0.5 is "zero point five", "point five", "oh point five",
- * "half" and "a half". Magnitude up to numberMax.
+ * "half" and "a half"; 1.25 also "one and a quarter", 500,000 "half a million". Magnitude up to numberMax.
  */
 export function spokenNumber(value: number, style: NumberStyle = {}): string[] {
   if (value < 0) {
@@ -36,14 +36,24 @@ export function spokenNumber(value: number, style: NumberStyle = {}): string[] {
   const [whole = '0', fraction] = decimalText(value).split('.');
   const ways = value < 1 && fraction !== undefined ? ['zero', '', 'oh'] : wholeWays(Number(whole));
   if (style.pairs === true && fraction === undefined) ways.push(...pairWays(Number(whole)));
+  if (value === 500_000) ways.push('half a million');
   const said = style.article === false ? ways : withArticle(ways);
   if (fraction === undefined) return said;
   const points = said.flatMap((way) =>
     spokenDigits(fraction).map((digits) => `${way} point ${digits}`.trim()),
   );
-  if (fraction !== '5') return points;
-  return [...points, ...(value < 1 ? ['half', 'a half'] : said.map((w) => `${w} and a half`))];
+  const parts = namedFractions.find(({ digits }) => digits === fraction);
+  if (parts === undefined) return points;
+  const named = value < 1 ? parts.alone : said.map((way) => `${way} and ${parts.after}`);
+  return [...points, ...named];
 }
+
+/** Decimals that are said as a fraction: alone, and after "and". */
+export const namedFractions = [
+  { digits: '5', alone: ['half', 'a half'], after: 'a half' },
+  { digits: '25', alone: ['a quarter', 'one quarter'], after: 'a quarter' },
+  { digits: '75', alone: ['three quarters'], after: 'three quarters' },
+] as const;
 
 /** Without exponents, so that 1e-7 does not read as "one". */
 function decimalText(value: number): string {
@@ -85,11 +95,13 @@ function scaledWays(n: number, size: number, name: string): string[] {
   return tails.flatMap((tail) => heads.map((head) => `${head} ${tail}`));
 }
 
-/** 150 as "one fifty", 105 as "one oh five". */
+/** 150 as "one fifty", 105 as "one oh five"; 2026 as "twenty twenty six", 2005 as "twenty oh five", 2000 as "twenty hundred". */
 export function pairWays(n: number): string[] {
-  if (n < 101 || n > 999 || n % 100 === 0) return [];
   const rest = n % 100;
-  return [`${ones[Math.floor(n / 100)] ?? ''} ${rest < 10 ? 'oh ' : ''}${below100(rest)}`];
+  const head = Math.floor(n / 100);
+  if (n < 101 || n > 9999) return [];
+  if (rest === 0) return n >= 1000 && head % 10 === 0 ? [`${below100(head)} hundred`] : [];
+  return [`${below100(head)} ${rest < 10 ? 'oh ' : ''}${below100(rest)}`];
 }
 
 /** A string of digits one by one; each 0 is "zero" or "oh". */
@@ -102,6 +114,25 @@ export function spokenDigits(digits: string): string[] {
     [''],
   );
 }
+
+/** Equal digits side by side as "double" and "triple"; empty where there are none. */
+export function spokenRepeats(digits: string): string[] {
+  const groups = digits.match(/(\d)\1{0,2}/g) ?? [];
+  if (!groups.some((group) => group.length > 1)) return [];
+  return groups.reduce<string[]>(
+    (ways, group) => {
+      const names = group.startsWith('0') ? ['oh', 'zero'] : [ones[Number(group[0])] ?? ''];
+      const count = repeatNames[group.length - 1] ?? '';
+      return ways.flatMap((way) =>
+        names.map((name) => `${way} ${count} ${name}`.trim().replace('  ', ' ')),
+      );
+    },
+    [''],
+  );
+}
+
+/** How often a digit is said by the word before it, from once on. */
+export const repeatNames = ['', 'double', 'triple'] as const;
 
 const irregular: Readonly<Record<string, string>> = {
   one: 'first',
@@ -136,21 +167,36 @@ const values = new Map([
 export function readNumber(words: readonly string[]): number | undefined {
   const negative = words[0] === 'minus' || words[0] === 'negative';
   let rest = negative ? words.slice(1) : words;
+  if (rest.join(' ') === 'half a million') return negative ? -500_000 : 500_000;
   let fraction = '';
   const point = rest.indexOf('point');
+  const named = namedTail(rest);
   if (point >= 0) {
     fraction = readDigits(rest.slice(point + 1)) ?? 'x';
     rest = rest.slice(0, point);
-  } else if (rest.at(-1) === 'half') {
-    fraction = '5';
-    rest = rest.slice(0, rest.at(-2) === 'a' ? -2 : -1);
-    if (rest.at(-1) === 'and') rest = rest.slice(0, -1);
+  } else if (named !== undefined) {
+    fraction = named.digits;
+    rest = rest.slice(0, named.from);
   }
   const spoken = rest.length === 0 || (rest.length === 1 && rest[0] === 'oh');
   const whole = spoken && fraction !== '' ? 0 : readWhole(rest);
   const value = whole === undefined ? NaN : Number(`${whole}.${fraction}`);
   if (Number.isNaN(value)) return undefined;
   return negative ? -value : value;
+}
+
+/** "and a half", "three quarters", "half" at the end: its decimals, and where it begins. */
+function namedTail(words: readonly string[]): { digits: string; from: number } | undefined {
+  const text = ` ${words.join(' ')}`;
+  for (const { digits, alone, after } of namedFractions)
+    for (const way of [`and ${after}`, ...alone].sort((a, b) => b.length - a.length)) {
+      const size = way.split(' ').length;
+      if (!text.endsWith(` ${way}`)) continue;
+      // "half" stands alone, or after "and".
+      if (way.startsWith('and') || size === words.length)
+        return { digits, from: words.length - size };
+    }
+  return undefined;
 }
 
 function readWhole(words: readonly string[]): number | undefined {
@@ -168,8 +214,8 @@ function readWhole(words: readonly string[]): number | undefined {
     } else if (word === 'a') part = 1;
     else if (word === 'oh') part *= 100;
     else if (value !== undefined) {
-      // "one fifty": a number below ten and then one from ten on.
-      part = value >= 10 && (values.get(before) ?? 99) < 10 ? part * 100 + value : part + value;
+      // "one fifty", "twenty twenty six": a number, and then one from ten on.
+      part = value >= 10 && values.has(before) ? part * 100 + value : part + value;
     } else if (word !== 'and') return undefined;
     before = word;
   }
@@ -179,10 +225,17 @@ function readWhole(words: readonly string[]): number | undefined {
 /** Digits said one by one, as text, so that leading zeros live. undefined for other words. */
 export function readDigits(words: readonly string[]): string | undefined {
   let digits = '';
+  let times = 1;
   for (const word of words) {
+    const repeat = repeatNames.findIndex((name) => name === word);
+    if (repeat > 0 && times === 1) {
+      times = repeat + 1;
+      continue;
+    }
     const value = word === 'oh' ? 0 : values.get(word);
     if (value === undefined || value > 9) return undefined;
-    digits += String(value);
+    digits += String(value).repeat(times);
+    times = 1;
   }
-  return digits;
+  return times === 1 ? digits : undefined;
 }

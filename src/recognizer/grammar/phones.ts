@@ -1,6 +1,6 @@
 import type { DecodingGraph } from '../graph.js';
 import type { Dfa } from './dfa.js';
-import { GrammarTooLarge } from './nfa.js';
+import { GrammarTooLarge } from './states.js';
 
 const arcsMax = 4_000_000;
 

@@ -13,7 +13,7 @@ export function readSentence(
   options: ReadingOptions,
 ): number[] | null {
   const ids = new Map(words.map((word, id) => [word, id]));
-  const pieces = readingsOf(text, options).map((ways) =>
+  const pieces = readingsOf(text, { ...options, exactTimes: true }).map((ways) =>
     ways.map((way) => way.map(({ word }) => ids.get(word) ?? -1)),
   );
   const dead = new Set<number>();

@@ -1,5 +1,5 @@
-import { endsInNumber, isShouted, readingsOf, unitReading, type Ways } from './readings.js';
-import { nothing, type Place, type Tree } from './tree.js';
+import { isShouted, readingsOf, type Ways } from './readings.js';
+import { nothing, type ListValue, type Place, type Tree } from './tree.js';
 
 /** A template that cannot be read; `offset` counts characters of the template. */
 export class TemplateError extends Error {
@@ -11,32 +11,35 @@ export class TemplateError extends Error {
   }
 }
 
-/** Endings glued to a word are spelled out; more ways than this are refused. */
-const gluedMax = 1000;
-
-/** What a group could be as plain text; a reference or too many ways cannot. */
-type Texts = readonly string[] | 'reference' | 'too many';
-
-interface Piece {
-  readonly tree: Tree;
-  /** No space between this piece and the one before it. */
-  readonly glued: boolean;
-  readonly texts: Texts;
-  readonly offset: number;
-}
-
 export interface TemplateOptions {
   readonly placeOf: (offset: number) => Place;
-  /** A site's own words; see readingsOf. */
-  readonly own?: ReadonlySet<string>;
+  /** Values of a range that is written in the template, or what is wrong with it. */
+  readonly inlineRange: (range: InlineRange) => readonly ListValue[] | string;
+}
+
+/** `{from..to}` and `{from..to,step}`. */
+export interface InlineRange {
+  readonly from: number;
+  readonly to: number;
+  readonly step: number;
 }
 
 /**
- * hassil's sentence templates: `(a|b)`, `[optional]`, `{list}`, `{list:slot}`, `<rule>`,
- * permutations `(a; b)`, endings glued to words `light[s]`, and `\` before a special character.
+ * hassil's sentence templates: `(a|b)`, `[optional]`, `{list}`, `{list:slot}`, `{0..100:slot}`, `{@list}`,
+ * `<rule>`, permutations `(a; b)`, and `\` before a special character. Spaces count wherever they stand:
+ * what touches is one word, so texts stay parts until their neighbours are known (nfa.ts).
  */
 export function parseTemplate(source: string, options: TemplateOptions): Tree {
   return new TemplateReader(source, options).read();
+}
+
+/** A text without template characters, with its spaces. */
+export function plainTemplate(source: string, placeOf: (offset: number) => Place): Tree {
+  const capitals = !isShouted(source);
+  const items = [...source.matchAll(/\s+|\S+/g)].map(({ 0: text, index }): Tree =>
+    text.trim() === '' ? space : { kind: 'part', text, capitals, at: placeOf(index) },
+  );
+  return sequence(items);
 }
 
 /** Plain text as it is spoken, with all its ways. */
@@ -45,13 +48,16 @@ export function phrase(
   options: { own?: ReadonlySet<string>; capitals?: boolean } = {},
   at?: Place,
 ): Tree {
-  return sequence(readingsOf(text, options).map((ways) => treeOf(ways, at)));
+  const readings = readingsOf(text, options);
+  if (readings.length === 0 && text.trim() !== '')
+    return { kind: 'mute', text, ...(at === undefined ? {} : { at }) };
+  return sequence(readings.map((ways) => treeOf(ways, at)));
 }
 
 const sequence = (items: readonly Tree[]): Tree =>
   items.length === 1 ? (items[0] ?? nothing) : { kind: 'sequence', items };
 
-function treeOf(ways: Ways, at?: Place): Tree {
+export function treeOf(ways: Ways, at?: Place): Tree {
   const items = ways.map((words) =>
     sequence(
       words.map((word): Tree => ({ kind: 'word', ...word, ...(at === undefined ? {} : { at }) })),
@@ -60,12 +66,15 @@ function treeOf(ways: Ways, at?: Place): Tree {
   return items.length === 1 ? (items[0] ?? nothing) : { kind: 'choice', items };
 }
 
+const space: Tree = { kind: 'space' };
+
 /** Groups inside groups; nobody reads more. */
 const nestingMax = 100;
 
 class TemplateReader {
   private at = 0;
   private nesting = 0;
+  private readonly end: number;
   private readonly capitals: boolean;
 
   constructor(
@@ -73,133 +82,109 @@ class TemplateReader {
     private readonly options: TemplateOptions,
   ) {
     this.capitals = !isShouted(source.replace(/[{<][^}>]*[}>]/g, ' '));
+    // Spaces at the ends of a whole template separate nothing.
+    this.at = source.length - source.trimStart().length;
+    this.end = source.trimEnd().length;
   }
 
   read(): Tree {
-    return this.alternatives('', 0).tree;
+    return this.alternatives('', 0);
   }
 
-  /** Reads up to `end`. */
-  private alternatives(end: string, openedAt: number): { tree: Tree; texts: Texts } {
-    const choices: Piece[][] = [[]];
+  /** Reads up to `close`. */
+  private alternatives(close: string, openedAt: number): Tree {
+    const choices: Tree[][] = [[]];
     let separator = '';
-    let space = true;
     for (;;) {
-      const c = this.source[this.at];
+      const c = this.at < this.end ? this.source[this.at] : undefined;
       if (c === undefined) {
-        if (end === '') break;
+        if (close === '') break;
         throw new TemplateError(`"${this.source[openedAt] ?? ''}" is never closed`, openedAt);
       }
-      if (end !== '' && c === end) {
+      if (close !== '' && c === close) {
         this.at++;
         break;
       }
       if (c === '|' || c === ';') {
         if (separator !== '' && separator !== c)
-          throw new TemplateError('"|" and ";" in one group', this.at);
-        if (c === ';' && end !== ')') throw new TemplateError('";" outside of ( )', this.at);
+          throw new TemplateError('"|" and ";" in one group: put ( ) round one of them', this.at);
         separator = c;
         choices.push([]);
-        space = true;
         this.at++;
-      } else if (/\s/.test(c)) {
-        space = true;
-        this.at++;
-      } else {
-        choices.at(-1)?.push(this.piece(c, !space));
-        space = false;
-      }
+      } else choices.at(-1)?.push(this.piece(c));
     }
-    const items = choices.map((pieces) => this.sequenceOf(pieces));
-    if (separator === ';') return { tree: { kind: 'permutation', items }, texts: 'reference' };
-    const tree: Tree = items.length === 1 ? (items[0] ?? nothing) : { kind: 'choice', items };
-    return { tree, texts: union(choices.map(textsOf)) };
-  }
-
-  private sequenceOf(pieces: readonly Piece[]): Tree {
-    const items: Tree[] = [];
-    for (let i = 0; i < pieces.length;) {
-      let end = i + 1;
-      while (end < pieces.length && pieces[end]?.glued === true) end++;
-      const run = pieces.slice(i, end);
-      if (run.length === 1 || run.some((p) => p.texts === 'reference'))
-        items.push(...run.map((piece, k) => this.afterNumber(piece, pieces[i + k - 1])));
-      else items.push(this.glue(run));
-      i = end;
-    }
-    return sequence(items);
-  }
-
-  /** A unit's symbol behind a list or a number: "{weight} kg", "24 V". */
-  private afterNumber(piece: Piece, before: Piece | undefined): Tree {
-    const [text, more] = Array.isArray(piece.texts) ? (piece.texts as readonly string[]) : [];
-    if (before === undefined || text === undefined || more !== undefined) return piece.tree;
-    const number =
-      before.tree.kind === 'list' ||
-      (Array.isArray(before.texts) && endsInNumber(String(before.texts)));
-    const ways = number ? unitReading(text) : undefined;
-    return ways === undefined ? piece.tree : treeOf(ways, this.options.placeOf(piece.offset));
-  }
-
-  private glue(run: readonly Piece[]): Tree {
-    const texts = textsOf(run);
-    const offset = run[0]?.offset ?? 0;
-    if (typeof texts === 'string')
-      throw new TemplateError(`more than ${gluedMax} ways to join these word parts`, offset);
-    const items = texts.map((text) => this.phrase(text, offset));
+    const items = choices.map(sequence);
+    if (separator === ';') return { kind: 'permutation', items };
     return items.length === 1 ? (items[0] ?? nothing) : { kind: 'choice', items };
   }
 
-  private phrase(text: string, offset: number): Tree {
-    const { own, placeOf } = this.options;
-    return phrase(
-      text,
-      { capitals: this.capitals, ...(own === undefined ? {} : { own }) },
-      placeOf(offset),
-    );
-  }
-
-  private piece(c: string, glued: boolean): Piece {
+  private piece(c: string): Tree {
     const offset = this.at;
+    if (/\s/.test(c)) {
+      while (/\s/.test(this.source[this.at] ?? '')) this.at++;
+      return space;
+    }
     if (c === '(' || c === '[') {
       this.at++;
       if (++this.nesting > nestingMax)
         throw new TemplateError(`groups inside groups, more than ${nestingMax} deep`, offset);
-      const { tree, texts } = this.alternatives(c === '(' ? ')' : ']', offset);
+      const inner = this.alternatives(c === '(' ? ')' : ']', offset);
       this.nesting--;
-      return c === '('
-        ? { tree, glued, texts, offset }
-        : {
-            tree: { kind: 'choice', items: [tree, nothing] },
-            glued,
-            texts: union([texts, ['']]),
-            offset,
-          };
+      return c === '(' ? inner : { kind: 'choice', items: [inner, nothing] };
     }
-    if (c === '{' || c === '<') return { ...this.reference(c), glued, texts: 'reference', offset };
+    if (c === '{' || c === '<') return this.reference(c);
     if (c === ')' || c === ']' || c === '}' || c === '>')
       throw new TemplateError(`"${c}" closes nothing`, offset);
-    const text = this.plainText();
-    return { tree: this.phrase(text, offset), glued, texts: [text], offset };
+    return {
+      kind: 'part',
+      text: this.plainText(),
+      capitals: this.capitals,
+      at: this.options.placeOf(offset),
+    };
   }
 
-  private reference(open: '{' | '<'): { tree: Tree } {
+  private reference(open: '{' | '<'): Tree {
     const start = this.at;
     const end = this.source.indexOf(open === '{' ? '}' : '>', start);
-    if (end < 0) throw new TemplateError(`"${open}" is never closed`, start);
+    if (end < 0 || end >= this.end) throw new TemplateError(`"${open}" is never closed`, start);
     const name = this.source.slice(start + 1, end).trim();
     this.at = end + 1;
-    if (!/^[\w.-]+(:[\w.-]+)?$/.test(name))
-      throw new TemplateError(`"${name}" is no name`, start + 1);
     const at = this.options.placeOf(start);
-    if (open === '<') return { tree: { kind: 'rule', rule: name, at } };
-    const [list = '', slot = list] = name.split(':');
-    return { tree: { kind: 'list', list, slot, at } };
+    if (open === '<') {
+      if (!/^[\p{L}\p{N}_.:-]+$/u.test(name)) throw this.noName(name, start);
+      return { kind: 'rule', rule: name, at };
+    }
+    const [, list = '', , slot] =
+      /^([\p{L}\p{N}_.,@ -]+?)\s*(:\s*(@?[\p{L}\p{N}_.-]+))?$/u.exec(name) ?? [];
+    const range = /^(-?\d+)\.\.(-?\d+)(?:\s*,\s*(\d+))?$/.exec(list);
+    if (range !== null) return this.range(range, list, slot, start);
+    const capture = list.startsWith('@') || slot?.startsWith('@') === true;
+    const known = list.replace(/^@/, '');
+    if (!/^[\p{L}\p{N}_.-]+$/u.test(known)) throw this.noName(name, start);
+    return { kind: 'list', list: known, at, ...(capture ? {} : { slot: slot ?? known }) };
+  }
+
+  private range(found: RegExpExecArray, list: string, slot: string | undefined, at: number): Tree {
+    if (slot === undefined)
+      throw new TemplateError(`{${list}}: which slot? write {${list}:name of the slot}`, at);
+    const [from, to, step] = [found[1], found[2], found[3] ?? '1'].map(Number) as [
+      number,
+      number,
+      number,
+    ];
+    const values = this.options.inlineRange({ from, to, step });
+    if (typeof values === 'string') throw new TemplateError(`{${list}}: ${values}`, at);
+    const named = slot.startsWith('@') ? {} : { slot };
+    return { kind: 'list', list, values, at: this.options.placeOf(at), ...named };
+  }
+
+  private noName(name: string, start: number): TemplateError {
+    return new TemplateError(`"${name}" is no name, expected letters, digits, _ . -`, start + 1);
   }
 
   private plainText(): string {
     let text = '';
-    while (this.at < this.source.length) {
+    while (this.at < this.end) {
       const next = this.source[this.at] ?? '';
       if (next === '\\') {
         text += this.source[this.at + 1] ?? '';
@@ -212,21 +197,4 @@ class TemplateReader {
     }
     return text;
   }
-}
-
-/** All texts of pieces one after another, joined as they were written. */
-function textsOf(pieces: readonly Piece[]): Texts {
-  let texts = [''];
-  for (const { texts: own, glued } of pieces) {
-    if (typeof own === 'string') return own;
-    if (texts.length * own.length > gluedMax) return 'too many';
-    texts = texts.flatMap((text) => own.map((o) => (glued ? text + o : `${text} ${o}`.trim())));
-  }
-  return texts;
-}
-
-function union(all: readonly Texts[]): Texts {
-  if (all.includes('reference')) return 'reference';
-  const texts = all.flatMap((t) => (typeof t === 'string' ? [] : t));
-  return all.includes('too many') || texts.length > gluedMax ? 'too many' : texts;
 }

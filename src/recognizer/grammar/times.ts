@@ -43,9 +43,25 @@ export function spokenTimes({ from, to, stepMinutes }: TimeSpec): Map<string, st
   return meaning;
 }
 
-/** All ways to say one time, the plainest first. */
-export function phrasesOfTime(minute: number): string[] {
-  return [...twelveHourPhrases(minute), ...exactPhrases(minute)];
+/**
+ * Ways to say a time as it is written, "3:15"; undefined when it is none. Hours from 13 on, 0 and "03" are of the
+ * 24 hours: with `exact` they are said so that no other time is meant. `half`: "a.m." or "p.m." follows.
+ */
+export function clockWays(
+  text: string,
+  { half, exact }: { readonly half: boolean; readonly exact: boolean },
+): string[] | undefined {
+  const minute = parseClock(text);
+  if (minute === undefined) return undefined;
+  const hour = Math.floor(minute / 60);
+  const face = twelveHourPhrases(minute);
+  if (half && hour > 0 && hour <= 12) return face;
+  const named = exactPhrases(minute);
+  if (hour > 12 || hour === 0 || text.startsWith('0')) return exact ? named : [...named, ...face];
+  return [
+    ...face,
+    ...(exact ? named : named.filter((way) => !/ (am|pm|in the|at night)/.test(way))),
+  ];
 }
 
 const number = (n: number) => spokenNumber(n)[0] ?? '';
@@ -59,16 +75,18 @@ function twelveHourPhrases(minute: number): string[] {
   if (m === 0) return [now, `${now} o'clock`];
   const ways = [m < 10 ? `${now} oh ${number(m)}` : `${now} ${number(m)}`];
   const minutes = (n: number) => `${number(n)} minute${n === 1 ? '' : 's'}`;
-  for (const [n, word, at] of [
-    [m, 'past', now],
-    [60 - m, 'to', next],
+  for (const [n, words, at] of [
+    [m, ['past', 'after'], now],
+    [60 - m, ['to', 'of', 'till'], next],
   ] as const) {
-    if (n === 30 && word === 'past') ways.push(`half past ${at}`);
-    if (n === 15) ways.push(`quarter ${word} ${at}`, `a quarter ${word} ${at}`);
-    if (n < 30 && n % 5 === 0 && n !== 15) ways.push(`${number(n)} ${word} ${at}`);
-    if (n < 30) ways.push(`${minutes(n)} ${word} ${at}`);
+    if (m === 30) continue;
+    for (const word of words) {
+      if (n === 15) ways.push(`quarter ${word} ${at}`, `a quarter ${word} ${at}`);
+      if (n < 30 && n % 5 === 0 && n !== 15) ways.push(`${number(n)} ${word} ${at}`);
+      if (n < 30) ways.push(`${minutes(n)} ${word} ${at}`);
+    }
   }
-  return ways;
+  return m === 30 ? [...ways, `half past ${now}`] : ways;
 }
 
 /** What names one time of the 24 hours. */
@@ -104,7 +122,8 @@ function militaryPhrases(hour: number, m: number): string[] {
   if (m === 0) return hours.flatMap((h) => [`${h} hundred`, `${h} hundred hours`]);
   // From one to twelve these are what a clock face says.
   if (hour >= 10 && hour <= 12) return [];
-  return hours.flatMap((h) =>
+  const ways = hours.flatMap((h) =>
     m < 10 ? zeros.map((z) => `${h} ${z} ${number(m)}`) : [`${h} ${number(m)}`],
   );
+  return [...ways, ...ways.map((way) => `${way} hours`)];
 }

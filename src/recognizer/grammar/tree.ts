@@ -10,12 +10,32 @@ export type Tree =
       readonly spelled?: true;
       readonly at?: Place;
     }
-  /** Phrases that are not written out, such as the numbers of a range. */
-  | { readonly kind: 'phrases'; readonly build: Build }
+  /** Written, but without a sound: punctuation. It may stand beside words, not for itself. */
+  | { readonly kind: 'mute'; readonly text: string; readonly at?: Place }
+  /** Text without a space as it is written; what touches it belongs to the same word. */
+  | {
+      readonly kind: 'part';
+      readonly text: string;
+      /** Capitals in it mean letters; see readingsOf. */
+      readonly capitals: boolean;
+      readonly at: Place;
+    }
+  /** Ends a word made of parts. */
+  | { readonly kind: 'space' }
+  /** Phrases that are not written out, such as the numbers of a range; `like` is one of them as written. */
+  | { readonly kind: 'phrases'; readonly build: Build; readonly like: string }
   | { readonly kind: 'sequence'; readonly items: readonly Tree[] }
   | { readonly kind: 'choice'; readonly items: readonly Tree[] }
   | { readonly kind: 'permutation'; readonly items: readonly Tree[] }
-  | { readonly kind: 'list'; readonly list: string; readonly slot: string; readonly at: Place }
+  | {
+      readonly kind: 'list';
+      readonly list: string;
+      /** Filled with the value; none for a capture. */
+      readonly slot?: string;
+      /** The values of a range that is written in the sentence; else they are looked up by name. */
+      readonly values?: readonly ListValue[];
+      readonly at: Place;
+    }
   | { readonly kind: 'rule'; readonly rule: string; readonly at: Place }
   /** What is inside is said; the slot gets the value, or the words as said when there is none. */
   | {
@@ -42,8 +62,16 @@ export interface Intent {
   readonly name: string;
   readonly minConfidence?: number;
   readonly confirm?: boolean;
-  /** Each sentence with the lists and rules that only it sees. */
-  readonly sentences: readonly { readonly tree: Tree; readonly scope: Scope }[];
+  readonly sentences: readonly Sentence[];
+}
+
+export interface Sentence {
+  readonly tree: Tree;
+  /** The lists and rules that it sees. */
+  readonly scope: Scope;
+  /** One of these words must be in it. */
+  readonly keywords?: readonly string[];
+  readonly at?: Place;
 }
 
 /** Lists and rules by name. A list is a choice of slot values. */
@@ -64,6 +92,6 @@ export interface ListValue {
 
 export interface ParsedGrammar {
   readonly intents: readonly Intent[];
-  readonly skipWords: readonly (readonly string[])[];
+  readonly skipWords: readonly Sentence[];
   readonly warnings: readonly Fault[];
 }

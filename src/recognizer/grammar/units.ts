@@ -35,7 +35,45 @@ const counted: Readonly<Record<string, string>> = {
   nm: 'newton meter',
   db: 'decibel',
   mbar: 'millibar',
+  ω: 'ohm',
+  kω: 'kiloohm|kilohm',
+  va: 'volt ampere',
+  kva: 'kilovolt ampere',
+  ah: 'amp hour',
+  mah: 'milliamp hour',
+  wh: 'watt hour',
+  j: 'joule',
+  kj: 'kilojoule',
+  kn: 'kilonewton',
+  cl: 'centiliter',
+  dl: 'deciliter',
+  hl: 'hectoliter',
+  µg: 'microgram',
+  µl: 'microliter',
+  µs: 'microsecond',
+  yd: 'yard',
+  gal: 'gallon',
+  hr: 'hour',
+  hrs: 'hour',
+  mins: 'minute',
+  secs: 'second',
+  kb: 'kilobyte',
+  mb: 'megabyte',
+  gb: 'gigabyte',
+  tb: 'terabyte',
   '°': 'degree',
+  '€': 'euro',
+  eur: 'euro',
+  $: 'dollar',
+  usd: 'dollar|u s dollar',
+  '£': 'pound',
+  gbp: 'pound',
+  '¢': 'cent',
+  chf: 'franc|swiss franc',
+  '₹': 'rupee',
+  '₽': 'ruble',
+  '₺': 'lira',
+  '₴': 'hryvnia',
 };
 
 const fixed: Readonly<Record<string, string>> = {
@@ -53,24 +91,63 @@ const fixed: Readonly<Record<string, string>> = {
   in: 'inches|inch',
   '"': 'inches|inch',
   ft: 'feet|foot',
+  '\u2032': 'feet|foot|minutes|minute',
+  '‰': 'per mille|per thousand',
+  '¥': 'yen',
+  '₩': 'won',
+  ppm: 'parts per million',
+  mph: 'miles per hour',
+  lx: 'lux',
+  'min^-1': 'per minute|revolutions per minute',
+  's^-1': 'per second',
 };
+
+/** Lengths, whose squares and cubes are units: "m²", and "m2" after a number. */
+const lengths = /^(mm|cm|dm|m|km|in|ft|yd)\^?([23])$/;
 
 /** Ways to say a unit's symbol, plural and singular; undefined for what is no symbol. "m/s" is "meters per second". */
 export function unitWays(symbol: string): string[] | undefined {
   const key = symbol.toLowerCase().replace('º', '°').replace('μ', 'µ');
-  const known = fixed[key]?.split('|') ?? countedWays(key);
+  const known = fixed[key]?.split('|') ?? countedWays(key) ?? powerWays(key);
   if (known !== undefined) return known;
   const [over, under, more] = key.split('/');
   if (over === undefined || under === undefined || more !== undefined) return undefined;
-  const above = unitWays(over);
-  const below = counted[under]?.split('|')[0];
+  const below = belowWays(under);
+  const above = over === '' ? [''] : unitWays(over);
   return above === undefined || below === undefined
     ? undefined
-    : above.map((way) => `${way} per ${below}`);
+    : above.flatMap((way) => below.map((unit) => `${way} per ${unit}`.trim()));
 }
 
 function countedWays(key: string): string[] | undefined {
   return counted[key]?.split('|').flatMap((name) => [`${name}s`, name]);
+}
+
+/** "m^2": square meters, square meter, meters squared, meter squared. */
+function powerWays(key: string): string[] | undefined {
+  const [, length = '', power] = lengths.exec(key) ?? [];
+  const names =
+    length === 'dm'
+      ? ['decimeters', 'decimeter']
+      : (fixed[length]?.split('|') ?? countedWays(length));
+  if (power === undefined) return undefined;
+  const [before, after] = power === '2' ? ['square', 'squared'] : ['cubic', 'cubed'];
+  return [
+    ...(names ?? []).map((name) => `${before} ${name}`),
+    ...(names ?? []).map((name) => `${name} ${after}`),
+  ];
+}
+
+/** One of a unit, as it is said after "per". */
+function belowWays(key: string): string[] | undefined {
+  const one = (symbol: string) => counted[symbol]?.split('|')[0];
+  const plain = one(key);
+  if (plain !== undefined) return [plain];
+  const [, base = '', power] = /^(.+)\^([23])$/.exec(key) ?? [];
+  const name = one(base);
+  if (name === undefined || power === undefined) return undefined;
+  const [before, after] = power === '2' ? ['square', 'squared'] : ['cubic', 'cubed'];
+  return base === 's' ? [`${name} ${after}`] : [`${before} ${name}`, `${name} ${after}`];
 }
 
 /** All symbols, for error messages. */

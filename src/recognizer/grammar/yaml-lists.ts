@@ -1,35 +1,15 @@
 import { isMap, isScalar, type Node, type YAMLMap } from 'yaml';
-import { decimalsMax, decimalsOf } from './number-range.js';
-import { numberMax } from './numbers.js';
-import {
-  digitList,
-  ordinalList,
-  rangeList,
-  timeList,
-  type RangeUnit,
-  type SpokenList,
-} from './spoken-lists.js';
+import { digitList, ordinalList, timeList, type SpokenList } from './spoken-lists.js';
 import { parseClock } from './times.js';
 import type { ListValue } from './tree.js';
-import { unitWays } from './units.js';
-import type { YamlNodes } from './yaml-reader.js';
+import { rangeValues, spokenAs } from './yaml-ranges.js';
+import { isTemplate, type YamlNodes } from './yaml-reader.js';
 
 /** A code of more digits is no command. */
 const digitsMax = 16;
 const ordinalMax = 10_000;
 
 const kinds = ['values', 'range', 'digits', 'ordinal', 'time'] as const;
-const rangeKeys = [
-  'from',
-  'to',
-  'step',
-  'multiplier',
-  'unit',
-  'units',
-  'pairs',
-  'fractions',
-  'type',
-];
 
 /** A list of a grammar: written values, or numbers, digits, ordinals or times that are built, not listed. */
 export function readList(yaml: YamlNodes, name: string, node: unknown): ListValue[] {
@@ -55,29 +35,27 @@ export function readList(yaml: YamlNodes, name: string, node: unknown): ListValu
     case 'values':
       return writtenValues(yaml, name, node, inner);
     case 'range':
-      return spoken(range(yaml, name, inner));
+      return rangeValues(yaml, name, inner);
     case 'digits':
-      return spoken(digits(yaml, name, inner));
+      return spoken(digits(yaml, name, inner), '7');
     case 'ordinal':
-      return spoken(ordinal(yaml, name, inner));
+      return spoken(ordinal(yaml, name, inner), '7th');
     case 'time':
-      return spoken(time(yaml, name, inner));
+      return spoken(time(yaml, name, inner), '7:15');
   }
 }
 
-function spoken(list: SpokenList | null): ListValue[] {
-  if (list === null) return [];
-  return [{ spoken: { kind: 'phrases', build: list.build }, read: list.read }];
-}
+const spoken = (list: SpokenList | null, like: string) =>
+  list === null ? [] : [spokenAs(list, like)];
 
 function writtenValues(yaml: YamlNodes, name: string, list: YAMLMap, node: unknown): ListValue[] {
   const values = yaml.items(node).map((value): ListValue => {
-    if (!isMap(value)) return { spoken: yaml.template(value), ...plainValue(value) };
+    if (!isMap(value)) return { spoken: yaml.value(value), ...plainValue(value) };
     yaml.known(value, ['in', 'out', 'context', 'metadata']);
     const text = value.get('in', true);
     const context: unknown = value.get('context', true);
     return {
-      spoken: yaml.template(text),
+      spoken: yaml.value(text),
       ...(value.has('out') ? { value: yaml.scalar(value.get('out', true)) } : plainValue(text)),
       ...(isMap(context) ? { context: context.toJSON() as Record<string, unknown> } : {}),
     };
@@ -86,74 +64,13 @@ function writtenValues(yaml: YamlNodes, name: string, list: YAMLMap, node: unkno
   return values;
 }
 
-/** A value without template characters is given as it is written: "PLC 12" and not "plc twelve". */
+/** A value without template characters is given as it is written: "PLC 12" and not "plc twelve", "007" and not 7. */
 function plainValue(node: unknown): { value?: string | number } {
   if (!isScalar(node)) return {};
-  if (typeof node.value === 'number') return { value: node.value };
-  return typeof node.value === 'string' && !/[()[\]{}<>|;\\]/.test(node.value)
-    ? { value: node.value.trim() }
-    : {};
-}
-
-function range(yaml: YamlNodes, name: string, node: unknown): SpokenList | null {
-  const what = `list ${name}`;
-  if (!isMap(node)) {
-    yaml.fault(node, `${what}: expected "range:" with from and to`);
-    return null;
-  }
-  yaml.known(node, rangeKeys);
-  const fractions: unknown = node.get('fractions');
-  if (fractions !== undefined && fractions !== 'halves' && fractions !== 'tenths')
-    yaml.fault(node.get('fractions', true), `${what}: fractions: expected halves or tenths`);
-  const from = yaml.number(node, 'from', NaN, what);
-  const to = yaml.number(node, 'to', NaN, what);
-  const step = yaml.number(
-    node,
-    'step',
-    fractions === 'halves' ? 0.5 : fractions === 'tenths' ? 0.1 : 1,
-    what,
-  );
-  const faults = yaml.faults.length;
-  if (!(from <= to) || !(step > 0))
-    yaml.fault(node, `${what}: expected from <= to and a step above 0`);
-  else if (Math.max(Math.abs(from), Math.abs(to)) > numberMax)
-    yaml.fault(
-      node,
-      `${what}: from ${from} to ${to}, expected numbers up to ${numberMax.toLocaleString('en')}; longer ones are digits`,
-    );
-  if (Math.max(...[from, to, step].map(decimalsOf)) > decimalsMax)
-    yaml.fault(node, `${what}: more than ${decimalsMax} digits after the point`);
-  if (yaml.faults.length > faults) return null;
-  return rangeList({
-    from,
-    to,
-    step,
-    multiplier: yaml.number(node, 'multiplier', 1, what),
-    pairs: node.get('pairs') === true,
-    units: unitsOf(yaml, node, what),
-  });
-}
-
-function unitsOf(yaml: YamlNodes, node: YAMLMap, what: string): RangeUnit[] {
-  const ways = (text: string) => unitWays(text) ?? [text.toLowerCase()];
-  const own = (text: string, at: unknown) => {
-    if (unitWays(text) === undefined && !/^[a-z' ]+$/i.test(text))
-      yaml.fault(
-        at,
-        `${what}: "${text}" is no unit, expected a symbol such as mm, kg, °C, or words`,
-      );
-    return ways(text);
-  };
-  if (node.has('unit')) {
-    const text = String(yaml.scalar(node.get('unit', true)));
-    return [{ ways: own(text, node.get('unit', true)), worth: 1 }];
-  }
-  return yaml.entries(node.get('units', true), `${what}: units`).map(([text, worth]) => {
-    const value = isScalar(worth) && typeof worth.value === 'number' ? worth.value : NaN;
-    if (!(value > 0))
-      yaml.fault(worth, `${what}: units: expected what one "${text}" is worth, such as 10`);
-    return { ways: own(text, worth), worth: value };
-  });
+  const { value, source } = node;
+  if (typeof value === 'number')
+    return { value: source === undefined || String(value) === source ? value : source };
+  return typeof value === 'string' && !isTemplate(value) ? { value: value.trim() } : {};
 }
 
 /** `digits: 4` or `digits: {min: 2, max: 6}`. */

@@ -1,10 +1,32 @@
-import { isMap, parseDocument, type Node, type YAMLMap } from 'yaml';
+import { isMap, type Node, type YAMLMap } from 'yaml';
 import { applyContext } from './context.js';
+import { readingsOf } from './readings.js';
 import type { Fault, Intent, ParsedGrammar, Scope, Tree } from './tree.js';
+import { readDocument } from './yaml-document.js';
 import { readList } from './yaml-lists.js';
 import { YamlNodes } from './yaml-reader.js';
 
-const intentKeys = ['data', 'minConfidence', 'confirm', 'description'];
+/** What hassil and Home Assistant have beside it and what says nothing about the words: read over. */
+const intentNotes = [
+  'description',
+  'domain',
+  'supported',
+  'metadata',
+  'response',
+  'slot_combinations',
+  'example',
+];
+const dataNotes = [
+  'metadata',
+  'response',
+  'name',
+  'description',
+  'example',
+  'settings',
+  'inferred_domain',
+  'name_domains',
+];
+const intentKeys = ['data', 'minConfidence', 'confirm', 'required_keywords', 'settings'];
 const dataKeys = [
   'sentences',
   'slots',
@@ -12,9 +34,7 @@ const dataKeys = [
   'expansion_rules',
   'requires_context',
   'excludes_context',
-  'metadata',
-  'response',
-  'name',
+  'required_keywords',
 ];
 const topKeys = [
   'language',
@@ -43,37 +63,46 @@ class YamlGrammar {
   read(source: string): { grammar: ParsedGrammar; faults: Fault[] } {
     const { yaml } = this;
     const { faults, warnings } = yaml;
-    const document = parseDocument(source, { lineCounter: yaml.lines, uniqueKeys: true });
-    // The YAML reader says so once for every level that it had come to.
-    const deepest = document.errors.find((e) => /call stack/.test(e.message));
-    if (deepest !== undefined) deepest.message = 'brackets inside brackets, too deep to follow';
-    for (const error of deepest === undefined ? document.errors : [deepest]) {
-      const place = error.linePos?.[0];
-      faults.push({
-        line: place?.line ?? 1,
-        column: place?.col ?? 1,
-        message: error.message.split('\n')[0] ?? '',
-      });
-    }
+    const root = readDocument(source, yaml);
     const empty = { intents: [], skipWords: [], warnings };
     if (faults.length > 0) return { grammar: empty, faults };
-    const root = document.contents;
     if (!isMap(root)) {
       yaml.fault(root, 'this is no file of sentences, expected "intents:" with sentences');
       return { grammar: empty, faults };
     }
-    yaml.known(root, topKeys);
+    this.top(root);
     const scope = this.scope(root, { lists: new Map(), rules: new Map() });
     const intents = yaml
       .entries(root.get('intents', true), 'intents')
       .map(([name, node]) => this.intent(name, node, scope));
-    if (intents.length === 0)
+    if (intents.length === 0 && faults.length === 0)
       yaml.fault(root, 'there are no intents, expected "intents:" with sentences');
     const skipWords = yaml
       .items(root.get('skip_words', true))
-      .map((node) => firstWords(yaml.template(node)))
-      .filter((words) => words.length > 0);
+      .map((node) => ({ tree: yaml.template(node), scope, at: yaml.place(node) }));
     return { grammar: { intents, skipWords, warnings }, faults };
+  }
+
+  private top(root: YAMLMap): void {
+    const { yaml } = this;
+    if (root.has('conversation') && !root.has('intents')) {
+      yaml.fault(
+        root,
+        '"conversation:" belongs to Home Assistant\'s configuration.yaml: begin with "intents:", and write each as "Name: { data: [{ sentences: [...] }] }"',
+      );
+      return;
+    }
+    // Names with x- in front are the writer's own, to keep what anchors name.
+    yaml.known(root, topKeys, /^x-/);
+    if (root.has('language')) yaml.language(root.get('language', true), 'language');
+    if (root.has('responses'))
+      yaml.warn(root.get('responses', true), 'responses are left out: this device does not speak');
+    const settings = root.get('settings', true);
+    if (isMap(settings) && settings.get('ignore_whitespace') === true)
+      yaml.warn(
+        settings,
+        'settings: ignore_whitespace is left out: words are apart where spaces are',
+      );
   }
 
   private scope(map: YAMLMap, outer: Scope): Scope {
@@ -96,10 +125,17 @@ class YamlGrammar {
       yaml.fault(node, `intent ${name}: expected "data:" with sentences`);
       return { name, sentences: [] };
     }
-    yaml.known(node, intentKeys);
+    if (isMap(node.get('slots', true)))
+      yaml.fault(
+        node.get('slots', true),
+        `intent ${name}: slots stand beside "sentences:", in data`,
+      );
+    yaml.known(node, [...intentKeys, 'slots'], intentNotes);
+    const keywords = this.keywords(node);
     const sentences = yaml
       .items(node.get('data', true))
-      .flatMap((data) => this.sentences(name, data, outer));
+      .flatMap((data) => this.sentences(name, data, outer))
+      .map((sentence) => ({ ...keywords, ...sentence }));
     const minConfidence: unknown = node.get('minConfidence');
     if (
       minConfidence !== undefined &&
@@ -121,15 +157,44 @@ class YamlGrammar {
       yaml.fault(data, `intent ${name}: expected "- sentences: [...]"`);
       return [];
     }
-    yaml.known(data, dataKeys);
+    yaml.known(data, dataKeys, dataNotes);
     const fixed = yaml.entries(data.get('slots', true), 'slots');
-    const trees = yaml.items(data.get('sentences', true)).map((s) => yaml.template(s));
+    const trees = yaml
+      .items(data.get('sentences', true))
+      .map((node) => ({ tree: yaml.template(node), at: yaml.place(node) }));
     if (trees.length === 0) yaml.fault(data, `intent ${name}: no sentences`);
-    const scope = applyContext(yaml, this.scope(data, outer), trees, {
-      requires: data.get('requires_context', true) ?? undefined,
-      excludes: data.get('excludes_context', true) ?? undefined,
+    const scope = applyContext(
+      yaml,
+      this.scope(data, outer),
+      trees.map(({ tree }) => tree),
+      {
+        requires: data.get('requires_context', true) ?? undefined,
+        excludes: data.get('excludes_context', true) ?? undefined,
+      },
+    );
+    const keywords = this.keywords(data);
+    return trees.map(({ tree, at }) => ({
+      tree: this.withFixedSlots(tree, fixed),
+      scope,
+      at,
+      ...keywords,
+    }));
+  }
+
+  /** hassil's `required_keywords`: a sentence counts only with one of these words in it. */
+  private keywords(map: YAMLMap): { keywords?: readonly string[] } {
+    const { yaml } = this;
+    if (!map.has('required_keywords')) return {};
+    const keywords = yaml.items(map.get('required_keywords', true)).flatMap((node) => {
+      const text = yaml.text(node);
+      if (text === undefined) return [];
+      const words = readingsOf(text, { own: yaml.own });
+      const [ways = [], ...more] = words;
+      if (more.length > 0 || ways.some((way) => way.length !== 1))
+        yaml.fault(node, `required_keywords: "${text}", expected single words`);
+      return ways.flatMap((way) => way.map(({ word }) => word));
     });
-    return trees.map((tree) => ({ tree: this.withFixedSlots(tree, fixed), scope }));
+    return { keywords };
   }
 
   /** Slots that a sentence has whatever is said in it. */
@@ -145,11 +210,4 @@ class YamlGrammar {
       tree,
     );
   }
-}
-
-/** The first way to say a tree of plain words. */
-function firstWords(tree: Tree): string[] {
-  if (tree.kind === 'word') return [tree.word];
-  if (tree.kind === 'sequence') return tree.items.flatMap(firstWords);
-  return tree.kind === 'choice' && tree.items[0] !== undefined ? firstWords(tree.items[0]) : [];
 }

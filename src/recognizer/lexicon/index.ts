@@ -8,3 +8,4 @@ export type { PhoneCosts } from './phone-distance.js';
 export type { Pronunciation, PronunciationSource } from './lexicon.js';
 export { trainG2p } from './train-g2p.js';
 export { parseUserWords } from './user-words.js';
+export { ownForm, visibleForm } from './word-form.js';

@@ -1,5 +1,6 @@
 import { KikitoriError } from '../../runtime/errors.js';
 import type { Lexicon } from './lexicon.js';
+import { ownForm } from './word-form.js';
 
 /** More words than this are refused: a site's list has tens. */
 const wordsMax = 20_000;
@@ -12,7 +13,8 @@ interface Part {
 
 /**
  * A site's own words, one line each: `word: K AA N V EY ER` in ARPAbet (stress digits are ignored), or
- * `word: sounds like conveyor belt`. Several lines for one word are variants. `#` begins a comment.
+ * `word: sounds like conveyor belt`. The word may be written in any way (`½`, `日本`, `c#`), in quotes too. Several
+ * lines for one word are variants. `#` begins a comment at the start of a line and after a space.
  * Throws with every fault, each with line and column.
  */
 export function parseUserWords(
@@ -28,24 +30,26 @@ export function parseUserWords(
     .forEach((raw, index) => {
       const fault = (column: number, what: string) =>
         faults.push(`${where}:${index + 1}:${column}: ${what}`);
-      const line = /^(\s*)([^:#]*?)\s*:([^#]*)/.exec(raw);
-      const [, indent = '', word = '', said = ''] = line ?? [];
-      if (raw.replace(/#.*/, '').trim() === '') return;
-      if (line === null || word === '' || said.trim() === '') {
+      const text = raw.replace(/(^|\s)#.*/u, '');
+      if (text.trim() === '') return;
+      // Words may have colons of their own: "3:15: sounds like three fifteen".
+      const spaced = text.search(/:(?=\s)/);
+      const colon = spaced < 0 ? text.indexOf(':') : spaced;
+      const written = text.slice(0, Math.max(0, colon)).trim();
+      const said = text.slice(colon + 1).replace(/#.*/, '');
+      if (written === '' || said.trim() === '') {
         fault(1, `"${raw.trim()}", expected "word: PHONES" or "word: sounds like OTHER WORDS"`);
         return;
       }
-      if (!/^[a-z0-9'-]+$/i.test(word)) {
-        fault(
-          indent.length + 1,
-          `"${word}" is no single word, expected letters, digits, ' and - without spaces`,
-        );
+      const word = ownForm(written.replace(/^"(.+)"$/, '$1'));
+      if (/\s/.test(word)) {
+        const column = text.search(/\S/) + 1;
+        fault(column, `"${written}" is no single word, expected one without spaces`);
         return;
       }
-      const phones = pronunciation(partsOf(said, raw.indexOf(':') + 2), lexicon, fault);
+      const phones = pronunciation(partsOf(said, colon + 2), lexicon, fault);
       if (phones === null) return;
-      const known = words.get(word.toLowerCase()) ?? [];
-      words.set(word.toLowerCase(), [...known, phones]);
+      words.set(word, [...(words.get(word) ?? []), phones]);
     });
   if (words.size > wordsMax) faults.push(`${where}: ${words.size} words, at most ${wordsMax}`);
   if (faults.length > 0) {
