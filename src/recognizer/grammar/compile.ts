@@ -15,7 +15,7 @@ import { expandPhones } from './phones.js';
 import { readSentence } from './read-sentence.js';
 import { GrammarTooLarge } from './states.js';
 import type { Fault, ParsedGrammar, Place } from './tree.js';
-import { defaultPhonesMax, slowWarning, tooSlow } from './search-cost.js';
+import { slowWarning, tooSlow } from './search-cost.js';
 import { skipPhrases, type SkipPhrases } from './skip-words.js';
 import { parseYamlGrammar } from './yaml.js';
 
@@ -102,7 +102,7 @@ function assemble(
   grammar: ParsedGrammar,
   nfa: Nfa,
   skipped: SkipPhrases,
-  { file, lexicon, phonesMax = defaultPhonesMax }: CompileOptions,
+  { file, lexicon, phonesMax = Infinity }: CompileOptions,
 ): GrammarDetails {
   const shadowed = new ShadowedSentences(nfa);
   const dfa = determinize(nfa, (states) => shadowed.accepted(states));

@@ -1,11 +1,11 @@
-/** What a graph costs to search, as bench/search.js measured it on one core of an AMD EPYC; see bench/NOTES.md. */
+/** What a graph costs to search, as bench/search.js measured it on one core of an AMD EPYC (bench/notes/2026-11-29-search-cost.md). */
 const shareOfRealTimePerPhone = 8e-7;
 const endMsPerPhone = 8e-3;
 
 /** Beyond so many phones an answer comes late on a small board: some 0.4 s on the machine of the measurement. */
 const slowPhones = 50_000;
 /** The daemon's limit where the configuration (grammar.phonesMax) names none. */
-export const defaultPhonesMax = 1_000_000;
+const usualPhonesMax = 1_000_000;
 
 export interface SearchCost {
   /** Of one core, while somebody speaks. */
@@ -30,9 +30,10 @@ const remedies =
 
 /** What is said of a graph that makes answers late. */
 export function slowWarning(phones: number): string | undefined {
-  return phones <= slowPhones
-    ? undefined
-    : `${phones.toLocaleString('en')} phones to search: ${costInWords(phones)}. What helps: ${remedies}`;
+  if (phones <= slowPhones) return undefined;
+  const refused =
+    phones > usualPhonesMax ? ', which the daemon refuses unless grammar.phonesMax allows it' : '';
+  return `${phones.toLocaleString('en')} phones to search${refused}: ${costInWords(phones)}. What helps: ${remedies}`;
 }
 
 export const tooSlow = (phones: number, phonesMax: number): string =>
