@@ -1,12 +1,17 @@
-/** The name that was probably meant, if one is near enough: a third of its letters may differ. */
+/** The name that was probably meant, if one is near enough: it begins so, or a third of its letters differ. */
 export function nearest(wanted: string, names: readonly string[]): string | undefined {
   const [best] = names
-    .map((name) => ({ name, far: distance(wanted.toLowerCase(), name.toLowerCase()) }))
+    .map((name) => ({ name, far: far(wanted.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.far - b.far);
   return best !== undefined &&
     best.far <= Math.max(1, Math.min(wanted.length, best.name.length) / 3)
     ? best.name
     : undefined;
+}
+
+/** A name that was not finished is near. */
+function far(wanted: string, name: string): number {
+  return wanted.length >= 3 && name.startsWith(wanted) ? 1 : distance(wanted, name);
 }
 
 /** Letters to change, add, take away or swap with the next. */
