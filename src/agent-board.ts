@@ -8,12 +8,13 @@ import { agentVersion } from './runtime/version.js';
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
 export function linkOptions(config: Config) {
   const m = config.publish.mqtt;
-  const file = (path: string) => (path === '' ? undefined : readSecret(path));
+  const file = (key: 'passwordFile' | 'caFile' | 'certFile' | 'keyFile') =>
+    m[key] === '' ? undefined : readSecret(m[key], `publish.mqtt.${key}`);
   const secrets = () => ({
-    password: file(m.passwordFile),
-    ca: file(m.caFile),
-    cert: file(m.certFile),
-    key: file(m.keyFile),
+    password: file('passwordFile'),
+    ca: file('caFile'),
+    cert: file('certFile'),
+    key: file('keyFile'),
   });
   secrets();
   return {

@@ -246,7 +246,7 @@ function repositoryOf({ config, clock }: UpdatesOptions): BundleSource | null {
   if (url === '') return null;
   const stateDir = join(state.dir, 'trust');
   return new LazySource(async () => {
-    const ca = caFile === '' ? {} : { ca: readSecret(caFile) };
+    const ca = caFile === '' ? {} : { ca: readSecret(caFile, 'update.caFile') };
     return TrustedSource.open({ rootPath, stateDir, url, channel, clock, ...ca });
   });
 }
@@ -262,8 +262,11 @@ function hawkbitOf({ config, clock, random, log }: UpdatesOptions): UpdateTrigge
     tenant,
     controllerId,
     clock,
-    authorization: () => (tokenFile === '' ? undefined : `${scheme} ${readSecret(tokenFile)}`),
-    ca: () => (caFile === '' ? undefined : readSecret(caFile)),
+    authorization: () =>
+      tokenFile === ''
+        ? undefined
+        : `${scheme} ${readSecret(tokenFile, 'update.hawkbit.tokenFile')}`,
+    ca: () => (caFile === '' ? undefined : readSecret(caFile, 'update.hawkbit.caFile')),
   });
   return new HawkbitTrigger({
     client,

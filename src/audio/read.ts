@@ -1,13 +1,13 @@
-import { spawn } from 'node:child_process';
 import { open, readFile, stat } from 'node:fs/promises';
-import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
 import { resample } from './resample.js';
-import { parseWav } from './wav.js';
+import { convert } from './convert.js';
+import { soundKind, type SoundKind } from './kind.js';
+import { parseWav, UnreadCoding, type Wav } from './wav.js';
 
 /** An hour at 16 kHz: longer files are for a cutter, not for one utterance. */
 const samplesMax = 3600 * 48_000;
 const fileBytesMax = 1024 * 1024 * 1024;
-const converterTimeoutMs = 120_000;
 
 export interface AudioClip {
   /** Mono, amplitudes in [-1, 1). */
@@ -29,22 +29,51 @@ export async function readAudioFile(
   path: string,
   { rateHz = 16_000, channel = 'mix' }: ReadOptions = {},
 ): Promise<AudioClip> {
-  const head = await firstBytes(path);
-  if (head.toString('latin1', 0, 4) === 'RIFF' || /\.wav$/i.test(path)) {
-    const wav = parseWav(await readFile(path), path);
-    const mono = pickChannel(wav.channels, channel, path);
-    const samples = resample(mono, wav.rateHz, rateHz);
-    return {
-      samples,
-      rateHz,
-      seconds: samples.length / rateHz,
-      truncated: wav.truncated,
-      badSamples: wav.badSamples,
-    };
-  }
-  const samples = await convert(path, rateHz);
-  return { samples, rateHz, seconds: samples.length / rateHz, truncated: false, badSamples: 0 };
+  const wav = await readChannels(path, rateHz);
+  const mono = pickChannel(wav.channels, channel, path);
+  const samples = resample(mono, wav.rateHz, rateHz);
+  return {
+    samples,
+    rateHz,
+    seconds: samples.length / rateHz,
+    truncated: wav.truncated,
+    badSamples: wav.badSamples,
+  };
 }
+
+async function readChannels(path: string, rateHz: number): Promise<Wav> {
+  const head = await firstBytes(path);
+  const kind = soundKind(head);
+  // What its bytes do not say its name may: for a WAV with nothing in it the answer is ours.
+  if (kind?.name !== 'WAV' && !(kind === undefined && /\.wave?$/i.test(path)))
+    return convert(path, rateHz, 2 * samplesMax, kind);
+  try {
+    return parseWav(await readFile(path), path);
+  } catch (error) {
+    if (!(error instanceof UnreadCoding)) throw error;
+    return withHelp(path, rateHz, kind, error);
+  }
+}
+
+/** By a converter; without one the coding is what is wrong. */
+async function withHelp(
+  path: string,
+  rateHz: number,
+  kind: SoundKind | undefined,
+  { message }: UnreadCoding,
+): Promise<Wav> {
+  try {
+    return await convert(path, rateHz, 2 * samplesMax, kind);
+  } catch (error) {
+    const hint = error instanceof KikitoriError ? error.hint : undefined;
+    if (hint !== undefined) throw new KikitoriError(message, { kind: 'input', hint });
+    throw new KikitoriError(`${message}; ${withoutPlace(messageOf(error), path)}`, {
+      kind: 'input',
+    });
+  }
+}
+
+const withoutPlace = (text: string, path: string) => text.replace(`${path}: `, '');
 
 async function firstBytes(path: string): Promise<Buffer> {
   try {
@@ -61,16 +90,15 @@ async function firstBytes(path: string): Promise<Buffer> {
     try {
       const buffer = Buffer.alloc(12);
       const { bytesRead } = await file.read(buffer, 0, 12, 0);
+      if (bytesRead === 0)
+        throw new KikitoriError('the file is empty', { kind: 'input', where: path });
       return buffer.subarray(0, bytesRead);
     } finally {
       await file.close();
     }
   } catch (error) {
     if (error instanceof KikitoriError) throw error;
-    throw new KikitoriError(
-      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
-      { kind: 'input', where: path },
-    );
+    throw new KikitoriError(fileFault(error), { kind: 'input', where: path });
   }
 }
 
@@ -91,85 +119,4 @@ export function pickChannel(
   const first = channels[0] ?? new Float32Array(0);
   if (channels.length === 1) return first;
   return first.map((_, i) => channels.reduce((sum, c) => sum + (c[i] ?? 0), 0) / channels.length);
-}
-
-async function convert(path: string, rateHz: number): Promise<Float32Array> {
-  const file = path.startsWith('-') ? `./${path}` : path;
-  const ways: [string, string[]][] = [
-    [
-      'ffmpeg',
-      [
-        '-v',
-        'error',
-        '-nostdin',
-        '-i',
-        file,
-        '-f',
-        's16le',
-        '-ac',
-        '1',
-        '-ar',
-        String(rateHz),
-        '-',
-      ],
-    ],
-    [
-      'sox',
-      ['-V1', file, '-t', 'raw', '-e', 'signed', '-b', '16', '-c', '1', '-r', String(rateHz), '-'],
-    ],
-  ];
-  for (const [program, args] of ways) {
-    const result = await runConverter(program, args);
-    if (result === 'missing') continue;
-    if (result.status !== 0 || result.output.length < 2) {
-      throw new KikitoriError(
-        `${program} cannot read it: ${result.errors.trim().split('\n').at(-1) ?? ''}`,
-        { kind: 'input', where: path, expected: 'a sound file' },
-      );
-    }
-    return Float32Array.from(
-      { length: result.output.length >> 1 },
-      (_, i) => result.output.readInt16LE(2 * i) / 32768,
-    );
-  }
-  throw new KikitoriError('only WAV is read without help', {
-    kind: 'input',
-    where: path,
-    hint: 'install a converter: sudo apt-get install ffmpeg',
-  });
-}
-
-function runConverter(
-  program: string,
-  args: string[],
-): Promise<'missing' | { status: number | null; output: Buffer; errors: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(program, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Not `timeout`: for a program that is missing its timer would hold this process open.
-      signal: AbortSignal.timeout(converterTimeoutMs),
-      killSignal: 'SIGKILL',
-    });
-    const parts: Buffer[] = [];
-    let size = 0;
-    let errors = '';
-    child.on('error', (error) => {
-      if (error.name !== 'AbortError') resolve('missing');
-      else
-        resolve({
-          status: null,
-          output: Buffer.alloc(0),
-          errors: `not done within ${converterTimeoutMs} ms`,
-        });
-    });
-    child.stdout.on('data', (part: Buffer) => {
-      size += part.length;
-      if (size > 2 * samplesMax) child.kill('SIGKILL');
-      else parts.push(part);
-    });
-    child.stderr.on('data', (part: Buffer) => {
-      errors = (errors + part.toString()).slice(-4096);
-    });
-    child.on('close', (status) => resolve({ status, output: Buffer.concat(parts), errors }));
-  });
 }

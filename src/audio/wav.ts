@@ -1,4 +1,6 @@
 import { KikitoriError } from '../runtime/errors.js';
+import { aLaw, muLaw } from './g711.js';
+import { findChunks, type Chunks } from './wav-chunks.js';
 
 export interface Wav {
   readonly rateHz: number;
@@ -15,107 +17,113 @@ interface Format {
   readonly channels: number;
   readonly rateHz: number;
   readonly bits: number;
+  /** Bytes of one sample of one channel. */
+  readonly width: number;
 }
 
 const PCM = 1;
 const FLOAT = 3;
+const A_LAW = 6;
+const MU_LAW = 7;
 const EXTENSIBLE = 0xfffe;
 
+/** A WAV file in a coding that is not read here; a converter may. */
+export class UnreadCoding extends KikitoriError {}
+
 /**
- * Reads RIFF WAVE: PCM of 8, 16, 24 or 32 bits and float of 32 or 64, any rate and channel count. A
- * data chunk that claims more than there is (a recorder that was cut off, a 4 GB header) gives what is there.
+ * Reads RIFF WAVE, RIFX (its big-endian kind) and RF64 (beyond 4 GB): PCM of 8 to 32 bits, float of 32 or 64,
+ * A-law and mu-law, any rate and channel count. A data chunk that claims more than there is (a recorder that
+ * was cut off) gives what is there, and so does one whose length was never written (a recorder that streamed).
  */
 export function parseWav(bytes: Uint8Array, where: string): Wav {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const tag = (at: number) => String.fromCharCode(...bytes.subarray(at, at + 4));
-  if (bytes.length < 12 || !['RIFF', 'RIFX', 'RF64'].includes(tag(0)) || tag(8) !== 'WAVE') {
-    throw wrong(
-      where,
-      bytes.length === 0 ? 'the file is empty' : 'this is no WAV file, whatever its name says',
-    );
-  }
-  if (tag(0) !== 'RIFF') throw wrong(where, `${tag(0)} files are not read`);
-  let format: Format | undefined;
-  for (let at = 12; at + 8 <= bytes.length;) {
-    const size = view.getUint32(at + 4, true);
-    const body = at + 8;
-    if (tag(at) === 'fmt ') {
-      if (size < 16 || body + size > bytes.length)
-        throw wrong(where, 'the format chunk is cut off');
-      format = readFormat(view, body, size, where);
-    } else if (tag(at) === 'data') {
-      if (format === undefined) throw wrong(where, 'the data come before the format');
-      const there = Math.min(size, bytes.length - body);
-      return decode(view, body, there, there < size, format);
-    }
-    at = body + size + (size % 2);
-  }
-  throw wrong(where, 'the header is cut off: there are no data in it');
+  const chunks = findChunks(bytes, (what) => wrong(where, what));
+  const format = readFormat(chunks, where);
+  const wav = decode(chunks, format);
+  if ((wav.channels[0]?.length ?? 0) === 0) throw wrong(where, 'there is no audio in it');
+  return wav;
 }
 
 function wrong(where: string, what: string): KikitoriError {
   return new KikitoriError(what, {
     kind: 'input',
     where,
-    expected: 'a WAV file, PCM of 8 to 32 bits or float',
-    hint: 'convert it with: sox INPUT -b 16 OUTPUT.wav',
+    expected: 'a WAV file with audio in it',
+    hint: 'another kind is made one with: sox INPUT -b 16 OUTPUT.wav',
   });
 }
 
-function readFormat(view: DataView, at: number, size: number, where: string): Format {
-  let code = view.getUint16(at, true);
-  if (code === EXTENSIBLE && size >= 40) code = view.getUint16(at + 24, true);
-  const format = {
-    code,
-    channels: view.getUint16(at + 2, true),
-    rateHz: view.getUint32(at + 4, true),
-    bits: view.getUint16(at + 14, true),
-  };
+/** Codings that people meet; others are said by their number. */
+const codings: Readonly<Record<number, string>> = {
+  2: 'Microsoft ADPCM',
+  0x11: 'IMA ADPCM',
+  0x14: 'G.723 ADPCM',
+  0x31: 'GSM 6.10',
+  0x40: 'G.721 ADPCM',
+  0x50: 'MPEG',
+  0x55: 'MP3',
+  0x161: 'Windows Media Audio',
+};
+
+function readFormat({ view, format: { at, size }, littleEndian }: Chunks, where: string): Format {
+  const short = (offset: number) => view.getUint16(at + offset, littleEndian);
+  let code = short(0);
+  if (code === EXTENSIBLE && size >= 40) code = short(24);
+  const [channels, bits, blockBytes] = [short(2), short(14), short(12)];
+  const rateHz = view.getUint32(at + 4, littleEndian);
+  if (channels < 1 || channels > 64 || rateHz < 1000 || rateHz > 768_000)
+    throw wrong(where, `${channels} channels at ${rateHz} Hz make no sense`);
+  const width = Math.ceil(bits / 8);
   const known =
-    (code === PCM && [8, 16, 24, 32].includes(format.bits)) ||
-    (code === FLOAT && [32, 64].includes(format.bits));
-  if (!known) throw wrong(where, `coding ${code} with ${format.bits} bits is not read`);
-  if (
-    format.channels < 1 ||
-    format.channels > 64 ||
-    format.rateHz < 1000 ||
-    format.rateHz > 768_000
-  ) {
-    throw wrong(where, `${format.channels} channels at ${format.rateHz} Hz make no sense`);
-  }
-  return format;
+    (code === PCM && width >= 1 && width <= 4) ||
+    (code === FLOAT && [32, 64].includes(bits)) ||
+    ([A_LAW, MU_LAW].includes(code) && bits === 8);
+  // Some writers leave the size of a block 0.
+  if (!known || (blockBytes !== 0 && blockBytes !== width * channels))
+    throw new UnreadCoding(
+      `the coding ${codings[code] ?? code}${bits > 0 ? ` with ${bits} bits` : ''} is not read here`,
+      {
+        kind: 'input',
+        where,
+        expected: 'PCM of 8 to 32 bits, float, A-law or mu-law',
+      },
+    );
+  return { code, channels, rateHz, bits, width };
 }
 
-function decode(view: DataView, begin: number, length: number, cut: boolean, f: Format): Wav {
-  const width = f.bits / 8;
-  const frames = Math.floor(length / (width * f.channels));
+function decode({ view, data, littleEndian }: Chunks, f: Format): Wav {
+  const frames = Math.floor(data.size / (f.width * f.channels));
   const channels = Array.from({ length: f.channels }, () => new Float32Array(frames));
-  const read = reader(view, f);
+  const read = reader(view, f, littleEndian);
   let badSamples = 0;
   for (let i = 0; i < frames; i++) {
     for (let c = 0; c < f.channels; c++) {
-      const value = read(begin + (i * f.channels + c) * width);
+      const value = read(data.at + (i * f.channels + c) * f.width);
       const into = channels[c];
       if (into === undefined) continue;
       if (Number.isFinite(value)) into[i] = value;
       else badSamples++;
     }
   }
-  return { rateHz: f.rateHz, channels, truncated: cut, badSamples };
+  return { rateHz: f.rateHz, channels, truncated: data.truncated, badSamples };
 }
 
-function reader(view: DataView, { code, bits }: Format): (at: number) => number {
+/** One sample. PCM of a width that is no whole number of bytes fills its bytes from the top. */
+function reader(view: DataView, { code, width }: Format, little: boolean): (at: number) => number {
+  if (code === A_LAW) return (at) => aLaw[view.getUint8(at)] ?? 0;
+  if (code === MU_LAW) return (at) => muLaw[view.getUint8(at)] ?? 0;
   if (code === FLOAT)
-    return bits === 32 ? (at) => view.getFloat32(at, true) : (at) => view.getFloat64(at, true);
-  switch (bits) {
-    case 8:
+    return width === 4 ? (at) => view.getFloat32(at, little) : (at) => view.getFloat64(at, little);
+  switch (width) {
+    case 1:
       return (at) => (view.getUint8(at) - 128) / 128;
-    case 16:
-      return (at) => view.getInt16(at, true) / 32768;
-    case 24:
-      return (at) => (view.getUint16(at, true) | (view.getInt8(at + 2) << 16)) / 8388608;
+    case 2:
+      return (at) => view.getInt16(at, little) / 32768;
+    case 3:
+      return little
+        ? (at) => (view.getUint16(at, true) | (view.getInt8(at + 2) << 16)) / 8388608
+        : (at) => ((view.getInt8(at) << 16) | view.getUint16(at + 1, false)) / 8388608;
     default:
-      return (at) => view.getInt32(at, true) / 2147483648;
+      return (at) => view.getInt32(at, little) / 2147483648;
   }
 }
 

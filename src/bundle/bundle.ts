@@ -137,7 +137,12 @@ export async function readTar(path: string): Promise<Map<string, Uint8Array>> {
     await pipeline(createReadStream(path, { highWaterMark: readBytes }), reader);
   } catch (error) {
     if (error instanceof KikitoriError) throw error;
-    throw damaged(path, `it cannot be read as a tar: ${messageOf(error)}`);
+    throw new KikitoriError(`it cannot be read as a tar: ${messageOf(error)}`, {
+      kind: 'bundle',
+      where: path,
+      expected: 'a bundle folder or a .tar of one',
+      hint: 'either this is another kind of file, or the bundle is damaged: fetch it again',
+    });
   }
   return files;
 }

@@ -3,6 +3,7 @@ import { linkOptions } from '../agent-board.js';
 import type { Config } from '../config/index.js';
 import { Link, setAsideIn, setAsideName, topicsOf, type Limits } from '../publish/index.js';
 import { systemClock } from '../runtime/clock.js';
+import { shownAddress } from '../runtime/address.js';
 import { messageOf } from '../runtime/errors.js';
 import type { Finding } from './doctor.js';
 
@@ -35,8 +36,9 @@ export async function brokerCheck(config: Config): Promise<Finding[]> {
 }
 
 function finding(config: Config, { why, limits, probe }: Answer, tookMs: number): Finding {
-  const { url, username } = config.publish.mqtt;
-  const as = username === '' ? '' : ` as ${username}`;
+  const { username } = config.publish.mqtt;
+  const url = shownAddress(config.publish.mqtt.url);
+  const as = username === '' ? '' : ' with its username';
   if (limits === undefined)
     return {
       check,

@@ -9,6 +9,7 @@ import { Capture } from '../capture/index.js';
 import { loadConfig, type Config } from '../config/index.js';
 import { Engine, hearOwnClip } from '../engine.js';
 import { systemClock } from '../runtime/clock.js';
+import { withoutAddresses } from '../runtime/address.js';
 import { messageOf } from '../runtime/errors.js';
 import { holderOf } from '../runtime/lock.js';
 import { agentVersion } from '../runtime/version.js';
@@ -274,7 +275,8 @@ export const doctor: CommandRun = async (argv, io) => {
   }
   const config = loadConfig(configPath(values.config, io), io.env);
   let status = 0;
-  const say = (finding: Finding) => {
+  const say = (found: Finding) => {
+    const finding = { ...found, what: withoutAddresses(found.what) };
     if (finding.status === 'failed') status = 1;
     if (values.json === true) jsonLine(io, finding);
     else {

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readAudioFile } from '../audio/index.js';
+import { readAudioFile, soundFileName, type ReadOptions } from '../audio/index.js';
 import { labelMeaning, parseLabels, type Label } from '../compress/evaluate/labels.js';
 import {
   acceptanceCurve,
@@ -10,7 +10,6 @@ import {
 } from '../compress/evaluate/curve.js';
 import { acceptanceChart } from '../compress/evaluate/charts.js';
 import {
-  audioFile,
   hearOthers,
   machines,
   noiseAlone,
@@ -28,7 +27,15 @@ import { atomicWrite } from '../runtime/atomic-write.js';
 import type { GrammarDetails } from '../recognizer/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { transcriptLine } from './transcribe.js';
-import { jsonLine, numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
+import {
+  channelOption,
+  jsonLine,
+  numberOption,
+  parse,
+  usageError,
+  type CommandRun,
+  type Io,
+} from './command.js';
 import {
   commonOptions,
   conditionsOf,
@@ -37,7 +44,7 @@ import {
   type Condition,
 } from './evaluate-options.js';
 
-const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--min-certainty P] [--limit N] [--clips] [--json] [DIR]
+const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--min-certainty P] [--channel N] [--limit N] [--clips] [--json] [DIR]
 
 Accuracy, false accepts, word error, real-time factor and peak memory on recordings, with 95 %
 intervals. Without labels every file of DIR counts as no command. Noise is mixed in by the peak-frame
@@ -46,7 +53,8 @@ other command was meant it is refused as ambiguous.
 What is no command is played to the listener as the daemon hears it, and counted by the hour: --talk
 recordings of speech, --noise-alone noise at ${noiseLevelsDb.join(', ')} dB of full scale, --machines seconds of synthesised
 machine noise. --curve draws false accepts an hour against refused commands for every threshold,
-overall and per intent; --per-hour says which threshold keeps false accepts to N an hour.`;
+overall and per intent; --per-hour says which threshold keeps false accepts to N an hour.
+--channel: the channel of recordings with several, from 0 as capture.channel; -1, as without it: all mixed.`;
 
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
@@ -67,15 +75,17 @@ export const run: CommandRun = async (argv, io) => {
       clips: { type: 'boolean', default: false },
     },
     usage.split('\n')[0] ?? '',
+    { most: 1 },
   );
   if (values.help === true) {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
   const folder = positionals[0];
+  const channel = channelOption(values.channel);
   const others = (rateHz: number): OtherAudio[] => [
-    ...values.talk.map((path) => talk(path, rateHz)),
-    ...values['noise-alone'].map((path) => noiseAlone(path, rateHz)),
+    ...values.talk.map((path) => talk(path, { rateHz, channel })),
+    ...values['noise-alone'].map((path) => noiseAlone(path, { rateHz, channel })),
     ...(machineSeconds === undefined ? [] : [machines(machineSeconds, rateHz)]),
   ];
   const machineSeconds = numberOption('machines', values.machines);
@@ -102,10 +112,11 @@ export const run: CommandRun = async (argv, io) => {
     engine.bundle.manifest.features.sampleRateHz,
     usage.split('\n')[0] ?? '',
   );
+  const read = { rateHz: engine.bundle.manifest.features.sampleRateHz, channel };
   const conditions = folder === undefined ? [] : all;
   const measured: { name: string; outcomes: readonly Outcome[] }[] = [];
   for (const condition of conditions) {
-    const outcomes = await measure(engine, grammar, folder ?? '', labels, condition, io);
+    const outcomes = await measure(engine, grammar, folder ?? '', read, labels, condition, io);
     measured.push({ name: condition.name, outcomes });
     if (values.clips === true) {
       for (const o of outcomes)
@@ -243,7 +254,7 @@ async function readLabels(folder: string, path: string | undefined): Promise<Lab
 
 async function namesIn(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter((name) => audioFile.test(name)).sort();
+    return (await readdir(folder)).filter((name) => soundFileName.test(name)).sort();
   } catch (error) {
     throw new KikitoriError(messageOf(error), {
       kind: 'input',
@@ -257,6 +268,7 @@ async function measure(
   engine: Engine,
   grammar: GrammarDetails,
   folder: string,
+  read: ReadOptions,
   labels: readonly Label[],
   { name, mixed }: Condition,
   io: Io,
@@ -267,9 +279,7 @@ async function measure(
   const failures: string[] = [];
   for (const label of labels) {
     try {
-      const clip = await readAudioFile(join(folder, label.file), {
-        rateHz: engine.bundle.manifest.features.sampleRateHz,
-      });
+      const clip = await readAudioFile(join(folder, label.file), read);
       const samples = mixed(clip.samples, random);
       const begin = performance.now();
       const wanted = labelMeaning(label, grammar);

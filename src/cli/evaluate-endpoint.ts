@@ -10,7 +10,14 @@ import { labelMeaning, parseLabels } from '../compress/evaluate/labels.js';
 import { sameMeaning } from '../compress/evaluate/score.js';
 import { randomFrom } from '../compress/evaluate/statistics.js';
 import { Engine, hearClip, readText } from '../engine.js';
-import { jsonLine, numberOption, parse, usageError, type CommandRun } from './command.js';
+import {
+  channelOption,
+  jsonLine,
+  numberOption,
+  parse,
+  usageError,
+  type CommandRun,
+} from './command.js';
 import { commonOptions, conditionsOf, noiseOptions, percent } from './evaluate-options.js';
 
 const usage = `kikitori evaluate --endpoint --grammar FILE --labels FILE [--noise FILE... --snr DB...] [--model DIR|FILE] [--final-ms N] [--open-ms N] [--prefix-ms N] [--hold-ms N] [--limit N] [--json] DIR
@@ -33,6 +40,7 @@ export const run: CommandRun = async (argv, io) => {
       'hold-ms': { type: 'string' },
     },
     usage.split('\n')[0] ?? '',
+    { most: 1 },
   );
   if (values.help === true) {
     io.stdout.write(`usage: ${usage}\n`);
@@ -53,6 +61,7 @@ export const run: CommandRun = async (argv, io) => {
     },
   });
   const rateHz = engine.bundle.manifest.features.sampleRateHz;
+  const channel = channelOption(values.channel);
   const conditions = await conditionsOf(values, rateHz, usage.split('\n')[0] ?? '');
   const labels = parseLabels(await readText(labelsPath, 'labels in JSON or TSV'), labelsPath).slice(
     0,
@@ -66,7 +75,10 @@ export const run: CommandRun = async (argv, io) => {
     const outcomes: EndpointOutcome[] = [];
     for (const label of labels) {
       const wanted = labelMeaning(label, grammar);
-      const { samples } = await readAudioFile(join(folder, label.file), { rateHz });
+      const { samples } = await readAudioFile(join(folder, label.file), {
+        rateHz,
+        channel,
+      });
       const heard = await hearClip(engine, recognizer, samples);
       if (wanted == null || !sameMeaning(heard, wanted)) continue;
       const all = mixed(withTail(samples, rateHz), random);

@@ -1,5 +1,4 @@
-import { mixAtSnr, readAudioFile } from '../audio/index.js';
-import { filesOf } from '../compress/evaluate/others.js';
+import { mixAtSnr, readAudioFile, soundFilesOf } from '../audio/index.js';
 import type { Interval } from '../compress/evaluate/statistics.js';
 import { defaultModelPath } from '../runtime/paths.js';
 import { numberOption, usageError } from './command.js';
@@ -8,6 +7,7 @@ import { numberOption, usageError } from './command.js';
 export const commonOptions = {
   model: { type: 'string', default: defaultModelPath },
   limit: { type: 'string' },
+  channel: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -41,7 +41,7 @@ export async function conditionsOf(
   ];
   for (const noiseFile of values.noise) {
     const noises: Float32Array[] = [];
-    for (const file of await filesOf(noiseFile))
+    for (const file of await soundFilesOf(noiseFile))
       noises.push((await readAudioFile(file, { rateHz })).samples);
     for (const snrDb of snrs)
       conditions.push({

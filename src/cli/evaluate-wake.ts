@@ -1,16 +1,24 @@
-import { readAudioFile } from '../audio/index.js';
+import { readAudioFile, soundFilesOf } from '../audio/index.js';
 import { acceptanceChart } from '../compress/evaluate/charts.js';
 import { throughNetwork } from '../compress/evaluate/network.js';
-import { filesOf, machines, talk } from '../compress/evaluate/others.js';
+import { machines, talk } from '../compress/evaluate/others.js';
 import { randomFrom } from '../compress/evaluate/statistics.js';
 import { installedVoices, padded, speak } from '../compress/evaluate/synthesis.js';
 import { peaksOf, wakeCurve, type Peak, type WakePoint } from '../compress/evaluate/wake.js';
 import { Engine } from '../engine.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
-import { jsonLine, numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
+import {
+  channelOption,
+  jsonLine,
+  numberOption,
+  parse,
+  usageError,
+  type CommandRun,
+  type Io,
+} from './command.js';
 import { commonOptions } from './evaluate-options.js';
 
-const usage = `kikitori evaluate --wake PHRASE [--hits DIR] [--wake PHRASE --hits DIR]... --talk PATH... [--machines SECONDS] [--curve FILE.svg|json] [--model DIR|FILE] [--limit N] [--json]
+const usage = `kikitori evaluate --wake PHRASE [--hits DIR] [--wake PHRASE --hits DIR]... --talk PATH... [--machines SECONDS] [--curve FILE.svg|json] [--model DIR|FILE] [--channel N] [--limit N] [--json]
 
 How often each phrase is missed in recordings of it, against false alarms in an hour of other speech.
 The first --hits belongs to the first phrase, and so on; phrases beyond them are spoken by every
@@ -38,6 +46,7 @@ export const run: CommandRun = async (argv, io) => {
   const machineSeconds = numberOption('machines', values.machines);
   if (values.hits.length > values.wake.length || (values.talk.length === 0 && !machineSeconds))
     throw usageError('expected phrases, and other speech with --talk', usage.split('\n')[0] ?? '');
+  const channel = channelOption(values.channel);
   const limit = numberOption('limit', values.limit);
   const engine = await Engine.open({ modelPath: String(values.model) });
   const { features, decoding } = engine.bundle.manifest;
@@ -49,11 +58,13 @@ export const run: CommandRun = async (argv, io) => {
       const sounds =
         folder === undefined
           ? await synthesised(phrase.phrase, rateHz)
-          : (await filesOf(folder)).slice(0, limit);
+          : (await soundFilesOf(folder)).slice(0, limit);
       const peaks: Peak[][] = [];
       for (const sound of sounds) {
         const samples =
-          typeof sound === 'string' ? (await readAudioFile(sound, { rateHz })).samples : sound;
+          typeof sound === 'string'
+            ? (await readAudioFile(sound, { rateHz, channel })).samples
+            : sound;
         peaks.push(peaksOf(await throughNetwork(engine, samples), phrase, decoding));
       }
       return peaks;
@@ -62,7 +73,7 @@ export const run: CommandRun = async (argv, io) => {
   const others: Peak[][][] = phrases.map(() => []);
   let seconds = 0;
   for (const other of [
-    ...values.talk.map((path) => talk(path, rateHz)),
+    ...values.talk.map((path) => talk(path, { rateHz, channel })),
     ...(machineSeconds ? [machines(machineSeconds, rateHz)] : []),
   ]) {
     let count = 0;

@@ -36,6 +36,7 @@ export const key: CommandRun = async (argv, io) => {
       role: { type: 'string' },
     },
     usage,
+    { most: 3 },
   );
   const [verb, role, id, more] = positionals;
   if (more !== undefined) throw usageError(`what is "${more}"?`, usage);
@@ -157,6 +158,7 @@ export const delegate: CommandRun = async (argv, io) => {
       threshold: { type: 'string', default: '1' },
     },
     usage,
+    { most: 2 },
   );
   const [verb, name, more] = positionals;
   if ((verb !== 'add' && verb !== 'remove') || name === undefined || more !== undefined)

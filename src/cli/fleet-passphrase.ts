@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Passphrase } from '../fleet/index.js';
-import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { fileFault, KikitoriError } from '../runtime/errors.js';
 import type { Io } from './command.js';
 
 /**
@@ -35,7 +35,8 @@ async function fromFile(path: string): Promise<string> {
   try {
     return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
   } catch (error) {
-    throw new KikitoriError(messageOf(error), { kind: 'usage', where: path });
+    // The name may be the passphrase itself.
+    throw new KikitoriError(fileFault(error), { kind: 'usage', where: '--passphrase-file' });
   }
 }
 

@@ -27,6 +27,7 @@ export const init: CommandRun = async (argv, io) => {
       channels: { type: 'string', default: 'stable' },
     },
     usage,
+    { most: 1 },
   );
   const dir = positionals[0] ?? values.fleet;
   if (dir === undefined || positionals.length > 1) throw usageError('which folder?', usage);
@@ -67,6 +68,7 @@ export const publish: CommandRun = async (argv, io) => {
       'as-version': { type: 'string' },
     },
     usage,
+    { most: 1 },
   );
   const [bundle] = positionals;
   if (bundle === undefined || values.channel === undefined || positionals.length > 1)
@@ -109,6 +111,7 @@ export const rollout: CommandRun = async (argv, io) => {
       every: { type: 'string', default: '30' },
     },
     usage,
+    { most: 1 },
   );
   const [name] = positionals;
   const words: [boolean | undefined, ChannelFile['rollout']['state']][] = [
@@ -143,7 +146,9 @@ export const rollout: CommandRun = async (argv, io) => {
 export const revoke: CommandRun = async (argv, io) => {
   const usage =
     'kikitori fleet revoke NAME@VERSION|SHA256|PATH [--as PUBLISHER --submit FILE.tar] [--fleet DIR] [--json]';
-  const { values, positionals } = parse(argv, { ...common, ...submitOptions }, usage);
+  const { values, positionals } = parse(argv, { ...common, ...submitOptions }, usage, {
+    most: 1,
+  });
   const [which] = positionals;
   if (which === undefined || positionals.length > 1) throw usageError('which bundle?', usage);
   checkSubmit(values, usage);
@@ -226,7 +231,7 @@ export const refresh: CommandRun = async (argv, io) => {
 
 export const channel: CommandRun = async (argv, io) => {
   const usage = 'kikitori fleet channel add NAME [--fleet DIR]';
-  const { values, positionals } = parse(argv, common, usage);
+  const { values, positionals } = parse(argv, common, usage, { most: 2 });
   const [verb, name, more] = positionals;
   if (verb !== 'add' || name === undefined || more !== undefined)
     throw usageError('add which channel?', usage);

@@ -28,7 +28,7 @@ export function checkSubmit({ as, submit }: SubmitValues, usage: string): void {
 
 export const accept: CommandRun = async (argv, io) => {
   const usage = 'kikitori fleet accept FILE.tar [--fleet DIR] [--keys DIR] [--json]';
-  const { values, positionals } = parse(argv, common, usage);
+  const { values, positionals } = parse(argv, common, usage, { most: 1 });
   const [path] = positionals;
   if (path === undefined || positionals.length > 1) throw usageError('which submission?', usage);
   const repository = await openRepository(values, io);

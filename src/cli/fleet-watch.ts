@@ -18,8 +18,16 @@ import { FleetView, reportsOn, troubleOf, type DeviceView } from '../fleet/watch
 import { topicPath } from '../config/index.js';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { sleep, systemClock } from '../runtime/clock.js';
-import { KikitoriError, messageOf } from '../runtime/errors.js';
-import { jsonLine, numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
+import { fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
+import {
+  jsonLine,
+  numberOption,
+  parse,
+  quoted,
+  usageError,
+  type CommandRun,
+  type Io,
+} from './command.js';
 import { openRepository, warn, type CommonValues } from './fleet.js';
 
 export const brokerOptions = {
@@ -53,7 +61,7 @@ async function openView(
   try {
     topicPath.validate(base);
   } catch (error) {
-    throw new KikitoriError(`"${base}" is not the beginning of topics`, {
+    throw new KikitoriError(`${quoted(base)} is not the beginning of topics`, {
       kind: 'usage',
       where: '--base',
       expected: messageOf(error),
@@ -67,7 +75,7 @@ async function openView(
     base,
     username: values.username,
     password: await secret(values['password-file'], io),
-    ca: await fileText(values['ca-file']),
+    ca: await fileText(values['ca-file'], '--ca-file'),
     clock: systemClock,
     onMessage: (topic, payload, retained) => {
       lastMs = systemClock.monotonic();
@@ -90,16 +98,16 @@ async function openView(
 }
 
 async function secret(file: string | undefined, io: Io): Promise<string | undefined> {
-  const text = await fileText(file);
+  const text = await fileText(file, '--password-file');
   return text?.replace(/\r?\n$/, '') ?? io.env['KIKITORI_FLEET_MQTT_PASSWORD'];
 }
 
-async function fileText(path: string | undefined): Promise<string | undefined> {
+async function fileText(path: string | undefined, option: string): Promise<string | undefined> {
   if (path === undefined) return undefined;
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new KikitoriError(messageOf(error), { kind: 'usage', where: path });
+    throw new KikitoriError(fileFault(error), { kind: 'usage', where: option });
   }
 }
 
@@ -206,7 +214,7 @@ export interface AutoValues extends CommonValues, BrokerValues {
  * is kept beside the repository, so that it may be stopped and started again.
  */
 export async function autoRollout(name: string, values: AutoValues, io: Io): Promise<number> {
-  const stages = parseStages((await fileText(values.auto)) ?? '', values.auto);
+  const stages = parseStages((await fileText(values.auto, '--auto')) ?? '', values.auto);
   const stop = stopSignal();
   const { view, reader, settled, link } = await openView(values, io);
   try {

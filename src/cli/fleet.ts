@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Repository } from '../fleet/index.js';
 import { systemClock } from '../runtime/clock.js';
-import { usageError, type CommandRun, type Io } from './command.js';
+import { unknownAction, type CommandRun, type Io } from './command.js';
 import { passphraseFrom } from './fleet-passphrase.js';
 
 const usage = `kikitori fleet init DIR [--root-keys N] [--root-threshold N] [--channels stable,beta]
@@ -48,11 +48,7 @@ export const run: CommandRun = async (argv, io) => {
     return 0;
   }
   const sub = name !== undefined && Object.hasOwn(subs, name) ? subs[name] : undefined;
-  if (sub === undefined)
-    throw usageError(
-      name === undefined ? 'what about the fleet?' : `unknown: fleet ${name}`,
-      usage,
-    );
+  if (sub === undefined) throw unknownAction('fleet', name, Object.keys(subs), usage);
   const options = rest.includes('--') ? rest.slice(0, rest.indexOf('--')) : rest;
   if (options.includes('--help') || options.includes('-h')) {
     const own = usage.split('\n').filter((line) => usedBy(name ?? '', line));

@@ -13,7 +13,15 @@ import {
   type Lexicon,
 } from '../recognizer/index.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
-import { jsonLine, numberOption, parse, usageError, type CommandRun, type Io } from './command.js';
+import {
+  jsonLine,
+  numberOption,
+  parse,
+  unknownAction,
+  usageError,
+  type CommandRun,
+  type Io,
+} from './command.js';
 import { sayGrammar, sayText } from './grammar-say.js';
 
 const usage = `kikitori grammar check|sample|say [--model DIR|FILE] [--words FILE] [--count N] [--seed N] [--near DISTANCE] [--word TEXT] [--json] [FILE]
@@ -44,6 +52,7 @@ export const run: CommandRun = async (argv, io) => {
       help: { type: 'boolean', short: 'h' },
     },
     usageLine,
+    { most: 2 },
   );
   if (values.help === true) {
     io.stdout.write(`usage: ${usage}\n`);
@@ -51,7 +60,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const [action, file = defaultGrammarPath, ...more] = positionals;
   if (action !== 'check' && action !== 'sample' && action !== 'say')
-    throw usageError(`unknown: grammar ${action ?? ''}`, usageLine);
+    throw unknownAction('grammar', action, ['check', 'sample', 'say'], usageLine);
   if (more.length > 0) throw usageError(`one file, not also ${more.join(' ')}`, usageLine);
   const json = values.json === true;
   const count = wholeNumber('count', values.count, countMax);

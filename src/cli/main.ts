@@ -1,5 +1,7 @@
 import { KikitoriError, messageOf } from '../runtime/errors.js';
-import type { CommandRun, Io } from './command.js';
+import { withoutAddresses } from '../runtime/address.js';
+import { nearest } from '../runtime/nearest.js';
+import { quoted, type CommandRun, type Io } from './command.js';
 
 /** Every subcommand, loaded only when called. The order is the order of the help page. */
 const commands: Record<string, { summary: string; load: () => Promise<CommandRun> }> = {
@@ -82,7 +84,9 @@ export async function main(argv: readonly string[], given: Partial<Io> = {}): Pr
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command === undefined) {
-    io.stderr.write(`kikitori: unknown command "${name}"\n\n${help()}`);
+    const near = nearest(name, Object.keys(commands));
+    const as = near === undefined ? '' : `, did you mean "${near}"?`;
+    io.stderr.write(`kikitori: unknown command ${quoted(name)}${as}\n\n${help()}`);
     return 2;
   }
   try {
@@ -90,8 +94,18 @@ export async function main(argv: readonly string[], given: Partial<Io> = {}): Pr
       await command.load()
     )(rest, io);
   } catch (error) {
-    if (!(error instanceof KikitoriError)) throw error;
+    // A fault of kikitori itself, with its stack; what Node would print beside it may be anything.
+    if (!(error instanceof KikitoriError))
+      throw error instanceof Error ? bare(error) : new Error(messageOf(error));
     io.stderr.write(`kikitori ${name}: ${messageOf(error)}\n`);
     return error.exitStatus;
   }
+}
+
+/** The error without its extra fields (a URL's `input`) and without addresses in its text. */
+function bare(error: Error): Error {
+  const clean = new Error(messageOf(error));
+  clean.name = error.name;
+  clean.stack = withoutAddresses(error.stack ?? `${error.name}: ${clean.message}`);
+  return clean;
 }

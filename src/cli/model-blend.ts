@@ -24,6 +24,7 @@ export const run: CommandRun = async (argv, io) => {
       help: { type: 'boolean', short: 'h', default: false },
     },
     usage,
+    { most: 2 },
   );
   if (values.help === true) {
     io.stdout.write(help);

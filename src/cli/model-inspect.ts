@@ -10,11 +10,13 @@ const options = {
 
 /** What a bundle is, from its checked manifest, or a checkpoint, from its tensors. */
 export const inspect: CommandRun = async (argv, io) => {
-  const { values, positionals } = parse(argv, options, 'kikitori model inspect [--json] DIR|FILE');
+  const { values, positionals } = parse(argv, options, 'kikitori model inspect [--json] DIR|FILE', {
+    most: 1,
+  });
   if (values.help) {
     io.stdout.write(`usage: kikitori model inspect [--json] DIR|FILE
 
-Says what a bundle or a checkpoint is: network, ranks, arithmetic, files, features, licence, figures.
+Says what a bundle, a checkpoint or an ONNX file is: network, ranks, arithmetic, files, features, licence, figures.
 Every file of a bundle is checked against its manifest first.
 `);
     return 0;
@@ -24,7 +26,13 @@ Every file of a bundle is checked against its manifest first.
     await inspectCheckpoint(positionals[0], values.json === true, io);
     return 0;
   }
-  const bundle = await Bundle.open(positionals[0] ?? defaultModelPath);
+  const { inspectOnnx, isOnnx } = await import('./inspect-onnx.js');
+  const [path] = positionals;
+  if (path !== undefined && (path.endsWith('.onnx') || (await isOnnx(path)))) {
+    await inspectOnnx(path, values.json === true, io);
+    return 0;
+  }
+  const bundle = await Bundle.open(path ?? defaultModelPath);
   const { manifest: m } = bundle;
   if (values.json === true) {
     jsonLine(io, {
@@ -78,6 +86,7 @@ export const selftest: CommandRun = async (argv, io) => {
       threads: { type: 'string', default: '1' },
     },
     selftestUsage,
+    { most: 1 },
   );
   if (values.help) {
     io.stdout.write(`usage: ${selftestUsage}

@@ -38,6 +38,7 @@ export const run: CommandRun = async (argv, io) => {
       help: { type: 'boolean', short: 'h', default: false },
     },
     usage,
+    { most: 1 },
   );
   if (values.help === true) {
     io.stdout.write(help);

@@ -1,4 +1,4 @@
-import { usageError, type CommandRun } from './command.js';
+import { unknownAction, type CommandRun } from './command.js';
 
 const usage = `kikitori model inspect [--json] DIR|FILE
        kikitori model compress FILE --out FILE ...
@@ -10,6 +10,10 @@ const usage = `kikitori model inspect [--json] DIR|FILE
        kikitori model floor CHECKPOINT --raise-db DB --out FILE.safetensors
        kikitori model blend BEFORE AFTER --share S --out FILE.safetensors
        kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json]`;
+
+const actions = 'inspect selftest report compress search pack quantize floor blend calibrate'.split(
+  ' ',
+);
 
 export const run: CommandRun = async (argv, io) => {
   const [name, ...rest] = argv;
@@ -39,9 +43,6 @@ export const run: CommandRun = async (argv, io) => {
       io.stdout.write(`usage: ${usage}\n`);
       return 0;
     default:
-      throw usageError(
-        name === undefined ? 'what about the model?' : `unknown: model ${name}`,
-        usage,
-      );
+      throw unknownAction('model', name, actions, usage);
   }
 };

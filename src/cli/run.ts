@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { Agent } from '../agent.js';
-import { loadConfig, type Config } from '../config/index.js';
+import { loadConfig, reloadConfig, type Config } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { isDiskTrouble } from '../runtime/disk-trouble.js';
@@ -88,7 +88,8 @@ async function hear(
       },
       ...(io.env['NOTIFY_SOCKET'] === undefined ? {} : { onRestart: () => finish(0) }),
     });
-    signals.onceReady(() => reload(agent, path, io, log));
+    const running = { config };
+    signals.onceReady(() => reload(agent, path, running, io, log));
     const status = await finished;
     await agent.stop();
     return status;
@@ -100,9 +101,17 @@ async function hear(
   }
 }
 
-async function reload(agent: Agent, path: string | undefined, io: Io, log: Log): Promise<void> {
+async function reload(
+  agent: Agent,
+  path: string | undefined,
+  running: { config: Config },
+  io: Io,
+  log: Log,
+): Promise<void> {
   try {
-    const restart = await agent.reconfigure(loadConfig(path, io.env));
+    const next = reloadConfig(path, io.env, running.config);
+    const restart = await agent.reconfigure(next);
+    running.config = next;
     log.info(
       { event: 'config.reloaded', needRestart: restart },
       restart.length === 0 ? 'reloaded' : 'reloaded; some changes need a restart',

@@ -1,15 +1,26 @@
-import { readAudioFile } from '../audio/index.js';
+import { readAudioFile, soundFilesOf } from '../audio/index.js';
 import { Engine, hearClip } from '../engine.js';
 import type { Heard } from '../records.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
-import { jsonLine, numberOption, parse, usageError, type CommandRun } from './command.js';
+import {
+  channelOption,
+  jsonLine,
+  numberOption,
+  parse,
+  usageError,
+  type CommandRun,
+} from './command.js';
+import { filesFrom } from './files-from.js';
 
-const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--json] FILE...
+const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
 
 One line a file: what was said, whether it is accepted as a command, intent, slots and confidence.
 WAV is read natively, other formats through ffmpeg or sox. A file that cannot be read is said on
-stderr and makes the exit status 1; the others are still recognised.`;
+stderr and makes the exit status 1; the others are still recognised. Of a folder every sound file
+anywhere in it is taken, sorted. --files-from: a list with a name a line, or a NUL behind each name
+(find -print0); - is standard input. --channel: of a recording with several, from 0 as
+capture.channel; -1, as without it: all mixed.`;
 
 /** The contract of \`transcribe --json\`: one object a file. */
 export function transcriptLine(file: string, heard: Heard) {
@@ -50,16 +61,22 @@ export const run: CommandRun = async (argv, io) => {
       grammar: { type: 'string', default: defaultGrammarPath },
       words: { type: 'string' },
       'min-confidence': { type: 'string' },
+      channel: { type: 'string' },
+      'files-from': { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
     usage.split('\n')[0] ?? '',
+    { most: Infinity },
   );
   if (values.help) {
     io.stdout.write(`usage: ${usage}\n`);
     return 0;
   }
-  if (positionals.length === 0) throw usageError('no files were given', usage.split('\n')[0] ?? '');
+  const channel = channelOption(values.channel);
+  const named = [...positionals];
+  for (const list of values['files-from']) named.push(...(await filesFrom(list)));
+  if (named.length === 0) throw usageError('no files were given', usage.split('\n')[0] ?? '');
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: String(values.grammar),
@@ -70,23 +87,30 @@ export const run: CommandRun = async (argv, io) => {
   });
   const recognizer = engine.recognizer(await engine.compile());
   let failed = 0;
-  for (const file of positionals) {
+  /** What cannot be read is said; the others are still heard. */
+  const attempt = async (work: () => Promise<void>) => {
     try {
-      const clip = await readAudioFile(file, {
-        rateHz: engine.bundle.manifest.features.sampleRateHz,
-      });
-      if (clip.truncated)
-        io.stderr.write(
-          `${file}: shorter than its header says; using the ${clip.seconds.toFixed(2)} s that are there\n`,
-        );
-      const heard = await hearClip(engine, recognizer, clip.samples);
-      if (values.json === true) jsonLine(io, transcriptLine(file, heard));
-      else io.stdout.write(humanLine(file, heard));
+      await work();
     } catch (error) {
       if (!(error instanceof KikitoriError)) throw error;
       failed++;
       io.stderr.write(`${messageOf(error)}\n`);
     }
-  }
+  };
+  const hear = async (file: string) => {
+    const { sampleRateHz: rateHz } = engine.bundle.manifest.features;
+    const clip = await readAudioFile(file, { rateHz, channel });
+    if (clip.truncated)
+      io.stderr.write(
+        `${file}: damaged or cut off; using the ${clip.seconds.toFixed(2)} s that are there\n`,
+      );
+    const heard = await hearClip(engine, recognizer, clip.samples);
+    if (values.json === true) jsonLine(io, transcriptLine(file, heard));
+    else io.stdout.write(humanLine(file, heard));
+  };
+  for (const path of named)
+    await attempt(async () => {
+      for (const file of await soundFilesOf(path)) await attempt(() => hear(file));
+    });
   return failed === 0 ? 0 : 1;
 };

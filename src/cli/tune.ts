@@ -3,15 +3,23 @@ import { parseLabels } from '../compress/evaluate/labels.js';
 import { readSite } from '../compress/tune/clips.js';
 import { tune, type Settings, type Tuned } from '../compress/tune/tune.js';
 import { editConfig, loadConfig } from '../config/index.js';
-import { configPath, jsonLine, parse, usageError, type CommandRun } from './command.js';
+import {
+  channelOption,
+  configPath,
+  jsonLine,
+  parse,
+  usageError,
+  type CommandRun,
+} from './command.js';
 
-const usage = `kikitori tune [--config FILE] [--labels FILE.json|tsv] [--dry-run] [--json] DIR
+const usage = `kikitori tune [--config FILE] [--labels FILE.json|tsv] [--channel N] [--dry-run] [--json] DIR
 
 Fits the device to its place from a few recorded commands and a minute of noise, without training:
 gain, vocal-tract warp, threshold and the times that end an utterance. DIR holds recordings named by
 what is said in them (turn_on_the_light.wav, turn_on_the_light-2.wav; or --labels), and noise*.wav;
 three or more of the wake phrase alone (hey_machine-1.wav) fit its threshold too.
-Reports before and after, and writes the choice into the configuration; its comments stay.`;
+Reports before and after, and writes the choice into the configuration; its comments stay.
+--channel: the channel of recordings with several, from 0, -1 for all mixed; without it capture.channel.`;
 
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
@@ -19,11 +27,13 @@ export const run: CommandRun = async (argv, io) => {
     {
       config: { type: 'string' },
       labels: { type: 'string' },
+      channel: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
     usage.split('\n')[0] ?? '',
+    { most: 1 },
   );
   if (values.help === true) {
     io.stdout.write(`usage: ${usage}\n`);
@@ -39,6 +49,8 @@ export const run: CommandRun = async (argv, io) => {
       usage.split('\n')[0] ?? '',
     );
   const config = loadConfig(path, io.env);
+  const heard = config.capture.channel;
+  const channel = channelOption(values.channel) ?? (heard === -1 ? 'mix' : heard);
   const engine = await Engine.open({
     modelPath: config.model.path,
     grammarPath: config.grammar.path,
@@ -55,7 +67,13 @@ export const run: CommandRun = async (argv, io) => {
     said.trim() === ''
       ? undefined
       : engine.wakePhrase({ phrase: said, ...(threshold === null ? {} : { threshold }) });
-  const site = await readSite(folder, grammar, features.sampleRateHz, labels, phrase?.phrase);
+  const site = await readSite(
+    folder,
+    grammar,
+    { rateHz: features.sampleRateHz, channel },
+    labels,
+    phrase?.phrase,
+  );
   const { endpoint } = engine.recognizer(grammar);
   const r = config.recognizer;
   const from: Settings = {

@@ -1,11 +1,6 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readAudioFile } from '../audio/index.js';
+import { readAudioFile, soundFilesOf } from '../audio/index.js';
 import type { FeatureOptions } from '../bundle/index.js';
 import { Frontend } from '../frontend/index.js';
-import { codeOf, KikitoriError } from '../runtime/errors.js';
-
-const soundFile = /\.(wav|flac|opus|ogg|mp3|m4a)$/i;
 
 /** Rows of features of one recording, [steps, stack * melBins], through the device's own frontend. */
 export interface RecordedClip {
@@ -16,27 +11,7 @@ export interface RecordedClip {
 
 /** Sound files named, or anywhere under the folders named, sorted. */
 export async function soundFiles(paths: readonly string[]): Promise<string[]> {
-  const files: string[] = [];
-  for (const path of paths) {
-    const isFolder = await stat(path).then(
-      (info) => info.isDirectory(),
-      (error: unknown) => {
-        if (codeOf(error) === 'ENOENT')
-          throw new KikitoriError('there is no such file', { kind: 'input', where: path });
-        throw error;
-      },
-    );
-    if (!isFolder) {
-      files.push(path);
-      continue;
-    }
-    const inside = (await readdir(path, { recursive: true })).filter((f) => soundFile.test(f));
-    if (inside.length === 0) {
-      throw new KikitoriError('there is no sound file in it', { kind: 'input', where: path });
-    }
-    files.push(...inside.sort().map((f) => join(path, f)));
-  }
-  return files;
+  return (await Promise.all(paths.map(soundFilesOf))).flat();
 }
 
 /**

@@ -1,10 +1,11 @@
 import { readFile, rm } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { isScalar, parseDocument, YAMLMap, type Document } from 'yaml';
+import { isScalar, LineCounter, parseDocument, YAMLMap, type Document } from 'yaml';
 import { atomicWrite } from '../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { decodeText } from '../runtime/text-file.js';
 import { loadConfig, type Environment } from './load.js';
+import { yamlFaults } from './yaml-faults.js';
 
 /** Dotted path -> value. */
 export type Changes = Readonly<Record<string, string | number | boolean | null>>;
@@ -14,9 +15,11 @@ export type Changes = Readonly<Record<string, string | number | boolean | null>>
  * yet begins empty.
  */
 export function changed(source: string, changes: Changes, where: string): string {
-  const document = parseDocument(source);
-  if (document.errors.length > 0)
-    throw new KikitoriError(document.errors.map((e) => e.message).join('\n'), {
+  const lines = new LineCounter();
+  const document = parseDocument(source, { lineCounter: lines, logLevel: 'silent' });
+  const faults = yamlFaults(document, lines);
+  if (faults.length > 0)
+    throw new KikitoriError(faults.map((f) => `${f.line}:${f.column}: ${f.what}`).join('\n'), {
       kind: 'config',
       where,
     });

@@ -101,23 +101,25 @@ export const flag = {
   },
 };
 
+/**
+ * A host must be plain, so that nothing of a name or password in an odd address is taken for one. A query
+ * has a meaning for WebSockets only.
+ */
 export const brokerUrl = {
   name: 'broker-url',
   validate: (value: unknown) => {
     const expected = 'a broker like mqtt://host:1883 or mqtts://host:8883';
-    let url: URL;
-    try {
-      url = new URL(String(value));
-    } catch {
-      throw new Error(expected);
-    }
-    if (!['mqtt:', 'mqtts:', 'ws:', 'wss:'].includes(url.protocol) || url.hostname === '')
-      throw new Error(expected);
-    if (url.username !== '' || url.password !== '') {
+    const given = typeof value === 'string' ? value : '';
+    if (given.includes('@'))
       throw new Error(
         `${expected}, without a name or password in it: use username and passwordFile`,
       );
-    }
+    const plain =
+      /^(mqtts?|wss?):\/\/([\p{L}\p{N}._-]+|\[[\da-f:.]+\])(:\d{1,5})?(\/[^\s?#]*)?(\?[^\s#]*)?$/iu;
+    const [, scheme = '', , , , query = ''] = plain.exec(given) ?? [];
+    if (scheme === '' || !URL.canParse(given)) throw new Error(expected);
+    if (query !== '' && scheme.toLowerCase().startsWith('mqtt'))
+      throw new Error(`${expected}, without ? and what follows: MQTT has no use for it`);
   },
 };
 

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import convict from 'convict';
-import JSON5 from 'json5';
-import { LineCounter, parseDocument, isMap, isScalar, type Document } from 'yaml';
-import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
-import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
-import { decodeText } from '../runtime/text-file.js';
+import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { nearest } from '../runtime/nearest.js';
+import { defaultGrammarPath, defaultModelPath, inHome } from '../runtime/paths.js';
 import {
   environmentName,
   expectation,
@@ -18,15 +16,14 @@ import {
   type Key,
   type Tree,
 } from './schema.js';
-
-/** No configuration is longer. */
-const fileBytesMax = 1_000_000;
+import { shownValue } from './shown.js';
+import { noSource, parseSource, readSource, type Source } from './source.js';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One thing that is wrong, and where. */
 export interface Fault {
-  /** Dotted, like capture.gainDb. */
+  /** Dotted, like capture.gainDb; empty for the file as such. */
   readonly path: string;
   readonly line?: number;
   readonly column?: number;
@@ -43,36 +40,46 @@ export class ConfigError extends KikitoriError {
   ) {
     const lines = faults.map((f) => {
       const place = f.line === undefined ? '' : `${f.line}:${f.column ?? 1}: `;
-      return `${f.environment === undefined ? place : `$${f.environment}: `}${f.path}: ${f.what}`;
+      const path = f.path === '' ? '' : `${f.path}: `;
+      return `${f.environment === undefined ? place : `$${f.environment}: `}${path}${f.what}`;
     });
     const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
     super(`${count} in the configuration\n  ${lines.join('\n  ')}`, { kind: 'config', where });
   }
 }
 
-type PlaceOf = (at: string) => { line?: number; column?: number };
+function sourceOf(path: string): Source {
+  return parseSource(
+    readSource(path),
+    path,
+    (faults) =>
+      new ConfigError(
+        faults.map((f) => ({ path: '', ...f })),
+        path,
+      ),
+  );
+}
 
 /** Reads a configuration, or the defaults when no path is given. Throws a ConfigError that names every fault. */
 export function loadConfig(path: string | undefined, env: Environment): Config {
   const faults: Fault[] = [];
-  const { value, placeOf } =
-    path === undefined ? { value: {}, placeOf: () => ({}) } : parseSource(readSource(path), path);
+  const source = path === undefined ? noSource : sourceOf(path);
   const known = new Map([...keysOf(schema)].map(({ path: p, key }) => [p, key]));
-  const report = (at: string, what: string) => faults.push({ path: at, ...placeOf(at), what });
-  const given = flatten(value, known, report);
+  const report = (at: readonly string[], what: string, shownAs = at.join('.')) =>
+    faults.push({ path: shownAs === '' ? '(file)' : shownAs, ...source.placeOf(at), what });
+  const given = flatten(source.value, known, report);
   for (const [at, key] of known) {
     const name = environmentName(at);
     const fromEnvironment = env[name];
     if (fromEnvironment !== undefined) given.set(at, fromEnvironment);
     if (!given.has(at)) continue;
-    const expected = check(key, given, at);
-    if (expected === undefined) continue;
-    const what = `got ${shown(given.get(at))}, expected ${expected}`;
-    if (fromEnvironment === undefined) report(at, what);
+    const what = numberAsText(key, given, at, source) ?? check(key, given, at);
+    if (what === undefined) continue;
+    if (fromEnvironment === undefined) report(at.split('.'), what);
     else faults.push({ path: at, environment: name, what });
     given.delete(at);
   }
-  for (const { at, what } of contradictions(given)) report(at, what);
+  for (const { at, what } of contradictions(given)) report(at.split('.'), what);
   if (faults.length > 0) {
     const byPlace = (f: Fault) => f.line ?? Number.MAX_SAFE_INTEGER;
     throw new ConfigError(
@@ -83,22 +90,36 @@ export function loadConfig(path: string | undefined, env: Environment): Config {
   return finish(given, path, env);
 }
 
+/** Whether a file holds no value at all: empty, or comments alone. */
+export function setsNothing(path: string): boolean {
+  const known = new Map([...keysOf(schema)].map(({ path: p, key }) => [p, key]));
+  return flatten(sourceOf(path).value, known, () => undefined).size === 0;
+}
+
+/**
+ * Reads the configuration again for a daemon that runs. An empty file is refused where it would change
+ * something: an editor or a full disk left it so, and the example's commands are nobody's wish.
+ */
+export function reloadConfig(path: string | undefined, env: Environment, before: Config): Config {
+  const config = loadConfig(path, env);
+  if (path !== undefined && setsNothing(path) && JSON.stringify(config) !== JSON.stringify(before))
+    throw new KikitoriError('the file sets nothing: it is empty, or all of it is a comment', {
+      kind: 'config',
+      where: path,
+      hint: 'if the defaults are meant, write one of them, or restart the service',
+    });
+  return config;
+}
+
 /** Variables that look like ours and are none. */
 export function unknownVariables(env: Environment): string[] {
   const known = new Set([...keysOf(schema)].map(({ path }) => environmentName(path)));
   return Object.keys(env)
     .filter((name) => /^KIKITORI_[A-Z]/.test(name) && !known.has(name))
-    .filter((name) => !otherVariables.includes(name));
+    .filter((name) => !otherVariables.includes(name) && /^\w{1,80}$/.test(name));
 }
 
 const otherVariables = ['KIKITORI_CONFIG', 'KIKITORI_DATA', 'KIKITORI_DEMO_PLAYLIST'];
-
-/** A value in an error, never with a name and password in it. */
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  const short = text.length > 120 ? `${text.slice(0, 120)}...` : text;
-  return short.replace(/\/\/[^/\s"]*@/g, '//[hidden]@');
-}
 
 /** Keys that are good alone and not together. */
 function* contradictions(given: ReadonlyMap<string, unknown>) {
@@ -134,133 +155,115 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
     };
 }
 
-function readSource(path: string): string {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new KikitoriError(
-      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
-      {
-        kind: 'config',
-        where: path,
-        hint: 'begin with a copy of config/default.yaml',
-      },
-    );
-  }
-  return decodeText(bytes, path, 'config');
-}
-
-function parseSource(source: string, path: string): { value: unknown; placeOf: PlaceOf } {
-  const kind = extname(path).toLowerCase();
-  const bad = (what: string) => new KikitoriError(what, { kind: 'config', where: path });
-  if (source.length > fileBytesMax)
-    throw bad(`${source.length} characters, expected at most ${fileBytesMax}`);
-  const lines = new LineCounter();
-  if (kind === '.json' || kind === '.json5') {
-    let value: unknown;
-    try {
-      value = JSON5.parse<unknown>(source);
-    } catch (error) {
-      throw bad(`not ${kind === '.json' ? 'JSON' : 'JSON5'}: ${messageOf(error)}`);
-    }
-    // Most of JSON5 is YAML too, and YAML's reader knows places.
-    const document = parseDocument(source, { lineCounter: lines, logLevel: 'silent' });
-    return { value, placeOf: document.errors.length > 0 ? () => ({}) : placesIn(document, lines) };
-  }
-  if (kind !== '.yaml' && kind !== '.yml')
-    throw bad('unknown kind of file; expected .yaml, .json5 or .json');
-  const document = parseDocument(source, { lineCounter: lines });
-  if (document.errors.length > 0) throw bad(document.errors.map((e) => e.message).join('\n'));
-  try {
-    return { value: document.toJS() as unknown, placeOf: placesIn(document, lines) };
-  } catch (error) {
-    throw bad(messageOf(error)); // aliases without end
-  }
-}
-
-/** Line and column of a key, or of the nearest one above it that the file has. */
-function placesIn(document: Document.Parsed, lines: LineCounter): PlaceOf {
-  return (at) => {
-    let node: unknown = document.contents;
-    let offset: number | undefined;
-    for (const name of at.split('.')) {
-      const pair = isMap(node)
-        ? node.items.find(({ key }) => isScalar(key) && key.value === name)
-        : undefined;
-      if (pair === undefined) break;
-      offset = isScalar(pair.key) ? pair.key.range?.[0] : offset;
-      node = pair.value;
-    }
-    if (offset === undefined) return {};
-    const { line, col } = lines.linePos(offset);
-    return { line, column: col };
-  };
-}
-
 /** Nested objects -> dotted paths; unknown keys are reported with the nearest known one. */
 function flatten(
   value: unknown,
   known: ReadonlyMap<string, Key>,
-  report: (at: string, what: string) => void,
-  prefix = '',
+  report: (at: readonly string[], what: string, shownAs?: string) => void,
+  prefix: readonly string[] = [],
   out = new Map<string, unknown>(),
 ): Map<string, unknown> {
   if (value === null || value === undefined) return out;
   if (typeof value !== 'object' || Array.isArray(value)) {
-    report(prefix === '' ? '(file)' : prefix, `got ${shown(value)}, expected keys below it`);
+    const got = typeof value === 'number' ? String(value) : shownValue(undefined, value);
+    report(prefix, `got ${got}, expected keys below it`);
     return out;
   }
   for (const [name, inner] of Object.entries(value)) {
-    const at = prefix === '' ? name : `${prefix}.${name}`;
-    if (known.has(at)) out.set(at, inner);
-    else if ([...known.keys()].some((k) => k.startsWith(`${at}.`)))
-      flatten(inner, known, report, at, out);
-    else {
-      const near = nearest(at, [...known.keys()]);
-      report(at, `unknown key${near === undefined ? '' : `, did you mean ${near}?`}`);
-    }
+    const path = [...prefix, name];
+    const at = path.join('.');
+    if (!name.includes('.') && known.has(at)) out.set(at, inner);
+    else if (!name.includes('.') && [...known.keys()].some((k) => k.startsWith(`${at}.`)))
+      flatten(inner, known, report, path, out);
+    else reportUnknown(path, known, report);
   }
   return out;
 }
 
-function nearest(wanted: string, names: readonly string[]): string | undefined {
-  const distance = (a: string, b: string) => {
-    let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-    for (let i = 1; i <= a.length; i++) {
-      const next = [i];
-      for (let j = 1; j <= b.length; j++) {
-        next.push(
-          Math.min(
-            (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1),
-            (row[j] ?? 0) + 1,
-            (next[j - 1] ?? 0) + 1,
-          ),
-        );
-      }
-      row = next;
-    }
-    return row[b.length] ?? 0;
-  };
-  const [best] = names
-    .map((name) => ({ name, far: distance(wanted.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.far - b.far);
-  return best !== undefined && best.far <= Math.max(3, wanted.length / 3) ? best.name : undefined;
+/**
+ * An unknown key is named only where its name is nearly one that is known: it may be half a password
+ * ("{url: mqtt://me:se,cret@host}" has the key "cret@host"). Its place is said always.
+ */
+function reportUnknown(
+  path: readonly string[],
+  known: ReadonlyMap<string, Key>,
+  report: (at: readonly string[], what: string, shownAs?: string) => void,
+): void {
+  const name = path.at(-1) ?? '';
+  const above = path.slice(0, -1);
+  const depth = above.length;
+  const all = [...known.keys()].map((k) => k.split('.'));
+  const within = all.filter((k) => above.every((part, i) => k[i] === part));
+  const siblings = [...new Set(within.map((k) => k[depth] ?? ''))];
+  const near = nearest(name, siblings);
+  if (near !== undefined) {
+    report(path, `unknown key, did you mean ${[...above, near].join('.')}?`);
+    return;
+  }
+  const elsewhere = all.filter((k) => k.includes(name)).map((k) => k.slice(0, k.indexOf(name) + 1));
+  const [place] = [...new Set(elsewhere.map((k) => k.join('.')))];
+  if (place !== undefined) {
+    report(path, `unknown key, did you mean ${place}?`);
+    return;
+  }
+  const advice = isSecretName(name)
+    ? `no secret stands in a configuration: it is a file, named in ${secretKeys.join(', ')}`
+    : `known here: ${siblings.join(', ')}`;
+  report(path, `unknown key; ${advice}`, above.join('.'));
 }
+
+const secretKeys = ['publish.mqtt.passwordFile', 'update.hawkbit.tokenFile'];
+const isSecretName = (name: string) => /^(pass(word|phrase|wd)?|pw|token|secret|user)$/i.test(name);
 
 /** Turns the value into its type in place; says what was expected when it does not fit. */
 function check(key: Key, given: Map<string, unknown>, at: string): string | undefined {
   const { format } = key;
-  if (Array.isArray(format)) return format.includes(given.get(at)) ? undefined : expectation(key);
+  const got = given.get(at);
+  const wrong = (expected: string) => `got ${shownValue(key, got)}, expected ${expected}`;
+  if (Array.isArray(format)) return format.includes(got) ? undefined : wrong(expectation(key));
   const { coerce, validate } = format as Format;
-  const value = coerce === undefined ? given.get(at) : coerce(given.get(at));
+  const value = coerce === undefined ? got : coerce(got);
   try {
     validate(value);
-    given.set(at, value);
-    return undefined;
   } catch (error) {
-    return messageOf(error);
+    return wrong(messageOf(error));
   }
+  // Formats turn what they get into a text, and a list with one address in it becomes that address.
+  if (typeof got === 'object' && got !== null) return wrong(expectation(key));
+  if (key.path !== undefined && typeof value === 'string') {
+    if (/^([a-z][a-z0-9+.-]*:\/\/|\/\/[^/]*@)/i.test(value))
+      return 'got an address, expected a path of this machine';
+    if (/^~[^/]/.test(value)) return 'of ~ only ~/ is understood: the home of who runs kikitori';
+  }
+  given.set(at, value);
+  return undefined;
+}
+
+/**
+ * A text that YAML reads as a number is taken if nothing of it is lost; the 007 of `id: 007` would be 7. Says
+ * what is wrong.
+ */
+function numberAsText(
+  key: Key,
+  given: Map<string, unknown>,
+  at: string,
+  { writtenAt }: Source,
+): string | undefined {
+  const value = given.get(at);
+  const isText = typeof key.default === 'string' && !Array.isArray(key.format);
+  if (!isText || (typeof value !== 'number' && typeof value !== 'boolean')) return undefined;
+  const written = writtenAt(at.split('.')) ?? String(value);
+  if (typeof value === 'number' && written === String(value)) {
+    given.set(at, written);
+    return undefined;
+  }
+  const got = shownValue(key, written);
+  const as =
+    got === JSON.stringify(written)
+      ? `${written}, which is read as the ${typeof value} ${value}`
+      : got;
+  const quoted = got === JSON.stringify(written) ? `: '${written}'` : '';
+  return `got ${as}; a text like this needs quotes${quoted}`;
 }
 
 /** What is used of convict; its own types cannot follow a schema made at run time. */
@@ -282,7 +285,9 @@ function finish(
   for (const [at, value] of given) holder.set(at, value);
   const folder = path === undefined ? process.cwd() : dirname(resolve(path));
   for (const { path: at, key } of keysOf(schema)) {
-    const value: unknown = holder.get(at);
+    const given: unknown = holder.get(at);
+    const value = key.path !== undefined && typeof given === 'string' ? inHome(given, env) : given;
+    if (value !== given) holder.set(at, value);
     if (key.path === undefined || typeof value !== 'string' || value === '' || isAbsolute(value))
       continue;
     holder.set(at, key.path === 'secret' ? secretPath(value, folder, env) : join(folder, value));
@@ -338,19 +343,4 @@ function secretPath(name: string, folder: string, env: Environment): string {
     join(folder, 'secrets', name.replace(/^mqtt_/, '')),
   ];
   return candidates.find((path) => existsSync(path)) ?? join(folder, name);
-}
-
-/** A secret, read when it is used. Never kept, never printed. */
-export function readSecret(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT')
-      throw new KikitoriError(messageOf(error), { kind: 'config', where: path });
-    throw new KikitoriError('there is no such secret', {
-      kind: 'config',
-      where: path,
-      expected: 'a file, or the name of a systemd credential',
-    });
-  }
 }

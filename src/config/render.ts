@@ -77,10 +77,16 @@ every key has a default. Faults are all shown at once, with place, path, what wa
 expected; \`kikitori config check FILE\` looks without starting anything, \`kikitori config show --config FILE\`
 prints what would hold. \`SIGHUP\` (\`systemctl reload kikitori\`) reads the file again: grammar and recogniser
 change at once, other sections are named in the log as needing a restart, and with a fault the old
-configuration stays.
+configuration stays. A file that became empty is refused too, where it would change something.
+
+\`~/\` at the beginning of a path is the home of who runs kikitori. A text that YAML would read as another one needs
+quotes: \`id: '007'\`. Tags of other programs (\`!secret\`) are refused.
 
 Secrets are files, named in \`publish.mqtt.*File\` and \`update.*File\`: a path, or the name of a systemd credential (the unit makes
 \`mqtt_NAME\` of every \`/etc/kikitori/secrets/NAME\`). They are read when a connection is made and never printed.
+Of an address only scheme, host, port and path are shown, in \`config show\`, in errors and in logs; of one that is odd
+only the scheme. \`publish.mqtt.username\` is never shown, and a file of a secret only if there is one of that name: somebody
+may have written the secret there.
 
 ${sections.join('\n')}`;
 }

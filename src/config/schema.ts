@@ -24,6 +24,8 @@ export interface Key {
   readonly default: string | number | boolean | null;
   /** A path: relative ones are taken from the configuration file's folder. `secret`: or a systemd credential. */
   readonly path?: true | 'secret';
+  /** Never shown, as some brokers take a token for a name. */
+  readonly secret?: true;
 }
 
 const second = 1000;
@@ -237,7 +239,7 @@ export const schema = {
         format: text,
         default: '',
       },
-      username: { doc: 'Empty: none.', format: text, default: '' },
+      username: { doc: 'Empty: none.', format: text, default: '', secret: true },
       passwordFile: {
         doc: 'File that holds the password, or the name of a systemd credential. Empty: none.',
         format: text,

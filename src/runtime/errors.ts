@@ -1,3 +1,5 @@
+import { withoutAddresses } from './address.js';
+
 /**
  * One error class for everything an operator may read: what is wrong, where, what was expected,
  * what to do. `kind` decides the exit status: 'usage' and 'config' 2, all others 1.
@@ -28,7 +30,7 @@ export class KikitoriError extends Error {
     );
     this.name = 'KikitoriError';
     this.kind = detail.kind;
-    this.where = detail.where;
+    this.where = detail.where === undefined ? undefined : withoutAddresses(detail.where);
     this.expected = detail.expected;
     this.hint = detail.hint;
   }
@@ -39,16 +41,44 @@ export class KikitoriError extends Error {
   }
 
   private static sentence(what: string, { where, expected, hint }: ErrorDetail): string {
-    const parts = [where === undefined ? what : `${where}: ${what}`];
+    const parts = [where === undefined || where === '' ? what : `${where}: ${what}`];
     if (expected !== undefined) parts.push(`expected ${expected}`);
     if (hint !== undefined) parts.push(hint);
-    return parts.join('; ');
+    // Each alone: an @ in one says nothing of the others.
+    return parts.map(withoutAddresses).join('; ');
   }
 }
 
-/** The message of anything that was thrown. */
+/** The message of anything that was thrown, without what addresses in it may hold; never empty. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  // Already clean, and a list of its parts.
+  if (error instanceof KikitoriError) return error.message;
+  // What Node throws when every address of a host was tried has no message of its own.
+  if (error instanceof AggregateError && error.message === '' && error.errors.length > 0)
+    return [...new Set(error.errors.map(messageOf))].join('; ');
+  const text =
+    error instanceof Error ? error.message || codeOf(error) || error.name : String(error);
+  return withoutAddresses(text);
+}
+
+const fileFaults: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'a part of its path is no folder',
+  EISDIR: 'this is a folder, not a file',
+  EACCES: 'this user may not read it',
+  EPERM: 'this user may not read it',
+  ELOOP: 'its links lead in a circle',
+  ENAMETOOLONG: 'no file has so long a name',
+  ERR_INVALID_ARG_VALUE: 'no file has such a name',
+  EMFILE: 'too many files are open',
+  EIO: 'the disk fails',
+};
+
+/** Why a file cannot be read, in words and without its name. */
+export function fileFault(error: unknown): string {
+  return (
+    fileFaults[codeOf(error) ?? ''] ?? `it cannot be read (${codeOf(error) ?? messageOf(error)})`
+  );
 }
 
 /** The system error code (ENOENT, ENOSPC, ...) of anything that was thrown, if it has one. */

@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { cleanArgument } from './clean-fields.js';
 import { LineSink } from './line-sink.js';
 
 export type Log = Logger;
@@ -33,7 +34,12 @@ export function openLog(
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      redact: { paths: ['password', '*.password', '*.key', '*.token'], censor: '[hidden]' },
+      hooks: {
+        // Before pino looks at it: it makes lines of an error's own text and fields.
+        logMethod(args, method) {
+          method.apply(this, args.map(cleanArgument) as typeof args);
+        },
+      },
     },
     destination,
   );

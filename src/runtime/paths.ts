@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The package's own folder: where bin/, config/ and models/ are, from the sources and from the build. */
@@ -16,3 +18,10 @@ export const defaultGrammarPath = `${packageRoot()}config/sentences.yaml`;
 export const commandPath = `${packageRoot()}bin/kikitori.js`;
 /** How node-record-lpcm16 starts arecord, rec and sox. */
 export const recorderPath = `${packageRoot()}bin/recorder.cjs`;
+
+/** `~/x` as a shell reads it. */
+export function inHome(path: string, env: Readonly<Record<string, string | undefined>>): string {
+  return path === '~' || path.startsWith('~/')
+    ? join(env['HOME'] || homedir(), path.slice(1))
+    : path;
+}

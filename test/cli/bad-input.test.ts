@@ -55,7 +55,7 @@ void t.test(
       slow,
     );
     t.equal(status, 1);
-    t.match(stderr, /text\.wav: this is no WAV file.*convert it with: sox/);
+    t.match(stderr, /text\.wav: this is no WAV file.*is made one with: sox/);
     const lines = stdout
       .trim()
       .split('\n')

@@ -217,7 +217,10 @@ void t.test('what is wrong at the start: said, and the right status', async (t) 
     status: 2,
     stderr: /log\.level: got 3, expected one of/,
   });
-  t.match(await start('a: b: c', 'wrong.yaml'), { status: 2, stderr: /line 1/ });
+  t.match(await start('a: b: c', 'wrong.yaml'), {
+    status: 2,
+    stderr: /1:4: a key with two values/,
+  });
   t.match(await start(missing('grammar')), { status: 1, stderr: /nothing: there is no such file/ });
   t.match(await start(missing('model')), { status: 1, stderr: /nothing/ });
   await writeFile(

@@ -1,15 +1,10 @@
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readAudioFile } from '../../audio/index.js';
+import { readAudioFile, soundFilesOf, type ReadOptions } from '../../audio/index.js';
 import type { Engine } from '../../engine.js';
 import type { Heard } from '../../records.js';
 import type { Recognizer } from '../../recognizer/index.js';
-import { KikitoriError, messageOf } from '../../runtime/errors.js';
 import { machineScenes, scaled } from './machine-noise.js';
 import { randomFrom } from './statistics.js';
 import { hearStream } from './stream.js';
-
-export const audioFile = /\.(wav|flac|opus|ogg|mp3|m4a)$/i;
 
 /** Audio in which nobody gives a command, played to the listener as the daemon hears it. */
 export interface OtherAudio {
@@ -28,40 +23,23 @@ export interface OtherResult {
 /** Peaks of noise alone, in dB of full scale: a quiet hall to a microphone overdriven. */
 export const noiseLevelsDb = [-40, -30, -20, -10, -3];
 
-export async function filesOf(path: string): Promise<string[]> {
-  try {
-    if ((await stat(path)).isFile()) return [path];
-    const names = await readdir(path, { recursive: true });
-    const files = names.filter((name) => audioFile.test(name)).sort();
-    if (files.length > 0) return files.map((name) => join(path, name));
-    throw new KikitoriError('there are no recordings in it', { kind: 'input', where: path });
-  } catch (error) {
-    if (error instanceof KikitoriError) throw error;
-    throw new KikitoriError(messageOf(error), {
-      kind: 'input',
-      where: path,
-      expected: 'a recording, or a folder of some',
-    });
-  }
-}
-
 /** People talking: each file by itself. */
-export function talk(path: string, rateHz: number): OtherAudio {
+export function talk(path: string, read: ReadOptions): OtherAudio {
   return {
     name: `talk ${lastPart(path)}`,
     async *sounds() {
-      for (const file of await filesOf(path)) yield (await readAudioFile(file, { rateHz })).samples;
+      for (const file of await soundFilesOf(path)) yield (await readAudioFile(file, read)).samples;
     },
   };
 }
 
 /** Noise alone at each of the levels. */
-export function noiseAlone(path: string, rateHz: number): OtherAudio {
+export function noiseAlone(path: string, read: ReadOptions): OtherAudio {
   return {
     name: `noise ${lastPart(path)} at ${noiseLevelsDb.join(', ')} dB`,
     async *sounds() {
-      for (const file of await filesOf(path)) {
-        const { samples } = await readAudioFile(file, { rateHz });
+      for (const file of await soundFilesOf(path)) {
+        const { samples } = await readAudioFile(file, read);
         for (const db of noiseLevelsDb) yield scaled(samples, 10 ** (db / 20));
       }
     },

@@ -1,9 +1,8 @@
 import { basename, join } from 'node:path';
-import { readAudioFile } from '../../audio/index.js';
+import { readAudioFile, soundFilesOf, type ReadOptions } from '../../audio/index.js';
 import { wordsOf, type GrammarDetails, type Interpretation } from '../../recognizer/index.js';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
 import type { Label } from '../evaluate/labels.js';
-import { filesOf } from '../evaluate/others.js';
 
 export interface SiteClip {
   readonly file: string;
@@ -41,7 +40,7 @@ export function sentenceOf(file: string): string {
 export async function readSite(
   folder: string,
   grammar: GrammarDetails,
-  rateHz: number,
+  read: ReadOptions & { readonly rateHz: number },
   labels?: readonly Label[],
   wakePhrase?: string,
 ): Promise<SiteRecordings> {
@@ -50,10 +49,10 @@ export async function readSite(
   const noise: Float32Array[] = [];
   const wake: Float32Array[] = [];
   const texts = new Map(labels?.map((l) => [basename(l.file), l.text ?? '']));
-  for (const file of await filesOf(folder)) {
+  for (const file of await soundFilesOf(folder)) {
     const name = basename(file);
     try {
-      const { samples } = await readAudioFile(file, { rateHz });
+      const { samples } = await readAudioFile(file, read);
       const peak = samples.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
       if (/^noise/i.test(name)) {
         noise.push(samples);
@@ -75,7 +74,7 @@ export async function readSite(
       faults.push(messageOf(error));
     }
   }
-  const seconds = noise.reduce((s, n) => s + n.length, 0) / rateHz;
+  const seconds = noise.reduce((s, n) => s + n.length, 0) / read.rateHz;
   if (commands.length < commandsMin && faults.length === 0)
     faults.push(`only ${commands.length} commands; at least ${commandsMin} are needed`);
   if (wake.length > 0 && wake.length < wakeMin)

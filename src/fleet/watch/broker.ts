@@ -1,4 +1,5 @@
 import mqtt, { type MqttClient } from 'mqtt';
+import { shownAddress } from '../../runtime/address.js';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
 import type { Clock } from '../../runtime/clock.js';
 import { watchedTopics } from './view.js';
@@ -14,25 +15,28 @@ export interface BrokerOptions {
   readonly onLink: (up: boolean, why: string) => void;
 }
 
+/** An odd host may be a name or a password; a query means something to WebSockets only. */
+const plainAddress =
+  /^((mqtts?|tcp|ssl):\/\/([\p{L}\p{N}._-]+|\[[\da-f:.]+\])(:\d{1,5})?\/?|wss?:\/\/([\p{L}\p{N}._-]+|\[[\da-f:.]+\])(:\d{1,5})?([/?][^\s#]*)?)$/iu;
+
 /** Reads the topics of a fleet from any MQTT 3.1.1 broker, any node of it, and comes back by itself. */
 export class FleetReader {
   private constructor(private readonly client: MqttClient) {}
 
   /** Resolves when the first subscription is acknowledged; rejects when that does not happen in time. */
   static open(o: BrokerOptions, timeoutMs = 15_000): Promise<FleetReader> {
-    const url = URL.canParse(o.url) ? new URL(o.url) : undefined;
-    const where = url === undefined ? '--broker' : `${url.protocol}//${url.host}`;
-    if (url === undefined || !/^(mqtts?|wss?|tcp|ssl):$/.test(url.protocol))
-      throw new KikitoriError('this is no address of a broker', {
-        kind: 'usage',
-        where,
-        expected: 'mqtt://host or mqtts://host',
-      });
-    if (url.username !== '' || url.password !== '')
+    const where = shownAddress(o.url) || '--broker';
+    if (o.url.includes('@'))
       throw new KikitoriError('credentials do not belong into the address', {
         kind: 'usage',
         where,
         hint: 'use --username and --password-file, or $KIKITORI_FLEET_MQTT_PASSWORD',
+      });
+    if (!plainAddress.test(o.url) || !URL.canParse(o.url))
+      throw new KikitoriError('this is no address of a broker', {
+        kind: 'usage',
+        where,
+        expected: 'mqtt://host or mqtts://host',
       });
     const client = mqtt.connect(o.url, {
       protocolVersion: 4,

@@ -1,5 +1,6 @@
 /** What can be said of a repository's address, its root and its dates without asking anybody. */
 import { Metadata, MetadataKind, type Root, type Timestamp } from '@tufjs/models';
+import { shownAddress } from '../../runtime/address.js';
 import { messageOf } from '../../runtime/errors.js';
 import { UpdateError } from './errors.js';
 
@@ -16,8 +17,11 @@ export function checkUrl(text: string): void {
           ? 'expected no ? and no #'
           : undefined;
   if (fault === undefined) return;
-  const where = url === undefined ? text : `${url.protocol}//${url.host}${url.pathname}`;
-  throw new UpdateError('unreachable', { where, what: fault, hint: 'correct update.url' });
+  throw new UpdateError('unreachable', {
+    where: shownAddress(text),
+    what: fault,
+    hint: 'correct update.url',
+  });
 }
 
 export function isJson(bytes: Buffer): boolean {
