@@ -45,7 +45,10 @@ export class BrokerLog {
     if (this.wanted.retain && !limits.retain) lacks.push('no-retain');
     if (this.wanted.qos === 1 && limits.qos === 0) lacks.push('no-qos-1');
     for (const lack of lacks.filter((one) => !this.lacks.includes(one)))
-      this.log.error({ event: `mqtt.${lack}` }, lackTexts[lack]);
+      this.log.error(
+        { event: lack === 'no-retain' ? 'mqtt.no-retain' : 'mqtt.no-qos-1' },
+        lackTexts[lack],
+      );
     this.lacks = lacks;
   }
 

@@ -257,7 +257,7 @@ export class Publisher {
   private tellReduced(topic: string, how: Reduction): void {
     const what = how === 'shortened' ? 'is shortened' : 'is left out';
     this.options.log.error(
-      { event: `mqtt.${how}`, topic },
+      { event: how === 'shortened' ? 'mqtt.shortened' : 'mqtt.left-out', topic },
       `a retained message ${what}: the broker does not take it as it is`,
     );
     void this.event(`message-${how}`, { topic });

@@ -5,6 +5,8 @@ import {
   isSeq,
   Pair,
   parseDocument,
+  visit,
+  type Alias,
   type Document,
   type Node,
   type YAMLMap,
@@ -62,11 +64,24 @@ function inOurWords({ code, message }: YAMLParseError): string {
 class Resolver {
   private readonly done = new Map<Node, Node>();
   private readonly sizes = new Map<Node, number>();
+  /**
+   * What each alias stands for: the last anchor of its name before it. Looked up before anything is replaced: the
+   * document grows with every alias that is, and the parser's own look-up would go through all of it.
+   */
+  private readonly targets = new Map<Alias, Node | undefined>();
 
   constructor(
-    private readonly document: Document.Parsed,
+    document: Document.Parsed,
     private readonly yaml: YamlNodes,
-  ) {}
+  ) {
+    const anchors = new Map<string, Node>();
+    visit(document, {
+      Value: (_, node) => {
+        if (node.anchor !== undefined) anchors.set(node.anchor, node);
+      },
+      Alias: (_, node) => void this.targets.set(node, anchors.get(node.source)),
+    });
+  }
 
   /** The node with all aliases in it replaced. `above`: the nodes it is in. */
   resolve(node: unknown, above: readonly Node[]): Node | null {
@@ -74,7 +89,7 @@ class Resolver {
     const known = this.done.get(node as Node);
     if (known !== undefined) return known;
     if (isAlias(node)) {
-      const target = node.resolve(this.document);
+      const target = this.targets.get(node);
       if (target === undefined) {
         this.yaml.fault(node, `*${node.source}: there is no anchor &${node.source} before it`);
         return null;
