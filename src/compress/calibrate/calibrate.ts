@@ -59,7 +59,7 @@ export const falseAcceptShares = { otherSpeech: 0.05, noise: 0.005 } as const;
  * So many right commands may be refused to keep one wrong one from being executed. Where the probability that no other
  * command was meant is below cost / (1 + cost), refusing is the cheaper mistake.
  */
-export const wrongCommandCost = 3;
+export const wrongCommandCost = 4;
 const folds = 5;
 /** One clip in so many makes the first confidence, which chooses among the weightings of all clips. */
 const firstShare = 3;
