@@ -62,6 +62,7 @@ export function parseSource(
     lineCounter: lines,
     prettyErrors: false,
     logLevel: 'silent',
+    merge: true,
   });
   const faults = yamlFaults(document, lines);
   if (faults.length > 0) throw refuse(faults);

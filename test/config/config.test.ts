@@ -146,6 +146,14 @@ void t.test('keys that are good alone and not together', async (t) => {
   ]);
 });
 
+void t.test('anchors and merge keys work as in sentences; own keys win', async (t) => {
+  const path = await file('capture:\n  <<: {gainDb: 3, silentAfterMs: 5s}\n  gainDb: &gain 4\n');
+  const { capture } = loadConfig(path, {});
+  t.match(capture, { gainDb: 4, silentAfterMs: 5000 });
+  const { faults } = await faultsOf('capture:\n  <<: {gainDbb: 3}\n');
+  t.match(faults, [{ path: 'capture.gainDbb' }]);
+});
+
 void t.test('broken files are said with their place', async (t) => {
   const broken: [string, string, RegExp][] = [
     ['capture: [', 'yaml', /1:11: .*or a closing \] or \} is missing/],
