@@ -1,33 +1,15 @@
 /** Against a real mosquitto: topics, payloads, retained state, requests, both protocol versions. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Aedes } from 'aedes';
 import t from 'tap';
-import { Publisher, type PublisherOptions, type RequestHandler } from '../../src/publish/index.js';
-import { systemClock } from '../../src/runtime/clock.js';
-import type { Log } from '../../src/runtime/log.js';
-import { pino } from 'pino';
+import type { RequestHandler } from '../../src/publish/index.js';
 import { anyContext, heardNumber } from '../sim/heard.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
+import { openPublisher, type Teardown } from '../sim/publisher.js';
 import { fault, faultOf, schemas } from '../sim/schemas.js';
-
-interface Teardown {
-  teardown(action: () => unknown): void;
-}
-
-interface Line {
-  readonly event: string;
-  readonly [key: string]: unknown;
-}
-
-function logInto(lines: Line[]): Log {
-  return pino(
-    { level: 'trace' },
-    { write: (text: string) => lines.push(JSON.parse(text) as Line) },
-  );
-}
 
 const handlers: Record<string, RequestHandler> = {
   mute: async ({ mute }) => ({ muted: mute !== false }),
@@ -36,46 +18,18 @@ const handlers: Record<string, RequestHandler> = {
   },
 };
 
-interface Setup {
-  readonly publisher: Publisher;
-  readonly lines: Line[];
-  readonly dir: string;
-}
-
-async function publisherFor(
+/** Quick to notice what is lost, as these tests take it away. */
+function publisherFor(
   t: Teardown,
   url: string,
-  more: { link?: Partial<PublisherOptions['link']> } & Partial<Omit<PublisherOptions, 'link'>> = {},
-): Promise<Setup> {
-  const dir = await mkdtemp(join(tmpdir(), 'kikitori-publish-'));
-  const lines: Line[] = [];
-  const { link, ...rest } = more;
-  const publisher = await Publisher.open({
-    base: 'k',
-    device: 'd',
-    boot: '0123456789ab',
-    link: {
-      url,
-      protocolVersion: 4,
-      clientId: 'kikitori-d',
-      secrets: () => ({}),
-      rejectUnauthorized: true,
-      keepaliveMs: 1000,
-      connectTimeoutMs: 2000,
-      ...link,
-    },
-    outbox: { dir, maxBytes: 1_000_000, maxAgeMs: 86_400_000 },
+  { link, ...more }: Parameters<typeof openPublisher>[2] = {},
+) {
+  return openPublisher(t, url, {
+    link: { keepaliveMs: 1000, connectTimeoutMs: 2000, ...link },
     handlers,
-    clock: systemClock,
     random: () => 0.1,
-    log: logInto(lines),
-    ...rest,
+    ...more,
   });
-  t.teardown(async () => {
-    await publisher.close(200);
-    await rm(dir, { recursive: true, force: true });
-  });
-  return { publisher, lines, dir };
 }
 
 async function brokerFor(t: Teardown, ...args: Parameters<typeof Mosquitto.open>) {
