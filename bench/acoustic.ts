@@ -18,7 +18,7 @@ import {
   type NetworkCheckpoint,
   type Tensor as Weights,
 } from '../src/compress/checkpoint.js';
-import { randomFrom } from '../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import { buildGraph } from '../src/compress/graph/build.js';
 import { activationNames } from '../src/compress/quantize/scales.js';
 import { loadOnnxRuntime } from '../src/recognizer/index.js';

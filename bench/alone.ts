@@ -10,12 +10,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readAudioFile } from '../src/audio/index.js';
-import { conditionsOf } from '../src/cli/evaluate-options.js';
-import { bestText, estimatePrior } from '../src/compress/calibrate/decoding.js';
-import { labelMeaning, parseLabels } from '../src/compress/evaluate/labels.js';
-import { sameMeaning } from '../src/compress/evaluate/score.js';
-import { randomFrom, wilson } from '../src/compress/evaluate/statistics.js';
-import { Engine } from '../src/engine.js';
+import { conditionsOf } from '../src/cli/evaluate/options.js';
+import { bestText, estimatePrior } from '../src/measure/calibrate/decoding.js';
+import { labelMeaning, parseLabels } from '../src/measure/evaluate/labels.js';
+import { sameMeaning } from '../src/measure/evaluate/score.js';
+import { randomFrom, wilson } from '../src/measure/evaluate/statistics.js';
+import { Engine } from '../src/engine/engine.js';
 
 /** The search asks for no levels. */
 const none = new Float32Array(0);

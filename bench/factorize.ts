@@ -12,7 +12,7 @@ import {
   type NetworkCheckpoint,
   type Tensor,
 } from '../src/compress/checkpoint.js';
-import { randomFrom } from '../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import { factorize, parameters, prepare, withinBudget } from '../src/compress/factorize/index.js';
 import { denseGraph } from '../src/compress/graph/dense.js';
 import { ForeignModel, readChain, type Feed } from '../src/compress/import/index.js';

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chunkMs, readAudioFile } from '../src/audio/index.js';
-import { Engine } from '../src/engine.js';
+import { Engine } from '../src/engine/engine.js';
 import { Listener, TokenSearch } from '../src/recognizer/index.js';
 import { cpuMsOf, numberArgument, report, type Row } from './lib/report.js';
 import { paced } from './lib/paced.js';

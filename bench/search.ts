@@ -3,7 +3,7 @@
  * end of an utterance (what else it may have been), against graphs of growing size.
  * usage: node dist/bench/search.js [--repeat N] [--json]
  */
-import { randomFrom } from '../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import { compileGrammar, TokenSearch } from '../src/recognizer/index.js';
 import { runnersUp } from '../src/recognizer/search/runners-up.js';
 import { listedSentences, openLexicon } from './lib/sentences.js';

@@ -5,8 +5,8 @@
  * usage: node dist/bench/swap.js [CHANGES] [MODEL]
  */
 import { setFlagsFromString } from 'node:v8';
-import { Ear, type Ready } from '../src/ear.js';
-import { Engine } from '../src/engine.js';
+import { Ear, type Ready } from '../src/agent/ear.js';
+import { Engine } from '../src/engine/engine.js';
 import { collectGarbage } from '../src/runtime/garbage.js';
 import { defaultGrammarPath, defaultModelPath } from '../src/runtime/paths.js';
 

@@ -8,7 +8,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Bundle } from '../src/bundle/index.js';
 import { tensorShapes, type NetworkCheckpoint, type Tensor } from '../src/compress/checkpoint.js';
-import { randomFrom } from '../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import { floatArithmetic } from '../src/compress/graph/arithmetic.js';
 import { networkGraph } from '../src/compress/graph/network.js';
 import { GraphSession } from '../src/compress/graph/session.js';

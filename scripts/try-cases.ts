@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Bundle } from '../src/bundle/index.js';
-import { readLexicon } from '../src/engine.js';
+import { readLexicon } from '../src/engine/engine.js';
 import { compileGrammar } from '../src/recognizer/index.js';
 import { defaultModelPath } from '../src/runtime/paths.js';
 

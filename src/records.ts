@@ -1,6 +1,6 @@
 /**
  * What passes between stages, with units. Types only: stages never import each other, they meet
- * here and in agent.ts.
+ * here, in engine/ and in agent/.
  */
 
 /** Mono audio at the rate the bundle asks for (16 kHz), in capture order, without gaps unless `gapBefore`. */

@@ -1,6 +1,6 @@
 /** Grammars of a wanted size from the dictionary's own words. */
 import { dictionary } from 'cmu-pronouncing-dictionary';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { buildLexicon, Lexicon } from '../../src/recognizer/index.js';
 
 const units =

@@ -19,7 +19,7 @@ import {
   unknownAction,
   usageError,
   type Io,
-} from './command.js';
+} from './shared/command.js';
 
 const usage = `kikitori config check [--json] [FILE...]
        kikitori config show [--json] [FILE]

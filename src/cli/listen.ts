@@ -1,13 +1,13 @@
-import { recognizerOptions } from '../agent-board.js';
-import { openReady } from '../agent-updates.js';
+import { recognizerOptions } from '../agent/board.js';
+import { openReady } from '../agent/updates.js';
 import { Capture } from '../capture/index.js';
 import { loadConfig } from '../config/index.js';
-import { Ear } from '../ear.js';
+import { Ear } from '../agent/ear.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import type { Heard } from '../records.js';
 import { systemClock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
-import { configOptions, configPath, jsonLine, parse, type CommandRun } from './command.js';
+import { configOptions, configPath, jsonLine, parse, type CommandRun } from './shared/command.js';
 import { refusal, transcriptLine } from './transcribe.js';
 
 const usage = 'kikitori listen [--config FILE] [--json]      (microphone to terminal; Ctrl-C ends)';

@@ -1,7 +1,7 @@
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { withoutAddresses } from '../runtime/address.js';
 import { nearest } from '../runtime/nearest.js';
-import { quoted, type CommandRun, type Io } from './command.js';
+import { quoted, type CommandRun, type Io } from './shared/command.js';
 
 /** Every subcommand, loaded only when called. The order is the order of the help page. */
 const commands: Record<string, { summary: string; load: () => Promise<CommandRun> }> = {
@@ -19,15 +19,15 @@ const commands: Record<string, { summary: string; load: () => Promise<CommandRun
   },
   doctor: {
     summary: 'check device, microphone, model, sentences, broker, clock and disk',
-    load: async () => (await import('./doctor.js')).doctor,
+    load: async () => (await import('./doctor/doctor.js')).doctor,
   },
   evaluate: {
     summary: 'accuracy, false accepts and cost on labelled recordings, clean and in noise',
-    load: async () => (await import('./evaluate.js')).run,
+    load: async () => (await import('./evaluate/evaluate.js')).run,
   },
   grammar: {
     summary: 'check, sample or say a file of sentences',
-    load: async () => (await import('./grammar.js')).run,
+    load: async () => (await import('./grammar/grammar.js')).run,
   },
   config: {
     summary: 'check, show or describe the configuration',
@@ -42,11 +42,11 @@ const commands: Record<string, { summary: string; load: () => Promise<CommandRun
   },
   model: {
     summary: 'inspect, pack, calibrate or self-test a model bundle',
-    load: async () => (await import('./model.js')).run,
+    load: async () => (await import('./model/model.js')).run,
   },
   fleet: {
     summary: 'sign and publish bundles, roll them out, watch the devices',
-    load: async () => (await import('./fleet.js')).run,
+    load: async () => (await import('./fleet/fleet.js')).run,
   },
 };
 

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { Agent } from '../agent.js';
+import { Agent } from '../agent/agent.js';
 import { loadConfig, reloadConfig, type Config } from '../config/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
@@ -9,7 +9,7 @@ import { LineSink } from '../runtime/line-sink.js';
 import { openLog, type Log } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
 import { Signals, StopRequested } from '../runtime/signals.js';
-import { configPath, parse, type CommandRun, type Io } from './command.js';
+import { configPath, parse, type CommandRun, type Io } from './shared/command.js';
 
 const usage = 'kikitori run [--config FILE]';
 

@@ -1,5 +1,5 @@
 import { readAudioFile, soundFilesOf } from '../audio/index.js';
-import { Engine, hearClip } from '../engine.js';
+import { Engine, hearClip } from '../engine/engine.js';
 import type { Heard } from '../records.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
@@ -10,8 +10,8 @@ import {
   parse,
   usageError,
   type CommandRun,
-} from './command.js';
-import { filesFrom } from './files-from.js';
+} from './shared/command.js';
+import { filesFrom } from './shared/files-from.js';
 
 const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
 

@@ -1,7 +1,7 @@
-import { Engine, readText } from '../engine.js';
-import { parseLabels } from '../compress/evaluate/labels.js';
-import { readSite } from '../compress/tune/clips.js';
-import { tune, type Settings, type Tuned } from '../compress/tune/tune.js';
+import { Engine, readText } from '../engine/engine.js';
+import { parseLabels } from '../measure/evaluate/labels.js';
+import { readSite } from '../measure/tune/clips.js';
+import { tune, type Settings, type Tuned } from '../measure/tune/tune.js';
 import { editConfig, loadConfig } from '../config/index.js';
 import {
   channelOption,
@@ -10,7 +10,7 @@ import {
   parse,
   usageError,
   type CommandRun,
-} from './command.js';
+} from './shared/command.js';
 
 const usage = `kikitori tune [--config FILE] [--labels FILE.json|tsv] [--channel N] [--dry-run] [--json] DIR
 

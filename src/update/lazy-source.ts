@@ -1,5 +1,4 @@
-import type { BundleSource, Offer } from './source.js';
-import type { Wanted } from './trigger.js';
+import type { BundleSource, Offer, Wanted } from './source.js';
 
 /**
  * Opens the source when it is first asked, and again while that fails: a root of trust that is missing

@@ -1,8 +1,19 @@
 import type { ChannelFile } from './channel.js';
-import type { Wanted } from './trigger.js';
 
 /** A bundle that the channel offers, with everything that was signed about it. */
 export type Offer = ChannelFile;
+
+/** A bundle as somebody outside names it. Nothing of it is believed: the repository must vouch for it. */
+export interface Wanted {
+  /** Names this order; the state of the update is told under it. */
+  readonly deployment: string;
+  /** The bundle's file in the repository, without folders, if it is called that. */
+  readonly file: string;
+  readonly name: string;
+  readonly version: string;
+  /** Of the .tar. */
+  readonly sha256: string;
+}
 
 /**
  * Where offers come from. Both calls may take long, reject with a KikitoriError in words, and end soon

@@ -1,18 +1,7 @@
 import type { Clock } from '../runtime/clock.js';
 import type { Decision } from './policy.js';
+import type { Wanted } from './source.js';
 import type { UpdateStatus } from './status.js';
-
-/** A bundle as somebody outside names it. Nothing of it is believed: the repository must vouch for it. */
-export interface Wanted {
-  /** Names this order; the state of the update is told under it. */
-  readonly deployment: string;
-  /** The bundle's file in the repository, without folders, if it is called that. */
-  readonly file: string;
-  readonly name: string;
-  readonly version: string;
-  /** Of the .tar. */
-  readonly sha256: string;
-}
 
 /** When a tried bundle may become the current one. held: not yet. open: in this board's own window. forced: at once. */
 export type Gate = 'held' | 'open' | 'forced';

@@ -9,9 +9,9 @@ import { canRollBack, isBusy } from './machine.js';
 import { decide, type Decision } from './policy.js';
 import type { Hears, UpdaterOptions } from './ports.js';
 import { Slots, type Place } from './slots.js';
-import type { Offer } from './source.js';
+import type { Offer, Wanted } from './source.js';
 import { statusOf, type UpdateStatus } from './status.js';
-import { PollTrigger, type Board, type UpdateTrigger, type Wanted } from './trigger.js';
+import { PollTrigger, type Board, type UpdateTrigger } from './trigger.js';
 
 const saveStatisticsEveryMs = 600_000;
 const checkMsMax = 10 * 60_000;

@@ -2,8 +2,8 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
-import { Engine, hearClip } from '../../src/engine.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
+import { Engine, hearClip } from '../../src/engine/engine.js';
 import type { Heard } from '../../src/records.js';
 import { Listener } from '../../src/recognizer/index.js';
 import { tinyBundle, tinyCheckpoint } from '../sim/tiny-checkpoint.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
-import { Probe, waitsMs } from '../../src/agent-probe.js';
+import { Probe, waitsMs } from '../../src/agent/probe.js';
 import { loadConfig } from '../../src/config/index.js';
 import { systemClock, type Clock } from '../../src/runtime/clock.js';
 

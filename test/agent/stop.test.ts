@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import type { UpdateState } from '../../src/update/state.js';
 import { holderOf } from '../../src/runtime/lock.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { Daemon, program, type DaemonOptions } from '../sim/daemon.js';
 import { digestOf, FleetSim } from '../sim/fleet-sim.js';
 import { MicSim, until } from '../sim/mic-sim.js';

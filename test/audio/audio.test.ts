@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { encodeWav, parseWav, readAudioFile, resample, Resampler } from '../../src/audio/index.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { Frontend } from '../../src/frontend/index.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
 import { features } from '../sim/tiny-checkpoint.js';

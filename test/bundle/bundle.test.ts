@@ -6,7 +6,7 @@ import { pack } from 'tar-stream';
 import t from 'tap';
 import { Bundle, sha256 } from '../../src/bundle/index.js';
 import { denseGraph } from '../../src/compress/graph/dense.js';
-import { Engine } from '../../src/engine.js';
+import { Engine } from '../../src/engine/engine.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
 import { tinyBundle, tinyCheckpoint } from '../sim/tiny-checkpoint.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Bundle } from '../../src/bundle/index.js';
 import { repackLexicon } from '../../src/compress/pack.js';
-import { Engine } from '../../src/engine.js';
+import { Engine } from '../../src/engine/engine.js';
 import { buildLexicon } from '../../src/recognizer/index.js';
 import { tinyBundle } from '../sim/tiny-checkpoint.js';
 

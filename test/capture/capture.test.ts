@@ -5,7 +5,7 @@ import t from 'tap';
 import { encodeWav } from '../../src/audio/index.js';
 import { Capture, type CaptureOptions } from '../../src/capture/index.js';
 import { PcmReader } from '../../src/capture/pcm.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import type { Chunk, MicState } from '../../src/records.js';
 import { systemClock, type Clock } from '../../src/runtime/clock.js';
 import { isAlive, MicSim, until, type MicRun } from '../sim/mic-sim.js';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { run } from '../../src/cli/grammar.js';
+import { run } from '../../src/cli/grammar/grammar.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
 import { Child } from '../sim/process.js';
 import { tinyBundle, writeTemporary } from '../sim/tiny-checkpoint.js';

@@ -5,7 +5,7 @@ import t from 'tap';
 import { main } from '../../src/cli/main.js';
 import { blended, withRaisedFloor } from '../../src/compress/adjust.js';
 import { encodeCheckpoint, readCheckpoint, tensorOf } from '../../src/compress/checkpoint.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import type { FeatureOptions } from '../../src/bundle/index.js';
 import { Frontend } from '../../src/frontend/index.js';
 import { randomNetwork } from '../sim/random-network.js';

@@ -5,7 +5,7 @@ import t from 'tap';
 import { encodeWav } from '../../src/audio/index.js';
 import { main } from '../../src/cli/main.js';
 import { readCheckpoint } from '../../src/compress/checkpoint.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { encodeSafetensors } from '../../src/compress/safetensors.js';
 import { tinyCheckpointBytes } from '../sim/tiny-checkpoint.js';
 

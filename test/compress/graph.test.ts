@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { NetworkCheckpoint } from '../../src/compress/checkpoint.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { floatArithmetic } from '../../src/compress/graph/arithmetic.js';
 import { networkGraph } from '../../src/compress/graph/network.js';
 import { GraphSession } from '../../src/compress/graph/session.js';

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import type { FeatureOptions } from '../../src/bundle/index.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { Frontend } from '../../src/frontend/index.js';
 import { features } from '../sim/tiny-checkpoint.js';
 

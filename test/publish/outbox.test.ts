@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { Outbox, type DropReason, type OutboxOptions } from '../../src/publish/index.js';
 import { TestClock } from '../sim/test-clock.js';
 

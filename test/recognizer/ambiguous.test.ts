@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type Manifest } from '../../src/bundle/index.js';
-import { acceptedAt } from '../../src/compress/evaluate/curve.js';
-import { hearAgain } from '../../src/compress/evaluate/network.js';
+import { acceptedAt } from '../../src/measure/evaluate/curve.js';
+import { hearAgain } from '../../src/measure/evaluate/network.js';
 import { rejectedPayload } from '../../src/publish/payloads.js';
 import { certaintyOf } from '../../src/recognizer/index.js';
 import { refusal } from '../../src/cli/transcribe.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { phoneChain } from '../../src/compress/calibrate/phone-chain.js';
+import { phoneChain } from '../../src/measure/calibrate/phone-chain.js';
 import { compileGrammar, Listener, Recognizer } from '../../src/recognizer/index.js';
 import { NoiseFloor } from '../../src/recognizer/level.js';
 import { listenerManifest, spokenNetwork } from '../sim/spoken-network.js';

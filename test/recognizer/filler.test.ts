@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { PhoneChain } from '../../src/bundle/index.js';
-import { phoneChain } from '../../src/compress/calibrate/phone-chain.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { phoneChain } from '../../src/measure/calibrate/phone-chain.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { alignPhones } from '../../src/recognizer/index.js';
 import { fillerScore } from '../../src/recognizer/search/filler.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { type Manifest } from '../../src/bundle/index.js';
-import { cut, hearAgain, joined, type NetworkClip } from '../../src/compress/evaluate/network.js';
+import { cut, hearAgain, joined, type NetworkClip } from '../../src/measure/evaluate/network.js';
 import { Recognizer, type Look } from '../../src/recognizer/index.js';
 import { decide, type Finding } from '../../src/recognizer/finding.js';
 import { clipOf, grammarOf, phonesOf, said, silence, type Row } from '../sim/said-clip.js';

@@ -1,7 +1,7 @@
 import t from 'tap';
 import type { Manifest } from '../../src/bundle/index.js';
-import { replay } from '../../src/compress/evaluate/network.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { replay } from '../../src/measure/evaluate/network.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import type { Heard } from '../../src/records.js';
 import { Recognizer, type Look } from '../../src/recognizer/index.js';
 import { clipOf, grammarOf, said, type Row } from '../sim/said-clip.js';

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import t from 'tap';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { enumerateSentences, type GrammarDetails } from '../../src/recognizer/grammar/index.js';
 import { compileGrammar } from '../../src/recognizer/index.js';
 import { alignPhones, alignSentence } from '../../src/recognizer/search/align.js';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import {
   afterWake,
   alignPhones,

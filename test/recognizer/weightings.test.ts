@@ -1,7 +1,7 @@
 import t from 'tap';
 import { type Manifest, type Weighting } from '../../src/bundle/index.js';
-import { hearAgain } from '../../src/compress/evaluate/network.js';
-import { weightingsBeside } from '../../src/compress/calibrate/decoding.js';
+import { hearAgain } from '../../src/measure/evaluate/network.js';
+import { weightingsBeside } from '../../src/measure/calibrate/decoding.js';
 import { weighted, scoresOf } from '../../src/recognizer/scores.js';
 import { clipOf, grammarOf, said, silence } from '../sim/said-clip.js';
 import { listenerManifest } from '../sim/spoken-network.js';

@@ -54,7 +54,7 @@ void t.test('install, run, install again, uninstall', async (t) => {
   // Loads ONNX Runtime too: what was copied is enough.
   const load = spawnSync(
     process.execPath,
-    ['-e', `import('${program}/dist/src/agent.js').then(() => console.log('loaded'))`],
+    ['-e', `import('${program}/dist/src/agent/agent.js').then(() => console.log('loaded'))`],
     { encoding: 'utf8', cwd: '/' },
   );
   t.match(load.stdout, /loaded/, load.stderr);

@@ -30,7 +30,7 @@ import {
   type Files,
   type TrustedSourceOptions,
 } from '../../src/update/trust/index.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { tinyBundle } from './tiny-checkpoint.js';
 
 export const passphrase = 'a passphrase of tests';

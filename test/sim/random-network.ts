@@ -4,7 +4,7 @@ import {
   type NetworkCheckpoint,
   type Tensor,
 } from '../../src/compress/checkpoint.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 
 export interface NetworkSize {
   readonly layers: readonly number[];

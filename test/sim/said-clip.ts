@@ -1,5 +1,5 @@
-import type { NetworkClip } from '../../src/compress/evaluate/network.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import type { NetworkClip } from '../../src/measure/evaluate/network.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { compileGrammar, type GrammarDetails } from '../../src/recognizer/index.js';
 import { listenerManifest } from './spoken-network.js';
 import { tinyLexicon } from './tiny-checkpoint.js';

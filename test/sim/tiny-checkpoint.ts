@@ -6,7 +6,7 @@ import { dictionary } from 'cmu-pronouncing-dictionary';
 import { encodeWav } from '../../src/audio/index.js';
 import type { Confidence, FeatureOptions } from '../../src/bundle/index.js';
 import { parseCheckpoint, type Checkpoint } from '../../src/compress/checkpoint.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { packBundle } from '../../src/compress/pack.js';
 import { buildLexicon, Lexicon } from '../../src/recognizer/index.js';
 

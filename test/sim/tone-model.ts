@@ -3,7 +3,7 @@
  * say any sentence of the lexicon, and the whole path must answer exactly, without a trained model.
  */
 import { parseCheckpoint, type Checkpoint } from '../../src/compress/checkpoint.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import type { Lexicon } from '../../src/recognizer/index.js';
 import { features, safetensors, tinyBundle, tinyLexicon, units } from './tiny-checkpoint.js';
 

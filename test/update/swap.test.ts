@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { Ear, type Ready } from '../../src/ear.js';
-import { Engine } from '../../src/engine.js';
+import { Ear, type Ready } from '../../src/agent/ear.js';
+import { Engine } from '../../src/engine/engine.js';
 import type { RecognizerEvent } from '../../src/recognizer/index.js';
 import { joined, silence, speak, toneBundle, toneGrammar } from '../sim/tone-bundle.js';
 

@@ -3,7 +3,7 @@ import { ActivityCounter } from '../../src/update/activity.js';
 import { judge, nothingHeard, wilsonLow, type Statistics } from '../../src/update/trial.js';
 import { isOpen, parseWindow } from '../../src/update/window.js';
 import { maintenanceWindow } from '../../src/config/formats.js';
-import { randomFrom } from '../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 
 const rules = { utterances: 60, durationMs: 3_600_000, minSample: 20, realTimeFactor: 0.5 };
 /** n utterances of which a share is refused, at one confidence, with a spread. */

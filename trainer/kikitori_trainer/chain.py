@@ -20,7 +20,7 @@ from .pack import Packed
 
 SMOOTHING = 0.02
 MIDWORD_SHARE = 0.3
-"""Both as in the device's chain (src/compress/calibrate/phone-chain.ts)."""
+"""Both as in the device's chain (src/measure/calibrate/phone-chain.ts)."""
 
 
 def phone_chain(clips: Sequence[Packed], units: int) -> Tensor:

@@ -38,7 +38,7 @@ def test_rows_are_probabilities_and_blank_is_no_phone() -> None:
 
 def test_the_chain_is_the_device_s() -> None:
     words = [[1, 2], [2, 1, 3], [3, 3]]
-    module = (REPOSITORY / "dist/src/compress/calibrate/phone-chain.js").as_uri()
+    module = (REPOSITORY / "dist/src/measure/calibrate/phone-chain.js").as_uri()
     script = f"import {{ phoneChain }} from '{module}'; console.log(JSON.stringify(phoneChain({words}, 4)))"
     command = ["node", "--input-type=module", "-e", script]
     device = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

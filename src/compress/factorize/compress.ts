@@ -1,6 +1,6 @@
 import { KikitoriError } from '../../runtime/errors.js';
 import { parameterCount, type NetworkCheckpoint } from '../checkpoint.js';
-import { randomFrom } from '../evaluate/statistics.js';
+import { randomFrom } from '../../measure/evaluate/statistics.js';
 import { rewrite, type Chain, type Feed } from '../import/index.js';
 import { bytesAt8Bits, parameters, smallestPrice, withinBudget, type Price } from './budget.js';
 import { collect, type Collected } from './collect.js';

@@ -1,22 +1,7 @@
 import type { onnx as Onnx } from 'onnx-proto';
 import type { NetworkCheckpoint, Tensor } from '../checkpoint.js';
 import { attribute, refused, type Constant, type ForeignModel } from './model.js';
-import { readLayer } from './lstm-node.js';
-
-/** One LSTM node of a foreign graph, with weights in the order of this package: gates i, f, g, o. */
-export interface ForeignLayer {
-  readonly node: Onnx.INodeProto;
-  readonly name: string;
-  readonly inputs: number;
-  readonly cells: number;
-  readonly weightIh: Tensor;
-  readonly weightHh: Tensor;
-  readonly bias: Tensor;
-  /** Its tensors are float16. */
-  readonly half: boolean;
-  /** Nodes between the output of the layer below and the input of this one; they only move values. */
-  readonly path: readonly Onnx.INodeProto[];
-}
+import { readLayer, type ForeignLayer } from './lstm-node.js';
 
 /** A matrix product that reads the top layer. */
 export interface Head {

@@ -1,4 +1,4 @@
-import { randomFrom } from '../evaluate/statistics.js';
+import { randomFrom } from '../../measure/evaluate/statistics.js';
 import type { NetworkCheckpoint, Tensor } from '../checkpoint.js';
 import { readChain, type Chain } from './chain.js';
 import { ForeignModel, refused } from './model.js';

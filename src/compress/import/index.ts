@@ -1,4 +1,5 @@
-export { readChain, type Chain, type ForeignLayer, type Head } from './chain.js';
+export { readChain, type Chain, type Head } from './chain.js';
+export type { ForeignLayer } from './lstm-node.js';
 export { ForeignModel, refused } from './model.js';
 export { rewrite } from './rewrite.js';
 export { Runner, type Feed, type Value } from './runtime.js';

@@ -1,7 +1,21 @@
 import type { onnx as Onnx } from 'onnx-proto';
 import type { Tensor } from '../checkpoint.js';
-import type { ForeignLayer } from './chain.js';
 import { attribute, refused, type Constant, type ForeignModel } from './model.js';
+
+/** One LSTM node of a foreign graph, with weights in the order of this package: gates i, f, g, o. */
+export interface ForeignLayer {
+  readonly node: Onnx.INodeProto;
+  readonly name: string;
+  readonly inputs: number;
+  readonly cells: number;
+  readonly weightIh: Tensor;
+  readonly weightHh: Tensor;
+  readonly bias: Tensor;
+  /** Its tensors are float16. */
+  readonly half: boolean;
+  /** Nodes between the output of the layer below and the input of this one; they only move values. */
+  readonly path: readonly Onnx.INodeProto[];
+}
 
 /** Gates of ONNX are i, o, f, c; here they are i, f, g (c), o. */
 const gateOrder = [0, 2, 3, 1];

@@ -2,7 +2,8 @@ import onnxProto from 'onnx-proto';
 import type { onnx as Onnx } from 'onnx-proto';
 import { fromTensor, toTensor, transpose } from '../factorize/matrix.js';
 import { tensorOf, type NetworkCheckpoint, type Tensor } from '../checkpoint.js';
-import type { Chain, ForeignLayer } from './chain.js';
+import type { Chain } from './chain.js';
+import type { ForeignLayer } from './lstm-node.js';
 import { attribute, DataType } from './model.js';
 import { int, Pieces, scanNode } from './scan.js';
 

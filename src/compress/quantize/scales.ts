@@ -1,7 +1,11 @@
 import { KikitoriError } from '../../runtime/errors.js';
-import type { NetworkCheckpoint } from '../checkpoint.js';
 
-type NetworkShape = Pick<NetworkCheckpoint, 'kind' | 'layers' | 'inputRank'>;
+/** What of a checkpoint decides which activations there are. */
+interface NetworkShape {
+  readonly kind: 'lstm' | 'lstmp';
+  readonly layers: readonly number[];
+  readonly inputRank: number;
+}
 
 /** What a checkpoint says about its quantisation; docs/quantization.md is the contract. */
 export interface CheckpointQuantization {

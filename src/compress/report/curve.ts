@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sha256, type Bundle } from '../../bundle/index.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { encodeCheckpoint, parameterCount, type Checkpoint } from '../checkpoint.js';
-import { randomFrom } from '../evaluate/statistics.js';
+import { randomFrom } from '../../measure/evaluate/statistics.js';
 import {
   audioFeeds,
   explainedRank,

@@ -1,4 +1,4 @@
-import type { Interval } from '../evaluate/statistics.js';
+import type { Interval } from '../../measure/evaluate/statistics.js';
 import { plotSvg, type Series } from './plot.js';
 import { everySet, type Rate, type Report, type Row } from './report.js';
 

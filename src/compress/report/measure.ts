@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { mixAtSnr, readAudioFile } from '../../audio/index.js';
-import type { Engine } from '../../engine.js';
+import type { Engine } from '../../engine/engine.js';
 import type { GrammarDetails } from '../../recognizer/index.js';
-import { labelMeaning, type Label } from '../evaluate/labels.js';
-import { hearAgain, throughNetwork, withLooks } from '../evaluate/network.js';
-import { sameMeaning } from '../evaluate/score.js';
-import { randomFrom } from '../evaluate/statistics.js';
+import { labelMeaning, type Label } from '../../measure/evaluate/labels.js';
+import { hearAgain, throughNetwork, withLooks } from '../../measure/evaluate/network.js';
+import { sameMeaning } from '../../measure/evaluate/score.js';
+import { randomFrom } from '../../measure/evaluate/statistics.js';
 import type { Part } from './paired.js';
 import { greedyPhones, phoneErrors } from './phones.js';
 

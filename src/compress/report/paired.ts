@@ -1,4 +1,4 @@
-import { randomFrom, type Interval } from '../evaluate/statistics.js';
+import { randomFrom, type Interval } from '../../measure/evaluate/statistics.js';
 
 /** What one clip adds to a rate: errors out of a count. */
 export interface Part {

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Engine } from '../../engine.js';
+import { Engine } from '../../engine/engine.js';
 import type { GrammarDetails } from '../../recognizer/index.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
-import type { Label } from '../evaluate/labels.js';
-import type { Interval } from '../evaluate/statistics.js';
+import type { Label } from '../../measure/evaluate/labels.js';
+import type { Interval } from '../../measure/evaluate/statistics.js';
 import {
   keptClips,
   measureOrders,

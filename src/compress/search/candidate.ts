@@ -1,11 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bundle } from '../../bundle/index.js';
-import { Engine } from '../../engine.js';
+import { Engine } from '../../engine/engine.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { blended } from '../adjust.js';
 import { parameterCount, readCheckpoint, writeCheckpoint, type Checkpoint } from '../checkpoint.js';
-import type { Interval } from '../evaluate/statistics.js';
+import type { Interval } from '../../measure/evaluate/statistics.js';
 import { bytesAt8Bits, factorize, withinBudget, type Analysis } from '../factorize/index.js';
 import { chooseScales, observe } from '../quantize/calibrate.js';
 import { recordedClips } from '../recordings.js';

@@ -4,7 +4,7 @@ import { Bundle, sha256 } from '../../bundle/index.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import { parameterCount, parseCheckpoint } from '../checkpoint.js';
-import { randomFrom } from '../evaluate/statistics.js';
+import { randomFrom } from '../../measure/evaluate/statistics.js';
 import {
   audioFeeds,
   bytesAt8Bits,

@@ -2,7 +2,8 @@ import { isMap, isScalar, type Node, type YAMLMap } from 'yaml';
 import { digitList, ordinalList, timeList, type SpokenList } from './spoken-lists.js';
 import { parseClock } from './times.js';
 import type { ListValue } from './tree.js';
-import { rangeValues, spokenAs } from './yaml-ranges.js';
+import { spokenAs } from './inline-range.js';
+import { rangeValues } from './yaml-ranges.js';
 import { isTemplate, type YamlNodes } from './yaml-reader.js';
 
 /** A code of more digits is no command. */

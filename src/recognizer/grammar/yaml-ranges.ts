@@ -1,8 +1,7 @@
 import { isMap, isScalar, type YAMLMap } from 'yaml';
-import { decimalsMax, decimalsOf } from './number-range.js';
-import { numberMax } from './numbers.js';
-import { rangeList, type RangeUnit, type SpokenList } from './spoken-lists.js';
-import type { InlineRange } from './template.js';
+import { faultOf, spokenAs } from './inline-range.js';
+import { decimalsMax } from './number-range.js';
+import { rangeList, type RangeUnit } from './spoken-lists.js';
 import type { ListValue } from './tree.js';
 import { unitWays } from './units.js';
 import type { YamlNodes } from './yaml-reader.js';
@@ -26,12 +25,6 @@ const fractionsOf = new Map([
   ['halves', 0.5],
   ['tenths', 0.1],
 ]);
-
-/** A list that is built: `like` is one of its values as it is written. */
-export const spokenAs = (list: SpokenList, like: string): ListValue => ({
-  spoken: { kind: 'phrases', build: list.build, like },
-  read: list.read,
-});
 
 /** `range:` of a list. */
 export function rangeValues(yaml: YamlNodes, name: string, node: unknown): ListValue[] {
@@ -73,24 +66,6 @@ export function rangeValues(yaml: YamlNodes, name: string, node: unknown): ListV
         '7',
       ),
     );
-}
-
-/** `{0..100:slot}` and `{10..100,10:slot}`, or what is wrong with it. */
-export function inlineRange({ from, to, step }: InlineRange): ListValue[] | string {
-  const wrong = faultOf(from, to, step);
-  if (wrong !== undefined) return wrong;
-  return [spokenAs(rangeList({ from, to, step, multiplier: 1, pairs: false, units: [] }), '7')];
-}
-
-function faultOf(from: number, to: number, step: number): string | undefined {
-  if (Number.isNaN(from) || Number.isNaN(to)) return 'expected from and to';
-  if (from > to) return `expected from <= to, got ${from} and ${to}`;
-  if (!(step > 0)) return `step ${step}, expected a step above 0`;
-  if (Math.max(Math.abs(from), Math.abs(to)) > numberMax)
-    return `from ${from} to ${to}, expected numbers up to ${numberMax.toLocaleString('en')}; longer ones are digits`;
-  if (Math.max(...[from, to, step].map(decimalsOf)) > decimalsMax)
-    return `more than ${decimalsMax} digits after the point`;
-  return undefined;
 }
 
 /** hassil's `type`, `digits` and `words` change what is written, not what is said; they are only looked at. */

@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, type YAMLMap } from 'yaml';
 import type { SlotValue } from '../../records.js';
-import { inlineRange } from './yaml-ranges.js';
+import { inlineRange } from './inline-range.js';
 import { parseTemplate, plainTemplate, TemplateError } from './template.js';
 import { nothing, type Fault, type Place, type Tree } from './tree.js';
 

@@ -5,7 +5,7 @@ import {
   tensorShapes,
   type NetworkCheckpoint,
 } from '../../../src/compress/checkpoint.js';
-import { randomFrom } from '../../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import {
   analyseDataAware,
   bytesAt8Bits,

@@ -14,7 +14,7 @@ import {
   seriesFeeds,
 } from '../../../src/compress/import/index.js';
 import { parseCsv, parseNpy } from '../../../src/compress/import/series.js';
-import { randomFrom } from '../../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import { tinyCheckpoint } from '../../sim/tiny-checkpoint.js';
 
 const { onnx } = onnxProto;

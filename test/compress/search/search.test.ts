@@ -7,7 +7,7 @@ import t from 'tap';
 import { encodeWav } from '../../../src/audio/index.js';
 import { Bundle } from '../../../src/bundle/index.js';
 import { main } from '../../../src/cli/main.js';
-import { randomFrom } from '../../../src/compress/evaluate/statistics.js';
+import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import type { SearchResult } from '../../../src/compress/search/index.js';
 import { isAlive, runTrainer } from '../../../src/compress/search/trainer.js';
 import { Child } from '../../sim/process.js';

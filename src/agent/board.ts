@@ -1,0 +1,118 @@
+/** What the agent asks of the configuration and the board: how to reach the broker, whether the clock is right. */
+import { readFileSync } from 'node:fs';
+import { readSecret, type Config } from '../config/index.js';
+import type { Engine } from '../engine/engine.js';
+import type { RecognizerOptions } from '../recognizer/index.js';
+import { agentVersion } from '../runtime/version.js';
+
+/** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
+export function linkOptions(config: Config) {
+  const m = config.publish.mqtt;
+  const file = (key: 'passwordFile' | 'caFile' | 'certFile' | 'keyFile') =>
+    m[key] === '' ? undefined : readSecret(m[key], `publish.mqtt.${key}`);
+  const secrets = () => ({
+    password: file('passwordFile'),
+    ca: file('caFile'),
+    cert: file('certFile'),
+    key: file('keyFile'),
+  });
+  secrets();
+  return {
+    url: m.url,
+    protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
+    qos: config.publish.qos === 0 ? (0 as const) : (1 as const),
+    retain: config.publish.retain,
+    clientId: m.clientId === '' ? `kikitori-${config.device.id}` : m.clientId,
+    rejectUnauthorized: m.rejectUnauthorized,
+    keepaliveMs: m.keepaliveMs,
+    connectTimeoutMs: m.connectTimeoutMs,
+    ...(m.username === '' ? {} : { username: m.username }),
+    secrets,
+    ...(m.servername === '' ? {} : { servername: m.servername }),
+  };
+}
+
+/** Whether the kernel says that the clock is disciplined; a board without a battery begins in the past. */
+export function clockSynced(): boolean {
+  try {
+    readFileSync('/run/systemd/timesync/synchronized');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What the configuration says about recognition; null leaves it to the bundle. */
+export function recognizerOptions({ recognizer: r }: Config, engine: Engine): RecognizerOptions {
+  const set = (value: number | null) => value ?? undefined;
+  return {
+    minConfidence: set(r.minConfidence),
+    minCertainty: set(r.minCertainty),
+    ...(r.mode === 'wake'
+      ? { wake: engine.wakePhrase({ ...r.wake, threshold: set(r.wake.threshold) }) }
+      : {}),
+    endpoint: {
+      finalMs: set(r.finalMs),
+      openMs: set(r.openMs),
+      holdMs: set(r.holdMs),
+      prefixMs: set(r.prefixMs),
+      maxUtteranceMs: set(r.maxUtteranceMs),
+      preRollMs: set(r.preRollMs),
+    },
+  };
+}
+
+/** What this board runs; `shorter` for a broker that does not take the whole configuration. */
+export function infoOf(
+  { bundle: { manifest, sha256 } }: Engine,
+  grammar: { readonly sha256: string; readonly sentences: number },
+  config: Config,
+) {
+  const info = {
+    version: agentVersion,
+    model: { name: manifest.name, version: manifest.version, sha256 },
+    grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
+  };
+  return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
+}
+
+/** How publishing fares; what the broker lacks and what is reduced for it only where there is such a thing. */
+export function letterHealth(stats: {
+  readonly queued: number;
+  readonly published: number;
+  readonly dropped: number;
+  readonly setAside: number;
+  readonly lacks: readonly string[];
+  readonly reduced: Readonly<Record<string, string>>;
+}) {
+  const { queued, published, dropped, setAside, lacks, reduced } = stats;
+  return {
+    ...{ queued, published, dropped, setAside },
+    ...(lacks.length > 0 ? { brokerLacks: lacks } : {}),
+    ...(Object.keys(reduced).length > 0 ? { reduced } : {}),
+  };
+}
+
+/** How recognition fares since the start, for the fleet manager: no words, only numbers. */
+export class Answers {
+  private accepted = 0;
+  private rejected = 0;
+  private confidenceSum = 0;
+
+  add(accepted: boolean, confidence: number): void {
+    if (accepted) {
+      this.accepted++;
+      this.confidenceSum += confidence;
+    } else this.rejected++;
+  }
+
+  /** `confidence` is the mean of the accepted; it is not there before the first. */
+  health() {
+    const { accepted, rejected, confidenceSum } = this;
+    return {
+      accepted,
+      rejected,
+      ...(accepted === 0 ? {} : { confidence: Number((confidenceSum / accepted).toFixed(3)) }),
+    };
+  }
+}

@@ -1,0 +1,146 @@
+import type { Engine } from '../engine/engine.js';
+import type { Frontend } from '../frontend/index.js';
+import type { Chunk } from '../records.js';
+import {
+  Listener,
+  type GrammarDetails,
+  type ListenMode,
+  type RecognizerEvent,
+  type RecognizerOptions,
+} from '../recognizer/index.js';
+
+/** A bundle with the site's grammar compiled against it, ready to hear. */
+export interface Ready {
+  readonly engine: Engine;
+  readonly grammar: GrammarDetails;
+}
+
+/** Audio kept for a bundle that takes over: the longest pre-roll or wake phrase, and what shows that somebody began. */
+const recentMs = 8000;
+
+/**
+ * What hears now. Another bundle can take its place between two utterances: it is given the audio that
+ * the old one still kept for a pre-roll, so that a sentence which begins at that moment is heard
+ * whole, by one of them.
+ */
+export class Ear {
+  private frontend: Frontend;
+  private listener: Listener;
+  private next: Ready | null = null;
+  private recent: Chunk[] = [];
+  private muted = false;
+
+  constructor(
+    private now: Ready,
+    private readonly optionsFor: (engine: Engine) => RecognizerOptions,
+    private readonly mode: ListenMode,
+    /** The old one is given up, the new one hears. */
+    private readonly onReplaced: (old: Ready) => void = () => undefined,
+  ) {
+    this.frontend = now.engine.frontend();
+    this.listener = this.listenerOf(now, 0);
+  }
+
+  get engine(): Engine {
+    return this.now.engine;
+  }
+
+  get grammar(): GrammarDetails {
+    return this.now.grammar;
+  }
+
+  /** Takes effect between two utterances; one that waited already is given up. */
+  replace(next: Ready): void {
+    if (this.next !== null) this.onReplaced(this.next);
+    this.next = next;
+  }
+
+  /** Other sentences from the next utterance on, also for a bundle that waits; refused, the old ones stay. */
+  async compile(path: string, phonesMax?: number): Promise<GrammarDetails> {
+    const { now, next } = this;
+    const grammar = await now.engine.compile(path, phonesMax);
+    const later = next === null ? null : await next.engine.compile(path, phonesMax);
+    // A bundle may have taken over meanwhile: each gets the sentences compiled against it.
+    if (this.now === now) this.setNow({ ...now, grammar });
+    if (next !== null && later !== null) {
+      if (this.next === next) this.next = { ...next, grammar: later };
+      else if (this.now === next) this.setNow({ ...next, grammar: later });
+    }
+    return grammar;
+  }
+
+  /** Takes changed options over, between two utterances. */
+  refresh(): void {
+    this.setNow(this.now);
+  }
+
+  mute(on: boolean): void {
+    this.muted = on;
+    this.listener.mute(on);
+  }
+
+  async listen(): Promise<RecognizerEvent[]> {
+    return this.listener.listen();
+  }
+
+  async stop(): Promise<RecognizerEvent[]> {
+    return this.listener.stop();
+  }
+
+  async feed(chunk: Chunk): Promise<RecognizerEvent[]> {
+    if (chunk.gapBefore) {
+      this.recent = [];
+      this.frontend.reset();
+      this.listener.rejoin(chunk.firstSample);
+    }
+    this.keep(chunk);
+    const events = await this.listener.feed(this.frontend.feed(chunk.samples));
+    return [...events, ...(await this.settle())];
+  }
+
+  /** Lets a bundle that waits take over now, if nobody is speaking; for when no audio comes. */
+  async settle(): Promise<RecognizerEvent[]> {
+    return this.next !== null && this.listener.between ? this.takeOver(this.next) : [];
+  }
+
+  private setNow(ready: Ready): void {
+    this.now = ready;
+    this.listener.setRecognizer(this.recognizerOf(ready));
+  }
+
+  private keep(chunk: Chunk): void {
+    this.recent.push(chunk);
+    const { sampleRateHz } = this.now.engine.bundle.manifest.features;
+    const wanted = chunk.firstSample + chunk.samples.length - (recentMs / 1000) * sampleRateHz;
+    while (this.recent.length > 1 && (this.recent[1]?.firstSample ?? 0) <= wanted)
+      this.recent.shift();
+  }
+
+  private async takeOver(next: Ready): Promise<RecognizerEvent[]> {
+    const old = this.now;
+    const from = this.listener.keptFromSample;
+    const first = Math.max(from, this.recent[0]?.firstSample ?? from);
+    this.now = next;
+    this.next = null;
+    this.frontend = next.engine.frontend();
+    this.listener = this.listenerOf(next, first);
+    this.onReplaced(old);
+    const events: RecognizerEvent[] = [];
+    for (const { samples, firstSample } of this.recent) {
+      const skip = Math.max(0, first - firstSample);
+      if (skip < samples.length)
+        events.push(...(await this.listener.feed(this.frontend.feed(samples.subarray(skip)))));
+    }
+    return events;
+  }
+
+  private recognizerOf({ engine, grammar }: Ready) {
+    return engine.recognizer(grammar, this.optionsFor(engine));
+  }
+
+  private listenerOf(ready: Ready, originSample: number): Listener {
+    const listener = new Listener(this.recognizerOf(ready), this.mode, originSample);
+    if (this.muted) listener.mute(true);
+    return listener;
+  }
+}

@@ -1,0 +1,178 @@
+/** Tries a bundle before it may hear, in processes of its own, and says what speaks against it. */
+import type { Config } from '../config/index.js';
+import { sleepUntil, type Clock } from '../runtime/clock.js';
+import { messageOf } from '../runtime/errors.js';
+import type { Log } from '../runtime/log.js';
+import { commandPath } from '../runtime/paths.js';
+import {
+  costOf,
+  runProbe,
+  weigh,
+  type Cost,
+  type PortFault,
+  type ProbeEnd,
+} from '../update/index.js';
+
+export interface ProbeOptions {
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The program that tries a bundle; tests give one that fails. */
+  readonly probeCommand?: readonly string[];
+  /** Where the bundle lies that hears now; null before anything does. */
+  readonly runningPath: () => string | null;
+  readonly runningRateHz: () => number | undefined;
+  /** Compiles the site's sentences for the bundle that hears; rejects when they do not. */
+  readonly compile: () => Promise<void>;
+}
+
+/** Who ends the self-test from outside most often ends the daemon too: that word is waited for. */
+const interruptedMs = 2000;
+
+/** In doubt a bundle is measured again, after one more wait each time; after the last the next check goes on. */
+export const waitsMs: readonly number[] = [60_000, 120_000, 240_000, 480_000];
+
+/** Faults of files that the site wrote. */
+export const siteKinds: readonly string[] = ['grammar', 'input'];
+
+type Said = Readonly<Record<string, unknown>>;
+
+export class Probe {
+  constructor(private readonly options: ProbeOptions) {}
+
+  /** Null when nothing speaks against it. */
+  async try(path: string, signal: AbortSignal): Promise<PortFault | null> {
+    const { clock, log } = this.options;
+    for (let attempt = 0; ; attempt++) {
+      const end = await this.run(path, signal);
+      const fault = end.ended === 'said' ? await this.judge(end.said) : faultOfEnd(end);
+      if (fault?.reason === 'interrupted') await sleepUntil(clock, interruptedMs, signal);
+      if (fault !== null) return fault;
+      const doubt = await this.doubt(end, signal);
+      if (doubt === null || doubt.slow !== undefined || signal.aborted) return doubt?.slow ?? null;
+      const waitMs = waitsMs[attempt];
+      log.info(
+        { event: 'update.in-doubt', why: doubt.why, waitMs: waitMs ?? 0 },
+        'the board is busy: whether the bundle is too slow is measured again',
+      );
+      if (waitMs === undefined) return { reason: 'busy', detail: doubt.why, ours: true };
+      await sleepUntil(clock, waitMs, signal);
+    }
+  }
+
+  /** Whether what fits otherwise is too slow: null no, `slow` yes, else it cannot be said now. */
+  private async doubt(
+    end: ProbeEnd,
+    signal: AbortSignal,
+  ): Promise<{ readonly why: string; readonly slow?: PortFault } | null> {
+    const limit = this.options.config().update.limits.realTimeFactor;
+    const late = end.ended === 'killed';
+    const cost = late ? null : costIn(end.said);
+    if (cost !== null && costOf(cost) <= limit) return null;
+    const running = await this.running(signal);
+    const weight = cost === null ? lateWeight(running) : weigh(cost, running, limit);
+    if (weight === 'fits') return null;
+    const of = running === null ? '' : `; what hears took ${running.processor.toFixed(3)}`;
+    const why = late
+      ? end.detail
+      : `${costOf(cost ?? nothing).toFixed(3)} of real time, at most ${limit} is allowed${of}`;
+    if (weight === 'doubt') return { why };
+    return { why, slow: { reason: 'too-slow', detail: why, ours: false } };
+  }
+
+  /** What hears now, measured in the same way; null when that does not come to an end. */
+  private async running(signal: AbortSignal): Promise<Cost | null> {
+    const path = this.options.runningPath();
+    if (path === null) return null;
+    const end = await this.run(path, signal);
+    return end.ended === 'said' && end.said['fault'] === undefined ? costIn(end.said) : null;
+  }
+
+  private run(path: string, signal: AbortSignal): Promise<ProbeEnd> {
+    const { config, clock, probeCommand } = this.options;
+    const { grammar, recognizer, update } = config();
+    const command = [
+      ...(probeCommand ?? [process.execPath, commandPath, 'model', 'selftest']),
+      '--json',
+      '--threads',
+      String(recognizer.threads),
+      '--grammar',
+      grammar.path,
+      ...(grammar.wordsPath === '' ? [] : ['--words', grammar.wordsPath]),
+      path,
+    ];
+    const limits = { timeoutMs: update.limits.selftestMs, memoryMb: update.limits.memoryMb };
+    return runProbe(command, limits, clock, signal);
+  }
+
+  /** All but how long it took. */
+  private async judge(said: Said): Promise<PortFault | null> {
+    const fault = said['fault'] as { kind?: unknown; message?: unknown } | undefined;
+    if (fault !== undefined) {
+      const message = String(fault.message);
+      return siteKinds.includes(String(fault.kind))
+        ? this.blame(message)
+        : unfit('does-not-load', message);
+    }
+    if (said['logits'] === 'different') {
+      const detail =
+        'this processor computes other logits of the clip than the machine that packed it';
+      return unfit('logits-differ', detail);
+    }
+    if (said['passed'] !== true) {
+      const [wanted, heard] = [String(said['wanted']), String(said['heard'])];
+      return unfit('selftest', `the clip says "${wanted}", it heard "${heard}"`);
+    }
+    const { memoryMb } = this.options.config().update.limits;
+    if (numberIn(said, 'peakRssMb') > memoryMb) {
+      const mb = Math.round(numberIn(said, 'peakRssMb'));
+      return unfit('too-large', `it took ${mb} MB, at most ${memoryMb} are allowed`);
+    }
+    const rateHz = this.options.runningRateHz();
+    if (rateHz !== undefined && numberIn(said, 'sampleRateHz') !== rateHz) {
+      const wanted = String(said['sampleRateHz']);
+      return unfit(
+        'incompatible',
+        `it wants ${wanted} Hz and the microphone is open at ${rateHz} Hz`,
+      );
+    }
+    return null;
+  }
+
+  /** Sentences that do not compile: the bundle's fault only if they do against what hears now. */
+  async blame(message: string): Promise<PortFault> {
+    try {
+      await this.options.compile();
+    } catch (error) {
+      return { reason: 'site-fault', detail: messageOf(error), ours: true };
+    }
+    return { reason: 'grammar', detail: message, ours: false };
+  }
+}
+
+const nothing: Cost = { processor: 0, wall: 0 };
+
+const unfit = (reason: PortFault['reason'], detail: string): PortFault => ({
+  reason,
+  detail,
+  ours: false,
+});
+
+/** Null: it took too long, and whose fault that is must be found out. */
+function faultOfEnd(end: ProbeEnd & { ended: 'killed' }): PortFault | null {
+  if (end.late === true) return null;
+  const { reason, detail } = end;
+  return { reason, detail, ours: reason === 'interrupted' || reason === 'aborted' };
+}
+
+/** The bundle's own self-test came to no end without computing; that of what hears did: then it hangs. */
+const lateWeight = (running: Cost | null) => (running === null ? 'doubt' : 'slow');
+
+const numberIn = (said: Said, name: string) =>
+  typeof said[name] === 'number' ? said[name] : Infinity;
+
+function costIn(said: Said): Cost {
+  const wall = numberIn(said, 'realTimeFactor');
+  const processor = said['processorFactor'];
+  return { wall, processor: typeof processor === 'number' ? processor : wall };
+}

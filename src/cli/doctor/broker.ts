@@ -1,0 +1,130 @@
+import { join } from 'node:path';
+import { linkOptions } from '../../agent/board.js';
+import type { Config } from '../../config/index.js';
+import { Link, setAsideIn, setAsideName, topicsOf, type Limits } from '../../publish/index.js';
+import { systemClock } from '../../runtime/clock.js';
+import { shownAddress } from '../../runtime/address.js';
+import { messageOf } from '../../runtime/errors.js';
+import type { Finding } from './finding.js';
+
+const check = 'broker';
+/** About as large as the retained info and the longest commands. */
+const probeBytes = 4000;
+const limitMs = 45_000;
+/** So often a connection may be closed in place of an answer before that is the finding. */
+const unansweredMax = 6;
+
+interface Answer {
+  /** Why there is no connection, or ''. */
+  readonly why: string;
+  readonly limits?: Limits;
+  /** Why a message of `probeBytes` was not taken, or ''. */
+  readonly probe: string;
+}
+
+/** Connects as the daemon does, finds out what the broker takes, and says what to do about what it does not. */
+export async function brokerCheck(config: Config): Promise<Finding[]> {
+  try {
+    const begin = performance.now();
+    const answer = await ask(config);
+    const tookMs = Math.round(performance.now() - begin);
+    return [finding(config, answer, tookMs), ...(await outboxFindings(config))];
+  } catch (error) {
+    const todo = 'check the secrets named in publish.mqtt';
+    return [{ check, status: 'failed', what: messageOf(error), todo }];
+  }
+}
+
+function finding(config: Config, { why, limits, probe }: Answer, tookMs: number): Finding {
+  const { username } = config.publish.mqtt;
+  const url = shownAddress(config.publish.mqtt.url);
+  const as = username === '' ? '' : ' with its username';
+  if (limits === undefined)
+    return {
+      check,
+      status: 'failed',
+      what: `${url}${as}: ${why}`,
+      todo: 'check publish.mqtt: address, password, certificates',
+    };
+  const what = `${url} answered, connected and left in ${tookMs} ms`;
+  if (config.publish.qos === 1 && limits.qos === 0)
+    return {
+      check,
+      status: 'failed',
+      what: `${what}; it acknowledges no messages (no QoS 1): commands wait in the outbox`,
+      todo: 'another broker, or publish.qos: 0 (docs/mqtt says what that costs)',
+    };
+  if (config.publish.retain && !limits.retain)
+    return {
+      check,
+      status: 'warning',
+      what: `${what}; it keeps no retained messages`,
+      todo: 'another broker, or publish.retain: false: who subscribes later then does not see state, info, health and update',
+    };
+  if (probe !== '')
+    return {
+      check,
+      status: 'warning',
+      what: `${what}; it does not take a message of ${probeBytes} bytes: ${probe}`,
+      todo: 'raise its limit (mosquitto: max_packet_size) and look at its access list: larger messages are set aside, info is shortened',
+    };
+  return { check, status: 'ok', what };
+}
+
+async function ask(config: Config): Promise<Answer> {
+  const topics = topicsOf(config.publish.base, config.device.id);
+  const options = linkOptions(config);
+  let limits: Limits | undefined;
+  return new Promise<Answer>((resolve) => {
+    const finish = (answer: Answer) => {
+      cancel();
+      void link.close(1000).then(() => resolve(answer));
+    };
+    const cancel = systemClock.after(limitMs, () =>
+      finish({ why: `no answer within ${limitMs / 1000} s`, probe: '' }),
+    );
+    const link = new Link({
+      ...options,
+      clientId: `${options.clientId}-doctor`,
+      // A state topic of its own: the running service's must not be touched.
+      will: { topic: `${topics.state}/doctor`, payload: '' },
+      subscribe: topics.response('doctor'),
+      clock: systemClock,
+      random: Math.random,
+      onUp: (found) => {
+        limits = found;
+        const text = JSON.stringify({ status: 'ok', data: {}, error: '' });
+        link
+          .publish(topics.response('doctor'), text.padEnd(probeBytes), { qos: 1 })
+          .then(() => finish({ why: '', limits, probe: '' }))
+          .catch((error: unknown) => {
+            // When the connection has ended, onDown says why.
+            if (link.connected) finish({ why: '', limits: found, probe: messageOf(error) });
+          });
+      },
+      onDown: (why, { unanswered, asksLess }) => {
+        if (limits !== undefined) finish({ why: '', limits, probe: why });
+        else if (!asksLess && (unanswered === 0 || unanswered >= unansweredMax))
+          finish({ why, probe: '' });
+      },
+      onSubscribeRefused: () => undefined,
+      onMessage: () => undefined,
+    });
+    link.open();
+  });
+}
+
+/** What was set aside waits for a person. */
+async function outboxFindings(config: Config): Promise<Finding[]> {
+  const dir = join(config.state.dir, 'outbox');
+  const count = await setAsideIn(dir);
+  if (count === 0) return [];
+  return [
+    {
+      check: 'outbox',
+      status: 'warning',
+      what: `${count} messages that the broker did not take were set aside`,
+      todo: `look at ${join(dir, setAsideName)}: each line says why; then delete it`,
+    },
+  ];
+}

@@ -1,0 +1,225 @@
+import { readFile } from 'node:fs/promises';
+import { encodeCheckpoint, readCheckpoint, writeCheckpoint } from '../../compress/checkpoint.js';
+import { randomFrom } from '../../measure/evaluate/statistics.js';
+import {
+  audioFeeds,
+  bytesRewritten,
+  compress,
+  readCosts,
+  type CompressionFacts,
+  type CompressOptions,
+  type Target,
+} from '../../compress/factorize/index.js';
+import { openForeign, readSeries, rewrite, seriesFeeds } from '../../compress/import/index.js';
+import { speechChain } from '../../compress/speech-chain.js';
+import { atomicWrite } from '../../runtime/atomic-write.js';
+import { codeOf, KikitoriError, messageOf } from '../../runtime/errors.js';
+import {
+  jsonLine,
+  numberOption,
+  parse,
+  usageError,
+  type CommandRun,
+  type Io,
+} from '../shared/command.js';
+
+const usage = `kikitori model compress FILE.safetensors --out FILE.safetensors --calibration DIR (--params N | --bytes N | --max-loss X | --ranks R,R,..)
+       kikitori model compress FILE.onnx --out FILE.onnx --calibration FILE.npy|FILE.csv (--params N | --bytes N | --max-loss X | --ranks R,R,..)
+       kikitori model compress FILE --out FILE --method paper (--tau 0.6 | --ranks R,R,.. | --params N)
+       [--input-rank R] [--multiple 8] [--calibration-seconds 600] [--fisher FILE] [--precision float32|float16] [--json]`;
+
+type Values = Readonly<Record<string, string | boolean | undefined>>;
+
+const text = (values: Values, name: string): string | undefined => {
+  const value = values[name];
+  return typeof value === 'string' ? value : undefined;
+};
+
+/** A dense network -> a factored one: ranks, shared projections, corrected biases. */
+export const run: CommandRun = async (argv, io) => {
+  const { values, positionals } = parse(
+    argv,
+    {
+      out: { type: 'string' },
+      method: { type: 'string', default: 'data-aware' },
+      tau: { type: 'string' },
+      ranks: { type: 'string' },
+      'input-rank': { type: 'string' },
+      params: { type: 'string' },
+      bytes: { type: 'string' },
+      'max-loss': { type: 'string' },
+      multiple: { type: 'string', default: '8' },
+      calibration: { type: 'string' },
+      'calibration-seconds': { type: 'string', default: '600' },
+      fisher: { type: 'string' },
+      precision: { type: 'string', default: 'float32' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    usage,
+    { most: 1 },
+  );
+  if (values.help) {
+    io.stdout.write(`usage: ${usage}\n`);
+    return 0;
+  }
+  const [path, ...more] = positionals;
+  const { out, method } = values;
+  if (path === undefined || more.length > 0) throw usageError('one network is compressed', usage);
+  if (out === undefined) throw usageError('--out is missing', usage);
+  if (method !== 'paper' && method !== 'data-aware')
+    throw usageError(`--method is "${method}"`, usage);
+  if (values.precision !== 'float32' && values.precision !== 'float16')
+    throw usageError(`--precision is "${values.precision}"`, usage);
+  const multiple = numberOption('multiple', values.multiple) ?? 8;
+  if (!Number.isInteger(multiple) || multiple < 1)
+    throw usageError('--multiple is no count', usage);
+  const options = {
+    method,
+    multiple,
+    target: targetOf(values, method),
+    progress: progressTo(io),
+  } as const;
+  const begun = performance.now();
+  const done = path.endsWith('.onnx')
+    ? await compressForeign(path, out, values, options)
+    : await compressSpeech(path, out, values, options);
+  const seconds = (performance.now() - begun) / 1000;
+  if (values.json) jsonLine(io, { out, ...done, seconds: Number(seconds.toFixed(1)) });
+  else io.stdout.write(summary(out, done, seconds));
+  return 0;
+};
+
+const progressTo = (io: Io) => (line: string) => void io.stderr.write(`${line}\n`);
+
+function targetOf(values: Values, method: 'paper' | 'data-aware'): Target {
+  const given = ['tau', 'ranks', 'params', 'bytes', 'max-loss'].filter(
+    (n) => text(values, n) !== undefined,
+  );
+  if (given.length === 0 && method === 'paper') return { kind: 'tau', tau: 0.6 };
+  const [name, ...others] = given;
+  if (name === undefined || others.length > 0) {
+    throw usageError(
+      name === undefined
+        ? 'what the network may cost is missing'
+        : `--${given.join(' and --')} say the same thing twice`,
+      usage,
+    );
+  }
+  if (text(values, 'input-rank') !== undefined && name !== 'ranks')
+    throw usageError('--input-rank goes with --ranks', usage);
+  if (name === 'ranks') {
+    const layers = (text(values, 'ranks') ?? '').split(',').map(Number);
+    const input = numberOption('input-rank', text(values, 'input-rank')) ?? 0;
+    if (![...layers, input].every(Number.isInteger))
+      throw usageError('--ranks are no counts', usage);
+    return { kind: 'ranks', layers, input };
+  }
+  const number = numberOption(name, text(values, name)) ?? NaN;
+  if (!(number > 0)) throw usageError(`--${name} is not above 0`, usage);
+  if (name === 'tau') {
+    if (method !== 'paper') throw usageError('--tau goes with --method paper', usage);
+    if (number > 1) throw usageError('--tau is above 1', usage);
+    return { kind: 'tau', tau: number };
+  }
+  return { kind: name as 'params' | 'bytes' | 'max-loss', limit: number };
+}
+
+type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress'>;
+
+async function compressSpeech(
+  path: string,
+  out: string,
+  values: Values,
+  common: Common,
+): Promise<CompressionFacts> {
+  const checkpoint = await readCheckpoint(path);
+  if (checkpoint.kind !== 'lstm') {
+    throw new KikitoriError('the network is factored already', {
+      kind: 'input',
+      where: path,
+      expected: 'the dense checkpoint that it came from',
+    });
+  }
+  const chain = await speechChain(checkpoint);
+  const folder = text(values, 'calibration');
+  const seconds = numberOption('calibration-seconds', text(values, 'calibration-seconds')) ?? 600;
+  const audio =
+    folder === undefined
+      ? undefined
+      : await audioFeeds(checkpoint, folder, { seconds, random: randomFrom(1) });
+  if (audio !== undefined && audio.silent > 0)
+    common.progress?.(`${audio.silent} silent recordings passed over`);
+  const fisher = text(values, 'fisher');
+  const { network, facts } = await compress(chain, {
+    ...common,
+    ...(audio === undefined ? {} : { feeds: audio.feeds }),
+    ...(fisher === undefined
+      ? {}
+      : { costs: await readCosts(fisher, checkpoint.layers, checkpoint.outputs) }),
+    loss: 'softmax',
+    outputs: ['logits'],
+  });
+  await writeCheckpoint(out, network, text(values, 'precision') === 'float16' ? 'F16' : 'F32');
+  return facts;
+}
+
+async function compressForeign(
+  path: string,
+  out: string,
+  values: Values,
+  common: Common,
+): Promise<CompressionFacts> {
+  if (!out.endsWith('.onnx')) throw usageError('--out of an ONNX file is an ONNX file', usage);
+  const chain = await openForeign(await readBytes(path), path);
+  const calibration = text(values, 'calibration');
+  const feeds =
+    calibration === undefined
+      ? undefined
+      : seriesFeeds(chain, await readSeries(calibration), calibration);
+  const fisher = text(values, 'fisher');
+  const { network, facts } = await compress(chain, {
+    ...common,
+    ...(feeds === undefined ? {} : { feeds }),
+    ...(fisher === undefined
+      ? {}
+      : { costs: await readCosts(fisher, chain.network.layers, chain.network.outputs) }),
+    loss: { scale: new Float64Array(chain.network.outputs).fill(1) },
+    outputs: chain.model.outputs,
+    bytes: bytesRewritten(chain),
+  });
+  const bytes = rewrite(chain, network);
+  const checkpoint = encodeCheckpoint(network);
+  await atomicWrite(out, bytes, 0o644);
+  await atomicWrite(`${out.slice(0, -'.onnx'.length)}.safetensors`, checkpoint, 0o644);
+  return facts;
+}
+
+async function readBytes(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new KikitoriError(
+      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
+      {
+        kind: 'input',
+        where: path,
+        expected: 'an ONNX file',
+      },
+    );
+  }
+}
+
+function summary(out: string, f: CompressionFacts, seconds: number): string {
+  const percent = (v: number) => `${(100 * v).toFixed(1)} %`;
+  const loss =
+    f.measuredLoss === undefined
+      ? ''
+      : `  loss        ${f.measuredLoss.toPrecision(3)} a step on calibration data\n`;
+  return [
+    `${out}: ${f.method}, ${f.parametersBefore.toLocaleString('en')} -> ${f.parameters.toLocaleString('en')} parameters (${(f.parametersBefore / f.parameters).toFixed(2)}x) in ${seconds.toFixed(1)} s`,
+    `  ranks       ${f.ranks.join(', ')}${f.inputRank > 0 ? `, input ${f.inputRank}` : ', input as it is'}`,
+    `  explained   ${f.explained.map(percent).join(', ')}${f.explainedInput === undefined ? '' : `, input ${percent(f.explainedInput)}`}`,
+    loss,
+  ].join('\n');
+}

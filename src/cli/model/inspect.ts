@@ -1,0 +1,128 @@
+import { Bundle, type Manifest } from '../../bundle/index.js';
+import { defaultModelPath } from '../../runtime/paths.js';
+import { selfTest, selfTestFault, type SelfTestResult } from '../../engine/selftest.js';
+import { jsonLine, parse, usageError, type CommandRun } from '../shared/command.js';
+
+const options = {
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
+
+/** What a bundle is, from its checked manifest, or a checkpoint, from its tensors. */
+export const inspect: CommandRun = async (argv, io) => {
+  const { values, positionals } = parse(argv, options, 'kikitori model inspect [--json] DIR|FILE', {
+    most: 1,
+  });
+  if (values.help) {
+    io.stdout.write(`usage: kikitori model inspect [--json] DIR|FILE
+
+Says what a bundle, a checkpoint or an ONNX file is: network, ranks, arithmetic, files, features, licence, figures.
+Every file of a bundle is checked against its manifest first.
+`);
+    return 0;
+  }
+  if (positionals[0]?.endsWith('.safetensors') === true) {
+    const { inspectCheckpoint } = await import('./inspect-checkpoint.js');
+    await inspectCheckpoint(positionals[0], values.json === true, io);
+    return 0;
+  }
+  const { inspectOnnx, isOnnx } = await import('./inspect-onnx.js');
+  const [path] = positionals;
+  if (path !== undefined && (path.endsWith('.onnx') || (await isOnnx(path)))) {
+    await inspectOnnx(path, values.json === true, io);
+    return 0;
+  }
+  const bundle = await Bundle.open(path ?? defaultModelPath);
+  const { manifest: m } = bundle;
+  if (values.json === true) {
+    jsonLine(io, {
+      path: bundle.path,
+      sha256: bundle.sha256,
+      ...m,
+      features: { ...m.features, mean: undefined, std: undefined },
+    });
+    return 0;
+  }
+  const files = Object.entries(m.files).map(
+    ([name, { bytes }]) => `${name} ${(bytes / 1e6).toFixed(2)} MB`,
+  );
+  const f = m.features;
+  io.stdout.write(
+    [
+      `${m.name} ${m.version}  (${bundle.path})`,
+      `  sha256      ${bundle.sha256}`,
+      `  network     ${networkText(m)}, ${m.network.parameters.toLocaleString('en')} parameters`,
+      `  arithmetic  weights ${m.quantization.weights}, activations ${m.quantization.activations ?? 'float32'}${m.selftest.logits === undefined ? '' : ', logits recorded bit for bit'}`,
+      `  files       ${files.join(', ')}`,
+      `  features    ${f.melBins} log-mel at ${f.sampleRateHz} Hz, ${f.windowMs} ms each ${f.hopMs} ms, ${f.stack} stacked every ${f.stride}`,
+      `  units       ${m.units.length}`,
+      `  refuses     below a confidence of ${m.confidence.threshold}`,
+      `  licence     ${m.licence}`,
+      `  trained on  ${m.trainingData.map(nameOfSet).join(', ')}`,
+      `  measured    ${JSON.stringify(m.measured)}`,
+      '',
+    ].join('\n'),
+  );
+  return 0;
+};
+
+function networkText({ network: { kind, layers, ranks, inputRank = 0 } }: Manifest): string {
+  const cells = `${kind} ${layers.join(' x ')}`;
+  if (ranks === undefined) return cells;
+  return `${cells}, ranks ${[...(inputRank > 0 ? [inputRank] : []), ...ranks].join(', ')}`;
+}
+
+const selftestUsage =
+  'kikitori model selftest [--json] [--grammar FILE] [--words FILE] [--threads N] DIR|FILE';
+
+/** Loads a bundle and recognises the clip that it carries: right phrase, and logits bit for bit if it says them, or status 1. */
+export const selftest: CommandRun = async (argv, io) => {
+  const { values, positionals } = parse(
+    argv,
+    {
+      ...options,
+      grammar: { type: 'string' },
+      words: { type: 'string' },
+      threads: { type: 'string', default: '1' },
+    },
+    selftestUsage,
+    { most: 1 },
+  );
+  if (values.help) {
+    io.stdout.write(`usage: ${selftestUsage}
+
+Opens a bundle as the daemon would and hears the clip that it carries. Status 1 unless the phrase is the
+one it names and, for an 8-bit network, the logits are those it was packed with, bit for bit. Also says
+the real-time factor and the memory. --grammar and --words: a site's own must compile with it.
+`);
+    return 0;
+  }
+  const threads = Number(values.threads);
+  if (!Number.isInteger(threads) || threads < 1)
+    throw usageError('--threads is no number from 1', selftestUsage);
+  let result: SelfTestResult;
+  try {
+    result = await selfTest({
+      modelPath: positionals[0] ?? defaultModelPath,
+      threads,
+      ...(values.grammar === undefined ? {} : { grammarPath: values.grammar }),
+      ...(values.words === undefined ? {} : { wordsPath: values.words }),
+    });
+  } catch (error) {
+    if (values.json === true) jsonLine(io, selfTestFault(error));
+    throw error;
+  }
+  const { passed, wanted, heard, logits, realTimeFactor, openMs, peakRssMb } = result;
+  if (values.json === true) jsonLine(io, result);
+  else
+    io.stdout.write(
+      `${passed ? 'passed' : 'FAILED'}: wanted "${wanted}", heard "${heard}", logits ${logits}, ${realTimeFactor.toFixed(4)} of real time, opened in ${openMs.toFixed(0)} ms, ${peakRssMb.toFixed(0)} MB\n`,
+    );
+  return passed ? 0 : 1;
+};
+
+/** A set of the training data, by whichever key the card gives its name. */
+function nameOfSet(data: Readonly<Record<string, unknown>>): string {
+  const name = data['set'] ?? data['name'];
+  return typeof name === 'string' ? name : '?';
+}

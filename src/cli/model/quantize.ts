@@ -1,0 +1,146 @@
+import { readCheckpoint, writeCheckpoint, type Checkpoint } from '../../compress/checkpoint.js';
+import { buildGraph } from '../../compress/graph/build.js';
+import { GraphSession } from '../../compress/graph/session.js';
+import { chooseScales, observe, type ScaleRule } from '../../compress/quantize/calibrate.js';
+import { distance, type Distance } from '../../compress/quantize/compare.js';
+import { activationNames, namedScale } from '../../compress/quantize/scales.js';
+import { recordedClips, type RecordedClip } from '../../compress/recordings.js';
+import { jsonLine, numberOption, parse, usageError, type CommandRun } from '../shared/command.js';
+
+export const usage =
+  'kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors [--rule mse|max|SHARE] [--seconds N] [--json]';
+
+export const help = `usage: ${usage}
+
+Gives a trained network, dense or factored, what it needs to run in 8 bits: a static scale for every
+activation, chosen from recordings (docs/quantization.md). The output is the checkpoint with these
+scales in it; "kikitori model pack" makes the 8-bit graph of it. Scales that a trainer wrote are kept.
+
+  --calibration  recordings like what will be heard, a folder or a file; may be given several times
+  --seconds      how much of them is used (default 120), spread evenly over all files
+  --rule         mse: least squared error (default); max: the largest value seen; or a share of all
+                 values that must not saturate, such as 0.9999
+  --out          where the checkpoint goes, always in F32: half precision would move the weights
+
+Every other recording is kept out of the choice, and the distance between float and 8 bits is
+measured on it.
+`;
+
+export const run: CommandRun = async (argv, io) => {
+  const { values, positionals } = parse(
+    argv,
+    {
+      calibration: { type: 'string', multiple: true, default: [] },
+      seconds: { type: 'string', default: '120' },
+      rule: { type: 'string', default: 'mse' },
+      out: { type: 'string' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+    usage,
+    { most: 1 },
+  );
+  if (values.help === true) {
+    io.stdout.write(help);
+    return 0;
+  }
+  const [path, more] = positionals;
+  const { out } = values;
+  if (path === undefined || more !== undefined) throw usageError('name one checkpoint', usage);
+  if (typeof out !== 'string') throw usageError('--out is missing', usage);
+  const rule = ruleOf(values.rule);
+  const secondsMax = numberOption('seconds', values.seconds) ?? 120;
+  if (secondsMax <= 0) throw usageError(`--seconds is ${secondsMax}`, usage);
+
+  const checkpoint = await readCheckpoint(path);
+  const named = checkpoint.quantization?.activations ?? {};
+  const missing = activationNames(checkpoint).filter((n) => namedScale(named, n) === undefined);
+  if (values.calibration.length === 0 && missing.some((n) => !n.startsWith('h.')))
+    throw usageError('--calibration is missing', usage);
+  const clips = await recordedClips(values.calibration, checkpoint.features, { secondsMax });
+  const [chosenOn, measuredOn] = halves(clips);
+  const seconds = Math.round(chosenOn.reduce((sum, c) => sum + c.seconds, 0));
+  const activations =
+    missing.length === 0 || chosenOn.length === 0
+      ? named
+      : chooseScales(
+          await observe(
+            checkpoint,
+            chosenOn.map((c) => c.rows),
+          ),
+          rule,
+          named,
+        );
+  const quantized: Checkpoint = {
+    ...checkpoint,
+    quantization: {
+      weights: 'uint8',
+      activations,
+      calibration:
+        chosenOn.length === 0
+          ? (checkpoint.quantization?.calibration ?? { rule: 'trainer' })
+          : { rule, seconds, files: chosenOn.length, fromTrainer: Object.keys(named).length },
+    },
+  };
+  const { onnx } = buildGraph(quantized);
+  const measured = measuredOn.length === 0 ? undefined : await measure(quantized, measuredOn);
+  await writeCheckpoint(out, quantized);
+  if (values.json === true)
+    jsonLine(io, { out, bytes: onnx.length, activations, seconds, measured });
+  else io.stdout.write(human(out, onnx.length, activations, measured));
+  return 0;
+};
+
+function ruleOf(text: string | undefined): ScaleRule {
+  if (text === 'mse' || text === 'max') return text;
+  const quantile = numberOption('rule', text) ?? NaN;
+  if (quantile > 0.5 && quantile <= 1) return { quantile };
+  throw usageError(`--rule is ${text}`, usage);
+}
+
+/** Every other clip for choosing, the rest for measuring; a single one does both. */
+function halves(
+  clips: readonly RecordedClip[],
+): [readonly RecordedClip[], readonly RecordedClip[]] {
+  if (clips.length < 2) return [clips, clips];
+  return [clips.filter((_, i) => i % 2 === 0), clips.filter((_, i) => i % 2 === 1)];
+}
+
+/** Float against 8 bits on recordings. */
+async function measure(quantized: Checkpoint, clips: readonly RecordedClip[]): Promise<Distance> {
+  const sessions = await Promise.all(
+    [buildGraph(quantized, 'float32'), buildGraph(quantized)].map(({ onnx }) =>
+      GraphSession.open(onnx, quantized.inputs),
+    ),
+  );
+  const [float = new Float32Array(0), bytes = new Float32Array(0)] = await Promise.all(
+    sessions.map(async (session) => {
+      const parts: number[] = [];
+      for (const { rows } of clips) {
+        if (rows.length === 0) continue;
+        for (const v of (await session.run(rows)).get('logits') ?? []) parts.push(v);
+      }
+      await session.release();
+      return Float32Array.from(parts);
+    }),
+  );
+  return distance(float, bytes, quantized.outputs);
+}
+
+function human(
+  out: string,
+  bytes: number,
+  scales: Readonly<Record<string, number>>,
+  measured: Distance | undefined,
+): string {
+  const lines = [`${out}: 8-bit graph of ${(bytes / 1e6).toFixed(2)} MB`];
+  for (const [name, scale] of Object.entries(scales))
+    lines.push(`  ${name.padEnd(18)} up to ${(scale * 127).toPrecision(4)}`);
+  if (measured !== undefined) {
+    const { steps, sameBest, rms, divergence } = measured;
+    lines.push(
+      `  against float on ${steps} steps not used for the choice: best unit the same in ${(100 * sameBest).toFixed(2)} %, logits ${rms.toFixed(4)} apart (rms), divergence ${divergence.toFixed(5)} nats a step`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,190 @@
+import { readFile } from 'node:fs/promises';
+import { parseWav } from '../audio/index.js';
+import { Bundle, sha256 } from '../bundle/index.js';
+import { Frontend, warpRows } from '../frontend/index.js';
+import type { Heard } from '../records.js';
+import {
+  AcousticModel,
+  compileGrammar,
+  Lexicon,
+  parseUserWords,
+  Recognizer,
+  wakePhrase,
+  type CompiledGrammar,
+  type GrammarDetails,
+  type Look,
+  type RecognizerOptions,
+  type WakePhrase,
+  type WakeSettings,
+} from '../recognizer/index.js';
+import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { processorMs } from '../runtime/processor-time.js';
+import { hasFusedMultiplyAdd } from '../runtime/processor.js';
+import { decodeText } from '../runtime/text-file.js';
+
+export interface EngineOptions {
+  readonly modelPath: string;
+  readonly grammarPath?: string;
+  /** A site's own words. */
+  readonly wordsPath?: string;
+  /** Larger graphs of sentences are refused. */
+  readonly phonesMax?: number;
+  readonly threads?: number;
+  /** Vocal-tract warp of the frontend; 1 is as trained. */
+  readonly warp?: number;
+  readonly recognizer?: RecognizerOptions;
+}
+
+/** A text file that an operator named; missing, unreadable or no UTF-8 is said in words. */
+export async function readText(path: string, what: string): Promise<string> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (error) {
+    throw new KikitoriError(
+      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
+      {
+        kind: 'input',
+        where: path,
+        expected: what,
+        cause: error,
+      },
+    );
+  }
+  return decodeText(bytes, path);
+}
+
+/**
+ * A bundle and a grammar made into something that hears. The daemon, `transcribe` and `evaluate` use
+ * the same, so what is measured is what ships.
+ */
+export class Engine {
+  private constructor(
+    readonly bundle: Bundle,
+    readonly acoustic: AcousticModel,
+    readonly lexicon: Lexicon,
+    private readonly options: EngineOptions,
+  ) {}
+
+  static async open(options: EngineOptions): Promise<Engine> {
+    const bundle = await Bundle.open(options.modelPath);
+    const [acoustic, lexicon] = await Promise.all([
+      AcousticModel.open(bundle, { threads: options.threads ?? 1 }),
+      readLexicon(bundle, options.wordsPath),
+    ]);
+    // ONNX Runtime has its own copy, and the lexicon is unpacked.
+    bundle.forget('model.onnx');
+    bundle.forget('lexicon');
+    return new Engine(bundle, acoustic, lexicon, options);
+  }
+
+  /** Nothing may hear with it any more. */
+  async close(): Promise<void> {
+    await this.acoustic.close();
+  }
+
+  frontend(warp = this.options.warp ?? 1): Frontend {
+    return new Frontend(this.bundle.manifest.features, { warp });
+  }
+
+  /** Reads the grammar file again and compiles it. */
+  async compile(
+    path = this.options.grammarPath,
+    phonesMax = this.options.phonesMax,
+  ): Promise<GrammarDetails> {
+    if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
+    const source = await readText(path, 'a file of sentences');
+    return compileGrammar(source, {
+      file: path,
+      lexicon: this.lexicon,
+      ...(phonesMax === undefined ? {} : { phonesMax }),
+    });
+  }
+
+  /** The wake phrase with its pronunciations. Throws a configuration error for one that cannot be. */
+  wakePhrase(settings: WakeSettings): WakePhrase {
+    return wakePhrase(settings, this.lexicon);
+  }
+
+  /** The network as other vocal tracts hear with it. */
+  looks(warps = this.bundle.manifest.decoding.warps ?? []): Look[] {
+    const { features } = this.bundle.manifest;
+    return warps.map((warp) => (rows) => this.acoustic.whole(warpRows(features, rows, warp)));
+  }
+
+  recognizer(grammar: CompiledGrammar, overrides: RecognizerOptions = {}): Recognizer {
+    return new Recognizer(this.bundle.manifest, this.acoustic, grammar, {
+      looks: this.looks(),
+      ...this.options.recognizer,
+      ...overrides,
+    });
+  }
+}
+
+/** The bundle's lexicon with a site's own words, without loading the network. */
+export async function readLexicon(bundle: Bundle, wordsPath?: string): Promise<Lexicon> {
+  const lexicon = Lexicon.read(bundle.file('lexicon'), bundle.path);
+  if (lexicon.units.join() !== bundle.manifest.units.join()) {
+    throw new KikitoriError('the lexicon does not fit: its units are not those of the network', {
+      kind: 'bundle',
+      where: bundle.path,
+      hint: 'pack the bundle again',
+    });
+  }
+  if (wordsPath === undefined) return lexicon;
+  const source = await readText(wordsPath, 'a file of words with pronunciations');
+  return lexicon.withUserWords(parseUserWords(source, wordsPath, lexicon));
+}
+
+/** One clip, whole, as one utterance. */
+export async function hearClip(
+  engine: Engine,
+  recognizer: Recognizer,
+  samples: Float32Array,
+): Promise<Heard> {
+  return recognizer.recognizeWhole(engine.frontend().feed(samples));
+}
+
+/** `other processor`: others than recorded, on one that may; the phrase alone decides then. */
+export type LogitsAnswer = 'same' | 'different' | 'other processor' | 'not recorded';
+
+/**
+ * Whether this processor computes the bundle's own clip bit for bit as the machine that packed it.
+ * 8-bit networks do on every processor with fused multiply-add (all 64-bit ARM, x86 since 2013).
+ */
+export async function ownLogits(engine: Engine): Promise<LogitsAnswer> {
+  const wanted = engine.bundle.manifest.selftest.logits;
+  if (wanted === undefined) return 'not recorded';
+  const wav = parseWav(engine.bundle.file('selftest.wav'), 'selftest.wav');
+  const rows = engine.frontend().feed(wav.channels[0] ?? new Float32Array(0)).data;
+  const logits = await engine.acoustic.logits(rows);
+  if (sha256(new Uint8Array(logits.buffer)) === wanted.sha256) return 'same';
+  return hasFusedMultiplyAdd() ? 'different' : 'other processor';
+}
+
+/** The clip that the bundle carries, heard with the sentences that belong to it. */
+export async function hearOwnClip(engine: Engine, monotonicMs: () => number) {
+  const { selftest } = engine.bundle.manifest;
+  const grammar = compileGrammar(JSON.stringify(selftest.grammar), {
+    file: 'selftest',
+    lexicon: engine.lexicon,
+  });
+  const wav = parseWav(engine.bundle.file('selftest.wav'), 'selftest.wav');
+  const samples = wav.channels[0] ?? new Float32Array(0);
+  const clipMs = (1000 * Math.max(1, samples.length)) / wav.rateHz;
+  const [begin, beginProcessor] = [monotonicMs(), processorMs()];
+  const heard = await hearClip(engine, engine.recognizer(grammar), samples);
+  const realTimeFactor = (monotonicMs() - begin) / clipMs;
+  const processorFactor = (processorMs() - beginProcessor) / clipMs;
+  const logits = await ownLogits(engine);
+  return {
+    passed: heard.text === selftest.text && logits !== 'different',
+    wanted: selftest.text,
+    heard: heard.text,
+    confidence: heard.confidence,
+    logits,
+    realTimeFactor,
+    /** Without waiting for other programs. */
+    processorFactor,
+  };
+}
