@@ -1,59 +1,47 @@
 /** The composition root of the daemon: builds the stages, joins them, stops them in reverse. */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { chunkMs } from '../audio/index.js';
 import { Capture } from '../capture/index.js';
-import {
-  Answers,
-  clockSynced,
-  infoOf,
-  letterHealth,
-  linkOptions,
-  recognizerOptions,
-} from './board.js';
-import { requestHandlers, thresholdsOf } from './requests.js';
-import { Updates } from './updates.js';
-import type { AgentOptions } from './options.js';
 import type { Config } from '../config/index.js';
-import { Ear, type Ready } from './ear.js';
 import { hearOwnClip } from '../engine/engine.js';
+import { kinds, Neighbours } from '../neighbours/index.js';
 import { Publisher } from '../publish/index.js';
-import type { Chunk, Heard, MicState } from '../records.js';
+import type { Chunk } from '../records.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import { KikitoriError } from '../runtime/errors.js';
 import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
+import { clockSynced, infoOf, linkOptions, recognizerOptions } from './board.js';
+import { Ear, type Ready } from './ear.js';
+import { Answers, healthOf, Pace } from './health.js';
+import { Intake } from './intake.js';
+import { Microphone } from './microphone.js';
+import type { AgentOptions } from './options.js';
+import { requestHandlers, thresholdsOf } from './requests.js';
+import { StreamClock } from './stream-clock.js';
+import { Telling } from './telling.js';
+import { Updates } from './updates.js';
+import { Watchdog } from './watchdog.js';
 
-/** Audio waiting for the network, 20 s; more is dropped, oldest first, and said, again after 10 s more of it. */
-const queuedChunksMax = Math.round(20_000 / chunkMs);
-const droppedAgainChunks = Math.round(10_000 / chunkMs);
-/** The watchdog wants audio through the network within this, unless the microphone is known to be lost. */
-const progressMs = 10_000;
 /** Time for the answer to a restart request to leave. */
 const restartDelayMs = 500;
-/** The real-time factor follows the last second of audio. */
-const healthSmoothing = chunkMs / 1000;
 
 export class Agent {
   private config: Config;
-  private queue: Chunk[] = [];
-  private working: Promise<void> = Promise.resolve();
-  private busy = false;
-  private mic: MicState = 'lost';
   private muted = false;
-  /** Whether it was reported: at the start it is not up yet, and that is no news. */
-  private wasLost = false;
-  private lastProgressMs: number;
-  private lastChunk: Chunk | null = null;
-  private droppedChunks = 0;
-  private realTimeFactor = 0;
-  private latencyMs = 0;
-  private readonly answers = new Answers();
-  private readonly startedMs: number;
-  private readonly timers: Timers;
   private stopped = false;
+  private neighbours: Neighbours | null = null;
+  private readonly answers = new Answers();
+  private readonly pace = new Pace();
+  private readonly intake: Intake;
+  private readonly microphone: Microphone;
+  private readonly streamClock: StreamClock;
+  private readonly telling: Telling;
+  private readonly timers: Timers;
+  private readonly watchdog: Watchdog;
+  private readonly startedMs: number;
 
   private constructor(
     private readonly options: AgentOptions,
@@ -62,11 +50,39 @@ export class Agent {
     private readonly capture: Capture,
     private readonly publisher: Publisher,
   ) {
+    const { clock, notifier, log } = options;
     this.config = options.config;
-    this.timers = new Timers(options.clock);
-    this.startedMs = options.clock.monotonic();
-    this.lastProgressMs = this.startedMs;
+    this.startedMs = clock.monotonic();
+    this.timers = new Timers(clock);
+    this.watchdog = new Watchdog(clock, notifier, log);
+    this.streamClock = new StreamClock(
+      () => this.rateHz,
+      () => clock.now(),
+    );
+    this.intake = new Intake((chunk) => this.hear(chunk), log);
+    this.microphone = new Microphone({
+      log,
+      notifier,
+      onChange: () => this.publishHealth(),
+      onEvent: (name, data) => void this.event(name, data),
+    });
+    this.telling = new Telling({
+      config: () => this.config,
+      clock,
+      log,
+      streamClock: this.streamClock,
+      publisher,
+      neighbours: () => this.neighbours,
+      hears: () => ({ model: this.modelName, grammar: ear.grammar.sha256.slice(0, 12) }),
+      onHeard: ({ accepted, confidence }, latencyMs) => {
+        this.pace.answered(latencyMs);
+        this.answers.add(accepted, confidence);
+        updates.heard(accepted, confidence);
+      },
+    });
   }
+
+  // Start
 
   /**
    * Everything that can be wrong with model, grammar or configuration is thrown here, before READY; StopRequested
@@ -83,8 +99,11 @@ export class Agent {
       clock: options.clock,
       random: options.random,
       log: log.child({ stage: 'update' }),
-      onStatus: (status) => agentOf().publisher.retain('update', { ...status }),
-      onEvent: (name, data) => void agentOf().publisher.event(name, data),
+      onStatus: (status) => {
+        agentOf().publisher.retain('update', { ...status });
+        agentOf().neighbours?.changed('update');
+      },
+      onEvent: (name, data) => void agentOf().event(name, data),
       replace: (next) => agentOf().replaceEngine(next),
       ...(options.probeCommand === undefined ? {} : { probeCommand: options.probeCommand }),
     });
@@ -93,8 +112,10 @@ export class Agent {
     try {
       if (ending()) throw new StopRequested();
       ref.agent = await Agent.build(options, updates, ref);
+      await ref.agent.openNeighbours();
     } catch (error) {
       // A start that fails for a reason of its own, or is given up, is no crash of the bundle on trial.
+      await ref.agent?.publisher.close();
       await updates.stop();
       if (error instanceof StopRequested)
         log.info({ event: 'agent.stopped' }, 'stopped before it heard');
@@ -124,8 +145,8 @@ export class Agent {
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,
       {
-        onChunk: (chunk) => agentOf().take(chunk),
-        onState: (state, why) => agentOf().micChanged(state, why),
+        onChunk: (chunk) => agentOf().intake.take(chunk),
+        onState: (state, why) => agentOf().microphone.changed(state, why),
         onEnd: (error) => void agentOf().audioEnded(error),
       },
       clock,
@@ -152,13 +173,41 @@ export class Agent {
     return new Agent(options, ear, updates, capture, publisher);
   }
 
+  private async openNeighbours(): Promise<void> {
+    const { publisher, ear, updates } = this;
+    const { clock, random, log } = this.options;
+    this.neighbours = await Neighbours.open(
+      {
+        config: () => this.config,
+        engine: () => ear.engine,
+        grammar: () => ear.grammar,
+        health: () => this.health(),
+        info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
+        update: () => updates.status,
+        ask: publisher.port.ask,
+        mqtt: {
+          ...publisher.port,
+          topics: publisher.topics,
+          get connected() {
+            return publisher.stats().connected;
+          },
+        },
+        clock,
+        random,
+        log,
+      },
+      this.options.neighbours ?? kinds,
+    );
+  }
+
   private async begin(): Promise<void> {
     const { config, log, notifier } = this.options;
     this.publishInfo();
     this.capture.start();
     this.timers.every(config.publish.healthMs, () => this.publishHealth());
     const { watchdogMs } = notifier;
-    if (watchdogMs !== undefined) this.timers.every(watchdogMs / 3, () => this.feedWatchdog());
+    if (watchdogMs !== undefined)
+      this.timers.every(watchdogMs / 3, () => this.watchdog.feed(this.microphone.state === 'lost'));
     await this.updates.begin(this.ear);
     if (this.options.stop?.aborted === true) return;
     const { sentences } = this.ear.grammar;
@@ -175,58 +224,35 @@ export class Agent {
     notifier.ready(`listening, ${sentences} sentences`);
   }
 
-  /** Stops hearing, says what was being said, keeps it safe, and leaves. */
-  async stop(): Promise<void> {
-    if (this.stopped) return;
-    this.stopped = true;
-    this.options.notifier.stopping();
-    await this.updates.leave();
-    this.timers.cancel();
-    await this.capture.stop();
-    await this.working;
-    for (const event of await this.ear.stop()) await this.handle(event);
-    await this.updates.stop();
-    await this.publisher.close();
-    this.options.log.info({ event: 'agent.stopped' }, 'stopped');
+  // Hear
+
+  private async hear(chunk: Chunk): Promise<void> {
+    const { clock } = this.options;
+    const begin = clock.monotonic();
+    const beginProcessorMs = processorMs();
+    this.streamClock.received(chunk);
+    this.neighbours?.audio(chunk);
+    await this.tell(await this.ear.feed(chunk));
+    this.updates.audio(chunk.samples, this.rateHz, processorMs() - beginProcessorMs);
+    this.pace.heard((1000 * chunk.samples.length) / this.rateHz, clock.monotonic() - begin);
+    this.watchdog.progress();
   }
 
-  /** New sentences from the file; the old ones stay when it is wrong. */
-  async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
-    const grammar = await this.ear.compile(
-      path ?? this.config.grammar.path,
-      this.config.grammar.phonesMax,
-    );
-    this.ear.refresh();
-    this.publishInfo();
-    this.options.log.info(
-      { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
-      'new sentences',
-    );
-    return { sentences: grammar.sentences, sha256: grammar.sha256 };
+  private async tell(events: readonly RecognizerEvent[]): Promise<void> {
+    for (const event of events) await this.telling.tell(event);
   }
 
-  /** Takes over what can change while running; says what needs a restart. */
-  async reconfigure(config: Config): Promise<string[]> {
-    const old = this.config;
-    this.config = { ...old, recognizer: config.recognizer, grammar: config.grammar };
-    try {
-      await this.reloadGrammar();
-    } catch (error) {
-      this.config = old;
-      throw error;
-    }
-    const sections = ['device', 'model', 'capture', 'publish', 'update', 'state', 'log'] as const;
-    return sections.filter((name) => JSON.stringify(old[name]) !== JSON.stringify(config[name]));
+  /** Audio and requests go through the listener one after the other. */
+  private async serially(action: () => Promise<RecognizerEvent[]>): Promise<void> {
+    await this.intake.serially(async () => this.tell(await action()));
   }
 
-  async setOptions(
-    given: Readonly<Record<string, unknown>>,
-  ): Promise<Readonly<Record<string, unknown>>> {
-    const recognizer = { ...this.config.recognizer, ...thresholdsOf(given) };
-    this.config = { ...this.config, recognizer };
-    this.ear.refresh();
-    return { minConfidence: recognizer.minConfidence, minCertainty: recognizer.minCertainty };
+  private async audioEnded(error?: unknown): Promise<void> {
+    await this.serially(() => this.ear.stop());
+    this.options.onEnd(error);
   }
+
+  // Answer
 
   async listen(): Promise<void> {
     await this.serially(() => this.ear.listen());
@@ -246,6 +272,16 @@ export class Agent {
     this.options.log.info({ event: on ? 'mic.muted' : 'mic.unmuted' }, on ? 'muted' : 'unmuted');
   }
 
+  async setOptions(
+    given: Readonly<Record<string, unknown>>,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const recognizer = { ...this.config.recognizer, ...thresholdsOf(given) };
+    this.config = { ...this.config, recognizer };
+    this.ear.refresh();
+    this.neighbours?.changed('info');
+    return { minConfidence: recognizer.minConfidence, minCertainty: recognizer.minCertainty };
+  }
+
   /** What the bundle's own clip sounds like to the network that hears now; the microphone goes on meanwhile. */
   async selftest() {
     return hearOwnClip(this.ear.engine, () => this.options.clock.monotonic());
@@ -260,129 +296,37 @@ export class Agent {
     clock.after(restartDelayMs, onRestart);
   }
 
-  /** Resolves when the chunk went through; a microphone does not wait for it. */
-  private take(chunk: Chunk): Promise<void> {
-    this.queue.push(chunk);
-    if (this.queue.length > queuedChunksMax) {
-      this.queue.shift();
-      if (this.droppedChunks++ % droppedAgainChunks === 0) {
-        this.options.log.error(
-          { event: 'audio.dropped', chunks: this.droppedChunks },
-          'the processor is too slow for this model: audio was dropped',
-        );
-      }
-    }
-    if (!this.busy) void this.serially(async () => []);
-    return this.working;
-  }
+  // Reload
 
-  /** Audio and requests go through the listener one after the other. */
-  private serially(action: () => Promise<RecognizerEvent[]>): Promise<void> {
-    const next = this.working.then(async () => {
-      this.busy = true;
-      try {
-        await this.drain();
-        for (const event of await action()) await this.handle(event);
-      } finally {
-        this.busy = false;
-      }
-    });
-    this.working = next.catch((error: unknown) => {
-      // A contradiction inside the recogniser: crash loudly, the service is restarted.
-      queueMicrotask(() => {
-        throw error;
-      });
-    });
-    return next;
-  }
-
-  private async drain(): Promise<void> {
-    for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
-      const begin = this.options.clock.monotonic();
-      const beginProcessorMs = processorMs();
-      this.lastChunk = chunk;
-      for (const event of await this.ear.feed(chunk)) await this.handle(event);
-      const now = this.options.clock.monotonic();
-      const { sampleRateHz } = this.ear.engine.bundle.manifest.features;
-      const audioMs = (1000 * chunk.samples.length) / sampleRateHz;
-      this.updates.audio(chunk.samples, sampleRateHz, processorMs() - beginProcessorMs);
-      this.realTimeFactor +=
-        healthSmoothing * ((now - begin) / Math.max(audioMs, 1) - this.realTimeFactor);
-      this.lastProgressMs = now;
-    }
-  }
-
-  private async handle(event: RecognizerEvent): Promise<void> {
-    if (event.type === 'partial' && this.config.publish.partials)
-      this.publisher.partial(event.partial);
-    if (event.type === 'wake') {
-      this.options.log.info(
-        { event: 'heard.wake', score: Number(event.score.toFixed(2)) },
-        'the wake phrase',
-      );
-      await this.publisher.event('wake', { score: Number(event.score.toFixed(2)) });
-    }
-    if (event.type !== 'heard') return;
-    const { heard } = event;
-    const endedAtMs = this.wallOf(heard.endSample);
-    const latencyMs = Math.max(0, this.options.clock.now() - endedAtMs);
-    this.latencyMs = latencyMs;
-    await this.publisher.heard(heard, {
-      startedAtMs: this.wallOf(heard.startSample) + heard.startMs,
-      endedAtMs,
-      latencyMs,
-      model: this.modelName,
-      grammar: this.ear.grammar.sha256.slice(0, 12),
-    });
-    this.updates.heard(heard.accepted, heard.confidence);
-    this.answers.add(heard.accepted, heard.confidence);
-    this.logHeard(heard, latencyMs);
-  }
-
-  private logHeard(heard: Heard, latencyMs: number): void {
-    const words = this.config.log.transcripts ? { text: heard.text, slots: heard.slots } : {};
+  /** New sentences from the file; the old ones stay when it is wrong. */
+  async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
+    const grammar = await this.ear.compile(
+      path ?? this.config.grammar.path,
+      this.config.grammar.phonesMax,
+    );
+    this.ear.refresh();
+    this.publishInfo();
     this.options.log.info(
-      {
-        event: heard.accepted ? 'heard.accepted' : 'heard.rejected',
-        intent: heard.accepted ? heard.intent : undefined,
-        reason: heard.reason,
-        confidence: Number(heard.confidence.toFixed(3)),
-        latencyMs: Math.round(latencyMs),
-        ...words,
-      },
-      heard.accepted ? 'a command' : 'no command',
+      { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
+      'new sentences',
     );
+    return { sentences: grammar.sentences, sha256: grammar.sha256 };
   }
 
-  /** Wall clock of a sample, from the newest chunk. */
-  private wallOf(sample: number): number {
-    const chunk = this.lastChunk;
-    if (chunk === null) return this.options.clock.now();
-    const samplesAgo = chunk.firstSample + chunk.samples.length - sample;
-    return (
-      chunk.receivedAtMs -
-      (1000 * samplesAgo) / this.ear.engine.bundle.manifest.features.sampleRateHz
-    );
-  }
-
-  private micChanged(state: MicState, why: string): void {
-    const before = this.mic;
-    this.mic = state;
-    const log = state === 'up' ? 'info' : 'warn';
-    this.options.log[log](
-      { event: `mic.${state}`, why: why === '' ? undefined : why },
-      `the microphone is ${state}`,
-    );
-    this.options.notifier.status(`microphone ${state}`);
-    this.publishHealth();
-    if (state === 'lost') void this.publisher.event('mic-lost', { why });
-    else if (before === 'lost' && this.wasLost) void this.publisher.event('mic-restored');
-    this.wasLost ||= state === 'lost';
-  }
-
-  private async audioEnded(error?: unknown): Promise<void> {
-    await this.serially(() => this.ear.stop());
-    this.options.onEnd(error);
+  /** Takes over what can change while running; says which sections need a restart. */
+  async reconfigure(config: Config): Promise<string[]> {
+    const old = this.config;
+    this.config = { ...old, recognizer: config.recognizer, grammar: config.grammar };
+    try {
+      await this.reloadGrammar();
+    } catch (error) {
+      this.config = old;
+      throw error;
+    }
+    const sections = Object.keys(old) as (keyof Config)[];
+    return sections
+      .filter((name) => name !== 'recognizer' && name !== 'grammar')
+      .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(config[name]));
   }
 
   /** Another bundle hears from the next utterance on. */
@@ -398,41 +342,63 @@ export class Agent {
     this.updates.retire(old);
   }
 
+  // Stop
+
+  /** Stops hearing, says what was being said, keeps it safe, and leaves. */
+  async stop(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
+    this.options.notifier.stopping();
+    await this.updates.leave();
+    this.timers.cancel();
+    await this.capture.stop();
+    await this.intake.idle();
+    await this.tell(await this.ear.stop());
+    await this.updates.stop();
+    await this.neighbours?.close();
+    await this.publisher.close();
+    this.options.log.info({ event: 'agent.stopped' }, 'stopped');
+  }
+
+  // What it says of itself
+
   private get modelName(): string {
     const { name, version } = this.ear.engine.bundle.manifest;
     return `${name}@${version}`;
   }
 
+  private get rateHz(): number {
+    return this.ear.engine.bundle.manifest.features.sampleRateHz;
+  }
+
+  private async event(name: string, data?: Readonly<Record<string, unknown>>): Promise<void> {
+    this.neighbours?.event(name, data ?? {});
+    await this.publisher.event(name, data);
+  }
+
   private publishInfo(): void {
     const { whole, shorter } = infoOf(this.ear.engine, this.ear.grammar, this.config);
     this.publisher.retain('info', whole, shorter);
+    this.neighbours?.changed('info');
   }
 
-  private publishHealth(): void {
-    this.publisher.retain('health', {
-      mic: this.mic,
+  private health() {
+    return healthOf({
+      mic: this.microphone.state,
       muted: this.muted,
-      rtf: Number(this.realTimeFactor.toFixed(4)),
-      rssMb: Math.round(process.memoryUsage.rss() / 1e6),
-      ...letterHealth(this.publisher.stats()),
-      latencyMs: Math.round(this.latencyMs),
-      uptimeS: Math.round((this.options.clock.monotonic() - this.startedMs) / 1000),
+      pace: this.pace,
+      letters: this.publisher.stats(),
+      answers: this.answers,
+      uptimeMs: this.options.clock.monotonic() - this.startedMs,
       clockSynced: clockSynced(),
       logDropped: this.options.logDropped?.() ?? 0,
-      ...this.answers.health(),
+      rssBytes: process.memoryUsage.rss(),
     });
   }
 
-  /** Alive means: audio went through the network lately, or the microphone is known to be lost and is being opened. */
-  private feedWatchdog(): void {
-    const now = this.options.clock.monotonic();
-    if (now - this.lastProgressMs < progressMs || this.mic === 'lost')
-      this.options.notifier.watchdog();
-    else
-      this.options.log.error(
-        { event: 'watchdog.withheld', sinceMs: Math.round(now - this.lastProgressMs) },
-        'no audio went through the network',
-      );
+  private publishHealth(): void {
+    this.publisher.retain('health', this.health());
+    this.neighbours?.changed('health');
   }
 }
 

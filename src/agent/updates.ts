@@ -166,6 +166,10 @@ export class Updates {
     return this.updater.request(payload);
   }
 
+  get status(): UpdateStatus {
+    return this.updater.status;
+  }
+
   rollback() {
     return this.updater.rollback();
   }

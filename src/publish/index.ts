@@ -7,6 +7,7 @@ export type { Letter } from './letter-file.js';
 export { Outbox } from './outbox.js';
 export type { DropReason, OutboxOptions } from './outbox.js';
 export { intentPayload, rejectedPayload, topicsOf, transcriptPayload } from './payloads.js';
+export type { Context, Topics } from './payloads.js';
 export { Publisher } from './publisher.js';
 export type { PublisherOptions } from './publisher.js';
 export { RequestDesk } from './requests.js';

@@ -44,12 +44,14 @@ export interface LinkOptions {
   /** Published by the broker when this device vanishes. */
   readonly will: { readonly topic: string; readonly payload: string };
   readonly subscribe: string;
+  /** Further filters; one that is refused leaves the others alone. */
+  readonly subscribeAlso?: () => readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
   readonly onUp: (limits: Limits) => void;
   readonly onDown: (why: string, seen: Down) => void;
   /** The broker does not let this device hear requests. */
-  readonly onSubscribeRefused: (why: string) => void;
+  readonly onSubscribeRefused: (why: string, filter: string) => void;
   readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
   /** Another message may go. */
   readonly onRoom?: () => void;
@@ -70,7 +72,7 @@ export const numberOfLetter = (key: string | undefined): number | null =>
   key?.startsWith('letter:') === true ? Number(key.slice('letter:'.length)) : null;
 const isLetter = (key: string) => numberOfLetter(key) !== null;
 
-const subscribeKey = 'subscribe';
+const subscribeKey = (filter: string) => `subscribe:${filter}`;
 const backoffMinMs = 500;
 const backoffMaxMs = 30_000;
 /** Only a connection that held this long makes the pauses short again: two clients with one id would fight. */
@@ -94,7 +96,8 @@ export class Link {
   private unanswered = 0;
   private closed = false;
   private lessSinceMs = 0;
-  private deafUntilMs = -Infinity;
+  /** Filters that ended connections, and until when they are not asked for. */
+  private readonly deafUntilMs = new Map<string, number>();
   private cancelRetry: () => void = () => undefined;
   private cancelStable: () => void = () => undefined;
   connected = false;
@@ -202,16 +205,25 @@ export class Link {
       this.attempts = 0;
       this.shortLived = 0;
     });
-    void this.subscribe(connection);
+    for (const filter of this.filters) void this.subscribeOn(connection, filter);
     this.options.onUp(connection.limits);
   }
 
-  private async subscribe(connection: Connection): Promise<void> {
-    if (this.options.clock.monotonic() < this.deafUntilMs) return;
+  /** A filter that `subscribeAlso` names from now on. */
+  subscribe(filter: string): void {
+    if (this.connection !== null && this.connected) void this.subscribeOn(this.connection, filter);
+  }
+
+  private get filters(): readonly string[] {
+    return [this.options.subscribe, ...(this.options.subscribeAlso?.() ?? [])];
+  }
+
+  private async subscribeOn(connection: Connection, filter: string): Promise<void> {
+    if (this.options.clock.monotonic() < (this.deafUntilMs.get(filter) ?? -Infinity)) return;
     try {
-      await connection.subscribe(this.options.subscribe, subscribeKey);
+      await connection.subscribe(filter, subscribeKey(filter));
     } catch (error) {
-      if (error instanceof RefusedError) this.options.onSubscribeRefused(messageOf(error));
+      if (error instanceof RefusedError) this.options.onSubscribeRefused(messageOf(error), filter);
     }
   }
 
@@ -227,7 +239,8 @@ export class Link {
     const blamed = end.granted ? this.blame.ended(end) : null;
     if (blamed !== null) {
       this.attempts = 0;
-      if (blamed.key === subscribeKey) this.goDeaf();
+      for (const filter of this.filters)
+        if (blamed.key === subscribeKey(filter)) this.goDeaf(filter);
     }
     // An end with a reason, or with something under way, says nothing of a second client.
     if (end.granted && (end.reason !== null || end.underWay.length > 0)) this.shortLived--;
@@ -240,9 +253,9 @@ export class Link {
     });
   }
 
-  private goDeaf(): void {
-    this.deafUntilMs = this.options.clock.monotonic() + askAgainMs;
-    this.options.onSubscribeRefused('the broker ends the connection whenever it is asked');
+  private goDeaf(filter: string): void {
+    this.deafUntilMs.set(filter, this.options.clock.monotonic() + askAgainMs);
+    this.options.onSubscribeRefused('the broker ends the connection whenever it is asked', filter);
   }
 
   private less(code: number): void {

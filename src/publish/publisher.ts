@@ -17,9 +17,17 @@ import {
   type Topics,
 } from './payloads.js';
 import { failure, RequestDesk, type Answer, type RequestHandler } from './requests.js';
-import { retainedKey, RetainedSender, RetainedTopics, type Reduction } from './retained.js';
+import {
+  retainedKey,
+  RetainedSender,
+  RetainedTopics,
+  textOf,
+  type Payload,
+  type Reduction,
+} from './retained.js';
 import { Sender } from './sender.js';
 import { SetAside } from './set-aside.js';
+import { Subscribers, topicMatches, type OnMessage } from './subscribers.js';
 
 /** Age limits are looked at this often. */
 const expireMs = 60_000;
@@ -62,6 +70,7 @@ export class Publisher {
   private readonly retained = new RetainedTopics();
   private readonly retainedSender: RetainedSender;
   private readonly brokerLog: BrokerLog;
+  private readonly subscribers = new Subscribers();
   /** Drops that no subscriber has been told of yet. */
   private readonly untold = new Map<DropReason, number>();
   private seq = 0;
@@ -90,12 +99,18 @@ export class Publisher {
       onUp: (limits) => this.up(limits),
       onRoom: () => this.sender.pump(),
       onDown: (why, seen) => this.down(why, seen),
-      onSubscribeRefused: (why) =>
+      subscribeAlso: () => this.subscribers.filters,
+      onSubscribeRefused: (why, topic) =>
         log.error(
-          { event: 'mqtt.subscribe-refused', topic: this.topics.requests, why },
-          'the broker does not let this device hear requests: check its access list',
+          { event: 'mqtt.subscribe-refused', topic, why },
+          topic === this.topics.requests
+            ? 'the broker does not let this device hear requests: check its access list'
+            : 'the broker does not let this device hear a topic: check its access list',
         ),
-      onMessage: (topic, payload, retained) => void this.request(topic, payload, retained),
+      onMessage: (topic, payload, retained) => {
+        if (topicMatches(this.topics.requests, topic)) void this.request(topic, payload, retained);
+        else this.subscribers.message(topic, payload, retained);
+      },
     });
     const { retain = true, qos = 1, clientId } = options.link;
     this.brokerLog = new BrokerLog(log, { retain, qos }, clientId);
@@ -177,8 +192,11 @@ export class Publisher {
     };
   }
 
-  /** Resolves when an accepted command is safe on disk. A refused one is sent if there is a broker now. */
-  async heard(heard: Heard, context: Omit<Context, 'boot' | 'seq'>): Promise<void> {
+  /**
+   * Resolves when an accepted command is safe on disk, with what was said beside it. A refused one is sent if
+   * there is a broker now.
+   */
+  async heard(heard: Heard, context: Omit<Context, 'boot' | 'seq'>): Promise<Context> {
     const full: Context = {
       ...context,
       boot: this.options.boot,
@@ -186,7 +204,7 @@ export class Publisher {
     };
     if (!heard.accepted) {
       this.volatile(this.topics.rejected, rejectedPayload(heard, full));
-      return;
+      return full;
     }
     await this.outbox.put([
       { topic: this.topics.transcript, payload: transcriptPayload(heard, full) },
@@ -194,7 +212,22 @@ export class Publisher {
         ? []
         : [{ topic: this.topics.intent(heard.intent), payload: intentPayload(heard, full) }]),
     ]);
+    return full;
   }
+
+  /** For topics that are not this device's own, such as a neighbour's. */
+  readonly port = {
+    retain: (topic: string, payload: Payload | null): void => {
+      this.retained.set(topic, payload ?? '');
+      this.retainedSender.send(topic);
+    },
+    send: (topic: string, payload: Payload): void => this.volatile(topic, payload),
+    subscribe: (filter: string, onMessage: OnMessage): void => {
+      if (this.subscribers.add(filter, onMessage)) this.link.subscribe(filter);
+    },
+    ask: async (name: string, payload: Readonly<Record<string, unknown>> = {}): Promise<Answer> =>
+      this.desk.answer(name, Buffer.from(JSON.stringify(payload))),
+  };
 
   partial(partial: Partial): void {
     this.volatile(this.topics.partial, { text: partial.text });
@@ -249,9 +282,9 @@ export class Publisher {
       await new Promise<void>((resolve) => void clock.after(10, resolve));
   }
 
-  private volatile(topic: string, payload: Readonly<Record<string, unknown>>): void {
+  private volatile(topic: string, payload: Payload): void {
     if (!this.link.connected) return;
-    this.link.publish(topic, JSON.stringify(payload), { qos: 0 }).catch(() => undefined);
+    this.link.publish(topic, textOf(payload), { qos: 0 }).catch(() => undefined);
   }
 
   private tellReduced(topic: string, how: Reduction): void {

@@ -8,6 +8,12 @@ interface Value {
   readonly forms: readonly string[];
 }
 
+/** An object is published as JSON, a text as it is; an empty text takes the topic away from the broker. */
+export type Payload = Readonly<Record<string, unknown>> | string;
+
+export const textOf = (payload: Payload) =>
+  typeof payload === 'string' ? payload : JSON.stringify(payload);
+
 /** What becomes of a topic that a broker does not take as it is. */
 export type Reduction = 'shortened' | 'left-out';
 
@@ -25,9 +31,9 @@ export class RetainedTopics {
   private readonly chosenBytes = new Map<string, number>();
   private readonly reduced = new Map<string, Reduction>();
 
-  set(topic: string, payload: Readonly<Record<string, unknown>>, shorter?: typeof payload): void {
+  set(topic: string, payload: Payload, shorter?: Payload): void {
     const forms = [payload, ...(shorter === undefined ? [] : [shorter])];
-    this.values.set(topic, { forms: forms.map((form) => JSON.stringify(form)) });
+    this.values.set(topic, { forms: forms.map(textOf) });
   }
 
   /** The small ones first. */

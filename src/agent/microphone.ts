@@ -1,0 +1,34 @@
+import type { MicState } from '../records.js';
+import type { Log } from '../runtime/log.js';
+import type { ServiceNotifier } from '../runtime/notify.js';
+
+export interface MicrophoneOptions {
+  readonly log: Log;
+  readonly notifier: Pick<ServiceNotifier, 'status'>;
+  readonly onChange: () => void;
+  readonly onEvent: (name: string, data?: Readonly<Record<string, unknown>>) => void;
+}
+
+/** What became of the microphone, told once to everybody: log, service manager, subscribers. */
+export class Microphone {
+  state: MicState = 'lost';
+  /** Whether it was reported: at the start it is not up yet, and that is no news. */
+  private wasLost = false;
+
+  constructor(private readonly options: MicrophoneOptions) {}
+
+  changed(state: MicState, why: string): void {
+    const { log, notifier, onChange, onEvent } = this.options;
+    const before = this.state;
+    this.state = state;
+    log[state === 'up' ? 'info' : 'warn'](
+      { event: `mic.${state}`, why: why === '' ? undefined : why },
+      `the microphone is ${state}`,
+    );
+    notifier.status(`microphone ${state}`);
+    onChange();
+    if (state === 'lost') onEvent('mic-lost', { why });
+    else if (before === 'lost' && this.wasLost) onEvent('mic-restored');
+    this.wasLost ||= state === 'lost';
+  }
+}

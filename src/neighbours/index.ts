@@ -1,0 +1,4 @@
+/** neighbours: what the daemon hears, told to whoever stands beside it. */
+export { kinds } from './kinds.js';
+export type { Changed, House, MqttPort, Neighbour, NeighbourKind } from './neighbour.js';
+export { Neighbours } from './neighbours.js';

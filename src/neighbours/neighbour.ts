@@ -1,0 +1,73 @@
+/**
+ * What stands beside the daemon and is told what it hears: Home Assistant, a page, metrics. Types only. Each
+ * neighbour is a folder here, off by default, and not even loaded when it is off.
+ */
+import type { Config } from '../config/index.js';
+import type { Engine } from '../engine/engine.js';
+import type { Answer, Context, Topics } from '../publish/index.js';
+import type { GrammarDetails } from '../recognizer/index.js';
+import type { Chunk, Heard, Partial } from '../records.js';
+import type { Clock } from '../runtime/clock.js';
+import type { Log } from '../runtime/log.js';
+import type { UpdateStatus } from '../update/index.js';
+
+/** What of the daemon has a new value, to be read from the house when it is wanted. */
+export type Changed = 'health' | 'info' | 'update';
+
+/** The device's own MQTT connection; what is published here shares its limits and its will. */
+export interface MqttPort {
+  readonly topics: Topics;
+  readonly connected: boolean;
+  /** The newest value, now and after every connection; null takes it away from the broker. */
+  retain(topic: string, payload: Readonly<Record<string, unknown>> | string | null): void;
+  /** Once, if there is a broker now, else never. */
+  send(topic: string, payload: Readonly<Record<string, unknown>> | string): void;
+  /** Subscribed now and after every connection; `onMessage` must not throw. */
+  subscribe(
+    filter: string,
+    onMessage: (topic: string, payload: Buffer, retained: boolean) => void,
+  ): void;
+}
+
+/** What a neighbour may see of the daemon, and ask of it. */
+export interface House {
+  /** As it is now: sentences and thresholds may have been changed. */
+  readonly config: () => Config;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** What hears now; another one after an update. Closed while in use it rejects. */
+  readonly engine: () => Engine;
+  readonly grammar: () => GrammarDetails;
+  /** The numbers of the health message, as they are now. */
+  readonly health: () => Readonly<Record<string, unknown>>;
+  readonly info: () => Readonly<Record<string, unknown>>;
+  readonly update: () => UpdateStatus;
+  /** The requests of MQTT (docs/mqtt), by name; never rejects. */
+  readonly ask: (name: string, payload?: Readonly<Record<string, unknown>>) => Promise<Answer>;
+  readonly mqtt: MqttPort;
+}
+
+/**
+ * Told of everything as it happens. What it throws is logged and harms nobody; it must not wait, nor hold
+ * anything that grows without a limit.
+ */
+export interface Neighbour {
+  /** Audio before it goes through the network. */
+  audio?(chunk: Chunk): void;
+  partial?(partial: Partial): void;
+  /** After an accepted command is safe on disk. */
+  heard?(heard: Heard, context: Context): void;
+  /** What is published on the topic `event`, and 'wake'. */
+  event?(name: string, data: Readonly<Record<string, unknown>>): void;
+  changed?(what: Changed): void;
+  /** Within a second or two: the daemon is being stopped. */
+  close(): Promise<void>;
+}
+
+export interface NeighbourKind {
+  readonly name: string;
+  readonly enabled: (config: Config) => boolean;
+  /** Rejects with a configuration error; anything else it must mend by itself, for ever. */
+  readonly open: (house: House) => Promise<Neighbour>;
+}
