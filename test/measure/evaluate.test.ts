@@ -3,7 +3,7 @@ import t from 'tap';
 import { encodeWav } from '../../src/audio/index.js';
 import { conditionsOf } from '../../src/cli/evaluate/options.js';
 import { AmongOthers, count, noCounts } from '../../src/measure/evaluate/among.js';
-import { acceptanceChart, reliabilityDiagram } from '../../src/measure/evaluate/charts.js';
+import { acceptanceChart, reliabilityDiagram } from '../../src/measure/chart/charts.js';
 import { acceptanceCurve, acceptedAt, pointFor } from '../../src/measure/evaluate/curve.js';
 import { machineNoise, machineScenes, scaled } from '../../src/measure/evaluate/machine-noise.js';
 import { minimalPairs, sentencesGrammar, verdict } from '../../src/measure/evaluate/near-misses.js';
@@ -197,10 +197,10 @@ void t.test('charts are whole SVG', async (t) => {
     { refused: 0, falseAcceptsPerHour: 12 },
     { refused: 0.4, falseAcceptsPerHour: 0 },
   ];
-  const chart = acceptanceChart([{ name: 'a < b', points }], points[0], 'title & more');
+  const chart = await acceptanceChart([{ name: 'a < b', points }], points[0], 'title & more');
   t.match(chart, /^<svg .*<\/svg>\n$/s);
   t.match(chart, /a &lt; b/);
   t.notMatch(chart, /NaN|undefined/);
   const bin = { from: 0, to: 0.1, count: 3, weight: 1, confidence: 0.05, right: 0.1 };
-  t.notMatch(reliabilityDiagram([bin, { ...bin, weight: 0 }], 'r'), /NaN|undefined/);
+  t.notMatch(await reliabilityDiagram([bin, { ...bin, weight: 0 }], 'r'), /NaN|undefined/);
 });

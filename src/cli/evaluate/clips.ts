@@ -8,7 +8,7 @@ import {
   type Curve,
   type CurvePoint,
 } from '../../measure/evaluate/curve.js';
-import { acceptanceChart } from '../../measure/evaluate/charts.js';
+import { acceptanceChart } from '../../measure/chart/charts.js';
 import {
   hearOthers,
   machines,
@@ -37,6 +37,7 @@ import {
   type Io,
 } from '../shared/command.js';
 import { commonOptions, conditionsOf, noiseOptions, percent, type Condition } from './options.js';
+import { writeChart } from '../shared/write-chart.js';
 
 const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--min-certainty P] [--channel N] [--limit N] [--clips] [--json] [DIR]
 
@@ -166,7 +167,7 @@ export const run: CommandRun = async (argv, io) => {
   sayThresholds(io, named, threshold, perHour, values.json === true);
   if (values.curve !== undefined) {
     const { name, version } = engine.bundle.manifest;
-    await writeCurve(values.curve, `${name} ${version}`, named, threshold);
+    await writeCurve(io, values.curve, `${name} ${version}`, named, threshold);
   }
   return 0;
 };
@@ -215,6 +216,7 @@ function sayThresholds(
 }
 
 async function writeCurve(
+  io: Io,
   path: string,
   model: string,
   curves: readonly NamedCurve[],
@@ -230,7 +232,8 @@ async function writeCurve(
     ...Object.entries(first?.intents ?? {}).map(([name, points]) => ({ name, points })),
   ].filter((l) => l.points.every((p) => Number.isFinite(p.refused)));
   const mark = first?.overall[Math.round(threshold * 100)];
-  await atomicWrite(path, acceptanceChart(lines, mark, `${model}, mark: threshold in use`), 0o644);
+  const title = `${model}, mark: threshold in use`;
+  await writeChart(io, path, await acceptanceChart(lines, mark, title));
 }
 
 async function readLabels(folder: string, path: string | undefined): Promise<Label[]> {

@@ -1,5 +1,5 @@
 import { readAudioFile, soundFilesOf } from '../../audio/index.js';
-import { acceptanceChart } from '../../measure/evaluate/charts.js';
+import { acceptanceChart } from '../../measure/chart/charts.js';
 import { throughNetwork } from '../../measure/evaluate/network.js';
 import { machines, talk } from '../../measure/evaluate/others.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
@@ -17,6 +17,7 @@ import {
   type Io,
 } from '../shared/command.js';
 import { commonOptions } from './options.js';
+import { writeChart } from '../shared/write-chart.js';
 
 const usage = `kikitori evaluate --wake PHRASE [--hits DIR] [--wake PHRASE --hits DIR]... --talk PATH... [--machines SECONDS] [--curve FILE.svg|json] [--model DIR|FILE] [--channel N] [--limit N] [--json]
 
@@ -100,7 +101,7 @@ export const run: CommandRun = async (argv, io) => {
   for (const curve of curves)
     if (values.json === true) jsonLine(io, { ...curve, hours: seconds / 3600 });
     else say(io, curve, seconds / 3600);
-  if (values.curve !== undefined) await draw(values.curve, curves);
+  if (values.curve !== undefined) await draw(io, values.curve, curves);
   return 0;
 };
 
@@ -142,7 +143,7 @@ async function synthesised(phrase: string, rateHz: number): Promise<Float32Array
   return sounds;
 }
 
-async function draw(path: string, curves: readonly PhraseCurve[]): Promise<void> {
+async function draw(io: Io, path: string, curves: readonly PhraseCurve[]): Promise<void> {
   if (!path.endsWith('.svg')) {
     await atomicWrite(path, `${JSON.stringify(curves, null, 1)}\n`, 0o644);
     return;
@@ -151,5 +152,5 @@ async function draw(path: string, curves: readonly PhraseCurve[]): Promise<void>
     name: phrase,
     points: points.map((p) => ({ refused: p.missed, falseAcceptsPerHour: p.alarmsPerHour })),
   }));
-  await atomicWrite(path, acceptanceChart(lines, undefined, 'wake phrases: missed', 60), 0o644);
+  await writeChart(io, path, await acceptanceChart(lines, undefined, 'wake phrases: missed', 60));
 }

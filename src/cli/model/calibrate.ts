@@ -4,7 +4,7 @@ import { mixAtSnr, readAudioFile } from '../../audio/index.js';
 import { Bundle } from '../../bundle/index.js';
 import { calibrate, type Calibration, type SpokenClip } from '../../measure/calibrate/calibrate.js';
 import { commandSentence } from '../../measure/calibrate/commands.js';
-import { reliabilityDiagram } from '../../measure/evaluate/charts.js';
+import { reliabilityDiagram } from '../../measure/chart/charts.js';
 import { parseLabels, type Label } from '../../measure/evaluate/labels.js';
 import { machineNoise } from '../../measure/evaluate/machine-noise.js';
 import { otherTracts } from '../../measure/calibrate/decoding.js';
@@ -17,6 +17,7 @@ import { atomicWrite } from '../../runtime/atomic-write.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import { agentVersion } from '../../runtime/version.js';
 import { numberOption, parse, usageError, type CommandRun, type Io } from '../shared/command.js';
+import { writeChart } from '../shared/write-chart.js';
 
 const usage = `kikitori model calibrate --model DIR|FILE --labels FILE.tsv [--match REGEX] [--out DIR] [--write] [--card FILE.json] [--noise FILE...] [--limit N] [--synthetic N] [--seed N]
 
@@ -112,7 +113,7 @@ export const run: CommandRun = async (argv, io) => {
     io.stderr.write(`${line}\n`),
   );
   say(io, result);
-  await write(result, { out, card, bundle: values.write === true ? model : undefined });
+  await write(io, result, { out, card, bundle: values.write === true ? model : undefined });
   return 0;
 };
 
@@ -222,6 +223,7 @@ function reliabilityData({ heldOut, examples }: Calibration['report']) {
 }
 
 async function write(
+  io: Io,
   { decoding, confidence, endpoint, judged, report }: Calibration,
   to: { out: string | undefined; card: string | undefined; bundle: string | undefined },
 ): Promise<void> {
@@ -236,11 +238,8 @@ async function write(
     const lines = judged.map((e) => JSON.stringify(e)).join('\n');
     await atomicWrite(join(to.out, 'examples.jsonl'), `${lines}\n`, 0o644);
     const title = `${(100 * report.heldOut.calibrationError).toFixed(1)} % expected calibration error, held-out`;
-    await atomicWrite(
-      join(to.out, 'reliability.svg'),
-      reliabilityDiagram(report.heldOut.bins, title),
-      0o644,
-    );
+    const svg = await reliabilityDiagram(report.heldOut.bins, title);
+    await writeChart(io, join(to.out, 'reliability.svg'), svg);
   }
   const reliability = reliabilityData(report);
   if (to.bundle !== undefined) {

@@ -6,7 +6,7 @@ import { readAudioFile } from '../../audio/index.js';
 import { Bundle } from '../../bundle/index.js';
 import type { Bin } from '../../measure/calibrate/reliability.js';
 import { readCheckpoint } from '../../compress/checkpoint.js';
-import { reliabilityDiagram } from '../../measure/evaluate/charts.js';
+import { reliabilityDiagram } from '../../measure/chart/charts.js';
 import { parseLabels } from '../../measure/evaluate/labels.js';
 import {
   bundleLike,
@@ -25,6 +25,7 @@ import { KikitoriError, messageOf } from '../../runtime/errors.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from '../shared/command.js';
 import { packageFile } from '../shared/package-file.js';
 import { promptsOf } from '../shared/prompts.js';
+import { writeChart } from '../shared/write-chart.js';
 
 const usage = 'kikitori model report --dense PATH --candidate NAME=PATH... --out DIR [options]';
 
@@ -146,15 +147,15 @@ export const run: CommandRun = async (argv, io) => {
     nowMs: () => performance.now(),
   });
   let pictures = false;
-  const draw = async (name: string, svg: string) => {
-    await atomicWrite(join(out, `${name}.svg`), svg, 0o644);
+  const draw = async (name: string, svg: string | undefined) => {
+    if (!(await writeChart(io, join(out, `${name}.svg`), svg)) || svg === undefined) return;
     const image = await png(svg);
     if (image === undefined) return progress('no PNG: @resvg/resvg-js is not installed');
     await atomicWrite(join(out, `${name}.png`), image, 0o644);
     pictures = true;
   };
-  if (prompts.length > 0) await draw('curve', curveSvg(result));
-  if (bins !== undefined) await draw('reliability', reliabilityDiagram(bins, 'Confidence'));
+  if (prompts.length > 0) await draw('curve', await curveSvg(result));
+  if (bins !== undefined) await draw('reliability', await reliabilityDiagram(bins, 'Confidence'));
   const markdown = reportMarkdown(result, { pictures, reliability: bins !== undefined });
   await atomicWrite(join(out, 'report.json'), `${JSON.stringify(result, null, 1)}\n`, 0o644);
   await atomicWrite(join(out, 'report.md'), markdown, 0o644);

@@ -1,5 +1,5 @@
 import type { Interval } from '../../measure/evaluate/statistics.js';
-import { plotSvg, type Series } from './plot.js';
+import { curveChart, type Series } from '../../measure/chart/charts.js';
 import { everySet, type Rate, type Report, type Row } from './report.js';
 
 const percent = (v: number) => (Number.isFinite(v) ? `${(100 * v).toFixed(1)} %` : '');
@@ -185,7 +185,7 @@ const factor = (dense: number, own: number) =>
   own === dense ? '' : ` (${(dense / own).toFixed(1)}x)`;
 
 /** Phone error of all sets together against how many times fewer parameters. */
-export function curveSvg(report: Report): string {
+export async function curveSvg(report: Report): Promise<string | undefined> {
   const { dense, candidates } = report;
   const [first = ''] = Object.keys(dense.phoneError);
   const set = everySet in dense.phoneError ? everySet : first;
@@ -212,7 +212,7 @@ export function curveSvg(report: Report): string {
     series.push({ name: 'candidates', scatter: true, points: given.map((c) => point(c, c.name)) });
   const level = dense.phoneError[set]?.rate ?? 0;
   const most = Math.max(level, ...series.flatMap((s) => s.points.map((p) => p.y)));
-  return plotSvg({
+  return curveChart({
     title: `Phone error on ${set === everySet ? 'all prompts' : set}`,
     x: 'times fewer parameters',
     y: 'phone error',

@@ -8,7 +8,7 @@ import { pairedDifference, rateOf, type Part } from '../../../src/compress/repor
 import { withoutLoss } from '../../../src/compress/report/index.js';
 import { greedyPhones, phoneErrors } from '../../../src/compress/report/phones.js';
 import { png } from '../../../src/compress/report/picture.js';
-import { plotSvg } from '../../../src/compress/report/plot.js';
+import { curveChart } from '../../../src/measure/chart/charts.js';
 import { tinyBundle, tinyCheckpointBytes, tinyLexicon } from '../../sim/tiny-checkpoint.js';
 
 const lexicon = tinyLexicon();
@@ -78,7 +78,7 @@ void t.test('a paired interval covers the true difference as often as it says', 
 });
 
 void t.test('a picture is well-formed', async (t) => {
-  const svg = plotSvg({
+  const svg = await curveChart({
     title: 'a < b',
     x: 'x',
     y: 'y',
