@@ -17,7 +17,7 @@ export async function drawing(
   try {
     plot = await import('@observablehq/plot');
     const { parseHTML } = await import('linkedom');
-    ({ document } = parseHTML('<html><body></body></html>'));
+    document = (parseHTML('<html><body></body></html>') as { document: unknown }).document;
   } catch {
     return undefined;
   }
