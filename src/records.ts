@@ -25,7 +25,8 @@ export interface Steps {
   readonly firstStep: number;
 }
 
-export type MicState = 'up' | 'lost' | 'silent';
+/** `none`: the device is to have none. */
+export type MicState = 'up' | 'lost' | 'silent' | 'none';
 
 /** One spoken word of a recognised sentence; times from the start of the utterance's audio. */
 export interface HeardWord {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Capture } from '../capture/index.js';
 import type { Config } from '../config/index.js';
 import { hearOwnClip } from '../engine/engine.js';
-import { kinds, Neighbours } from '../neighbours/index.js';
+import { kinds, Neighbours, type House } from '../neighbours/index.js';
 import { Publisher } from '../publish/index.js';
 import type { Chunk } from '../records.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
@@ -32,7 +32,6 @@ export class Agent {
   private config: Config;
   private muted = false;
   private stopped = false;
-  private neighbours: Neighbours | null = null;
   private readonly answers = new Answers();
   private readonly pace = new Pace();
   private readonly intake: Intake;
@@ -49,6 +48,7 @@ export class Agent {
     readonly updates: Updates,
     private readonly capture: Capture,
     private readonly publisher: Publisher,
+    private readonly neighbours: Neighbours,
   ) {
     const { clock, notifier, log } = options;
     this.config = options.config;
@@ -72,7 +72,7 @@ export class Agent {
       log,
       streamClock: this.streamClock,
       publisher,
-      neighbours: () => this.neighbours,
+      neighbours,
       hears: () => ({ model: this.modelName, grammar: ear.grammar.sha256.slice(0, 12) }),
       onHeard: ({ accepted, confidence }, latencyMs) => {
         this.pace.answered(latencyMs);
@@ -93,15 +93,17 @@ export class Agent {
     const ending = () => stop?.aborted === true;
     const ref: { agent?: Agent } = {};
     const agentOf = () => built(ref.agent);
+    const configNow = () => ref.agent?.config ?? config;
+    const { clock, random } = options;
     const updates = await Updates.open({
-      config: () => ref.agent?.config ?? config,
+      config: configNow,
       source: options.source ?? null,
-      clock: options.clock,
-      random: options.random,
+      clock,
+      random,
       log: log.child({ stage: 'update' }),
       onStatus: (status) => {
         agentOf().publisher.retain('update', { ...status });
-        agentOf().neighbours?.changed('update');
+        agentOf().neighbours.changed('update');
       },
       onEvent: (name, data) => void agentOf().event(name, data),
       replace: (next) => agentOf().replaceEngine(next),
@@ -109,12 +111,16 @@ export class Agent {
     });
     const leave = () => void updates.leave();
     stop?.addEventListener('abort', leave);
+    let neighbours: Neighbours | undefined;
     try {
       if (ending()) throw new StopRequested();
-      ref.agent = await Agent.build(options, updates, ref);
-      await ref.agent.openNeighbours();
+      const ground = { config: configNow, clock, random, log };
+      neighbours = await Neighbours.begin(ground, options.neighbours ?? kinds);
+      ref.agent = await Agent.build(options, updates, neighbours, ref);
+      await neighbours.enter(ref.agent.house);
     } catch (error) {
       // A start that fails for a reason of its own, or is given up, is no crash of the bundle on trial.
+      await neighbours?.close();
       await ref.agent?.publisher.close();
       await updates.stop();
       if (error instanceof StopRequested)
@@ -130,6 +136,7 @@ export class Agent {
   private static async build(
     options: AgentOptions,
     updates: Updates,
+    neighbours: Neighbours,
     ref: { readonly agent?: Agent },
   ): Promise<Agent> {
     const agentOf = () => built(ref.agent);
@@ -170,34 +177,37 @@ export class Agent {
       config.recognizer.mode,
       (old) => agentOf().engineReplaced(old),
     );
-    return new Agent(options, ear, updates, capture, publisher);
+    return new Agent(options, ear, updates, capture, publisher, neighbours);
   }
 
-  private async openNeighbours(): Promise<void> {
+  /** What the neighbours see of it. */
+  private get house(): House {
     const { publisher, ear, updates } = this;
     const { clock, random, log } = this.options;
-    this.neighbours = await Neighbours.open(
-      {
-        config: () => this.config,
-        engine: () => ear.engine,
-        grammar: () => ear.grammar,
-        health: () => this.health(),
-        info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
-        update: () => updates.status,
-        ask: publisher.port.ask,
-        mqtt: {
-          ...publisher.port,
-          topics: publisher.topics,
-          get connected() {
-            return publisher.stats().connected;
-          },
-        },
-        clock,
-        random,
-        log,
+    return {
+      config: () => this.config,
+      engine: () => ear.engine,
+      grammar: () => ear.grammar,
+      recognizer: (acoustic, more) => {
+        const options = { ...recognizerOptions(this.config, ear.engine), ...more };
+        return ear.engine.recognizer(ear.grammar, options, acoustic);
       },
-      this.options.neighbours ?? kinds,
-    );
+      spare: () => this.intake.idle(),
+      health: () => this.health(),
+      info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
+      update: () => updates.status,
+      ask: publisher.port.ask,
+      mqtt: {
+        ...publisher.port,
+        topics: publisher.topics,
+        get connected() {
+          return publisher.stats().connected;
+        },
+      },
+      clock,
+      random,
+      log,
+    };
   }
 
   private async begin(): Promise<void> {
@@ -207,7 +217,9 @@ export class Agent {
     this.timers.every(config.publish.healthMs, () => this.publishHealth());
     const { watchdogMs } = notifier;
     if (watchdogMs !== undefined)
-      this.timers.every(watchdogMs / 3, () => this.watchdog.feed(this.microphone.state === 'lost'));
+      this.timers.every(watchdogMs / 3, () =>
+        this.watchdog.feed(['lost', 'none'].includes(this.microphone.state)),
+      );
     await this.updates.begin(this.ear);
     if (this.options.stop?.aborted === true) return;
     const { sentences } = this.ear.grammar;
@@ -231,7 +243,7 @@ export class Agent {
     const begin = clock.monotonic();
     const beginProcessorMs = processorMs();
     this.streamClock.received(chunk);
-    this.neighbours?.audio(chunk);
+    this.neighbours.audio(chunk);
     await this.tell(await this.ear.feed(chunk));
     this.updates.audio(chunk.samples, this.rateHz, processorMs() - beginProcessorMs);
     this.pace.heard((1000 * chunk.samples.length) / this.rateHz, clock.monotonic() - begin);
@@ -278,7 +290,7 @@ export class Agent {
     const recognizer = { ...this.config.recognizer, ...thresholdsOf(given) };
     this.config = { ...this.config, recognizer };
     this.ear.refresh();
-    this.neighbours?.changed('info');
+    this.neighbours.changed('info');
     return { minConfidence: recognizer.minConfidence, minCertainty: recognizer.minCertainty };
   }
 
@@ -355,7 +367,7 @@ export class Agent {
     await this.intake.idle();
     await this.tell(await this.ear.stop());
     await this.updates.stop();
-    await this.neighbours?.close();
+    await this.neighbours.close();
     await this.publisher.close();
     this.options.log.info({ event: 'agent.stopped' }, 'stopped');
   }
@@ -372,14 +384,14 @@ export class Agent {
   }
 
   private async event(name: string, data?: Readonly<Record<string, unknown>>): Promise<void> {
-    this.neighbours?.event(name, data ?? {});
+    this.neighbours.event(name, data ?? {});
     await this.publisher.event(name, data);
   }
 
   private publishInfo(): void {
     const { whole, shorter } = infoOf(this.ear.engine, this.ear.grammar, this.config);
     this.publisher.retain('info', whole, shorter);
-    this.neighbours?.changed('info');
+    this.neighbours.changed('info');
   }
 
   private health() {
@@ -398,7 +410,7 @@ export class Agent {
 
   private publishHealth(): void {
     this.publisher.retain('health', this.health());
-    this.neighbours?.changed('health');
+    this.neighbours.changed('health');
   }
 }
 

@@ -21,7 +21,7 @@ export class Microphone {
     const { log, notifier, onChange, onEvent } = this.options;
     const before = this.state;
     this.state = state;
-    log[state === 'up' ? 'info' : 'warn'](
+    log[state === 'up' || state === 'none' ? 'info' : 'warn'](
       { event: `mic.${state}`, why: why === '' ? undefined : why },
       `the microphone is ${state}`,
     );

@@ -2,7 +2,7 @@ import type { Config, Environment } from '../config/index.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { ServiceNotifier } from '../runtime/notify.js';
-import type { NeighbourKind } from '../neighbours/index.js';
+import type { EarlyKind, NeighbourKind } from '../neighbours/index.js';
 import type { BundleSource } from '../update/index.js';
 
 /** What the agent is given by whoever starts it. */
@@ -24,7 +24,7 @@ export interface AgentOptions {
   /** Where bundles come from; without one the configuration says. */
   readonly source?: BundleSource;
   /** Who may stand beside it; absent: all that this program knows. */
-  readonly neighbours?: readonly NeighbourKind[];
+  readonly neighbours?: readonly (NeighbourKind | EarlyKind)[];
   /** The program that tries a bundle, if not this one. */
   readonly probeCommand?: readonly string[];
 }

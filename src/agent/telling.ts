@@ -13,7 +13,7 @@ export interface TellingOptions {
   readonly log: Log;
   readonly streamClock: StreamClock;
   readonly publisher: Publisher;
-  readonly neighbours: () => Neighbours | null;
+  readonly neighbours: Neighbours;
   /** What hears now. */
   readonly hears: () => { readonly model: string; readonly grammar: string };
   /** After it was published. */
@@ -30,7 +30,7 @@ export class Telling {
     switch (event.type) {
       case 'partial':
         if (config().publish.partials) publisher.partial(event.partial);
-        neighbours()?.partial(event.partial);
+        neighbours.partial(event.partial);
         break;
       case 'wake':
         await this.wake(event.score);
@@ -47,7 +47,7 @@ export class Telling {
     const score = Number(exactScore.toFixed(2));
     log.info({ event: 'heard.wake', score }, 'the wake phrase');
     await publisher.event('wake', { score });
-    neighbours()?.event('wake', { score });
+    neighbours.event('wake', { score });
   }
 
   private async heard(heard: Heard): Promise<void> {
@@ -61,7 +61,7 @@ export class Telling {
       ...hears(),
     });
     onHeard(heard, latencyMs);
-    neighbours()?.heard(heard, context);
+    neighbours.heard(heard, context);
     this.log(heard, latencyMs);
   }
 

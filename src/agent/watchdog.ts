@@ -2,10 +2,10 @@ import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { ServiceNotifier } from '../runtime/notify.js';
 
-/** The watchdog wants audio through the network within this, unless the microphone is known to be lost. */
+/** The watchdog wants audio through the network within this, unless the microphone is known to be lost, or there is to be none. */
 const progressMs = 10_000;
 
-/** Alive means: audio went through the network lately, or the microphone is known to be lost and is being opened. */
+/** Alive means: audio went through the network lately, or the microphone is known to be lost and is being opened, or there is to be none. */
 export class Watchdog {
   private lastProgressMs: number;
 
@@ -22,9 +22,9 @@ export class Watchdog {
     this.lastProgressMs = this.clock.monotonic();
   }
 
-  feed(micLost: boolean): void {
+  feed(noMicrophone: boolean): void {
     const sinceMs = this.clock.monotonic() - this.lastProgressMs;
-    if (sinceMs < progressMs || micLost) this.notifier.watchdog();
+    if (sinceMs < progressMs || noMicrophone) this.notifier.watchdog();
     else
       this.log.error(
         { event: 'watchdog.withheld', sinceMs: Math.round(sinceMs) },

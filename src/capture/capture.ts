@@ -6,7 +6,7 @@ import { amplified, PcmReader } from './pcm.js';
 import { Recorder, type RecorderOptions } from './recorder.js';
 
 export interface CaptureOptions extends RecorderOptions {
-  readonly source: 'recorder' | 'file' | 'stdin';
+  readonly source: 'recorder' | 'file' | 'stdin' | 'none';
   readonly channel: number;
   readonly gainDb: number;
   readonly path: string;
@@ -72,6 +72,7 @@ export class Capture {
   start(): void {
     if (this.options.source === 'file') void this.playFile();
     else if (this.options.source === 'stdin') this.readStdin();
+    else if (this.options.source === 'none') this.become('none', 'none is wanted');
     else this.openRecorder();
   }
 

@@ -1,4 +1,5 @@
 /** Our own convict formats: the built-in ones reject mqtt URLs, know no durations and take "no" for true. */
+import { parseListen } from '../runtime/listen-address.js';
 
 const durationUnits: Readonly<Record<string, number>> = {
   ms: 1,
@@ -181,6 +182,20 @@ export const channelName = {
     const one = '[a-z0-9][a-z0-9-]{0,31}';
     if (typeof value !== 'string' || !new RegExp(`^(?:${one}/)?${one}$`).test(value))
       throw new Error('small letters, digits and -, at most 32, or publisher/name');
+  },
+};
+
+/** Where a port is opened; '' is nowhere. */
+export const listenAddress = {
+  name: 'listen-address',
+  validate: (value: unknown) => {
+    const expected = 'host:port, like 127.0.0.1:10300, 0.0.0.0:10300 or [::]:10300';
+    if (value === '') return;
+    try {
+      parseListen(String(value));
+    } catch {
+      throw new Error(expected);
+    }
   },
 };
 

@@ -139,6 +139,11 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
     yield { at: 'capture.backoffMinMs', what: 'expected at most capture.backoffMaxMs' };
   if (of('capture.source') === 'file' && of('capture.path') === '')
     yield { at: 'capture.source', what: 'got "file", expected capture.path with it' };
+  if (of('capture.source') === 'none' && of('wyoming.listen') === '')
+    yield {
+      at: 'capture.source',
+      what: 'got "none", expected wyoming.listen with it: there is nothing to hear',
+    };
   for (const [one, other] of [
     ['certFile', 'keyFile'],
     ['keyFile', 'certFile'],

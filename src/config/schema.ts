@@ -11,6 +11,7 @@ import {
   topicPath,
 } from './formats.js';
 import { updateSchema } from './schema-update.js';
+import { wyomingSchema } from './schema-wyoming.js';
 
 export interface Format {
   readonly name: string;
@@ -69,8 +70,8 @@ export const schema = {
   },
   capture: {
     source: {
-      doc: 'Where audio comes from.',
-      format: ['recorder', 'file', 'stdin'],
+      doc: 'Where audio comes from. none: this device has no microphone and hears for others, see docs/wyoming.md.',
+      format: ['recorder', 'file', 'stdin', 'none'],
       default: 'recorder',
     },
     recorder: {
@@ -298,6 +299,7 @@ export const schema = {
       },
     },
   },
+  wyoming: wyomingSchema,
   update: updateSchema,
   state: {
     dir: {

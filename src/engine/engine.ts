@@ -16,6 +16,7 @@ import {
   type RecognizerOptions,
   type WakePhrase,
   type WakeSettings,
+  type WholeAcoustic,
 } from '../recognizer/index.js';
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { processorMs } from '../runtime/processor-time.js';
@@ -107,14 +108,22 @@ export class Engine {
   }
 
   /** The network as other vocal tracts hear with it. */
-  looks(warps = this.bundle.manifest.decoding.warps ?? []): Look[] {
+  looks(
+    warps = this.bundle.manifest.decoding.warps ?? [],
+    acoustic: WholeAcoustic = this.acoustic,
+  ): Look[] {
     const { features } = this.bundle.manifest;
-    return warps.map((warp) => (rows) => this.acoustic.whole(warpRows(features, rows, warp)));
+    return warps.map((warp) => (rows) => acoustic.whole(warpRows(features, rows, warp)));
   }
 
-  recognizer(grammar: CompiledGrammar, overrides: RecognizerOptions = {}): Recognizer {
-    return new Recognizer(this.bundle.manifest, this.acoustic, grammar, {
-      looks: this.looks(),
+  /** `acoustic`: this network in another way, as one that waits its turn. */
+  recognizer(
+    grammar: CompiledGrammar,
+    overrides: RecognizerOptions = {},
+    acoustic: WholeAcoustic = this.acoustic,
+  ): Recognizer {
+    return new Recognizer(this.bundle.manifest, acoustic, grammar, {
+      looks: this.looks(undefined, acoustic),
       ...this.options.recognizer,
       ...overrides,
     });

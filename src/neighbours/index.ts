@@ -1,4 +1,13 @@
 /** neighbours: what the daemon hears, told to whoever stands beside it. */
 export { kinds } from './kinds.js';
-export type { Changed, House, MqttPort, Neighbour, NeighbourKind } from './neighbour.js';
+export type {
+  Begun,
+  Changed,
+  EarlyKind,
+  Ground,
+  House,
+  MqttPort,
+  Neighbour,
+  NeighbourKind,
+} from './neighbour.js';
 export { Neighbours } from './neighbours.js';

@@ -5,7 +5,12 @@
 import type { Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
 import type { Answer, Context, Topics } from '../publish/index.js';
-import type { GrammarDetails } from '../recognizer/index.js';
+import type {
+  GrammarDetails,
+  Recognizer,
+  RecognizerOptions,
+  WholeAcoustic,
+} from '../recognizer/index.js';
 import type { Chunk, Heard, Partial } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
@@ -29,16 +34,24 @@ export interface MqttPort {
   ): void;
 }
 
-/** What a neighbour may see of the daemon, and ask of it. */
-export interface House {
+/** What is there from the start. */
+export interface Ground {
   /** As it is now: sentences and thresholds may have been changed. */
   readonly config: () => Config;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+}
+
+/** What a neighbour may see of the daemon, and ask of it. */
+export interface House extends Ground {
   /** What hears now; another one after an update. Closed while in use it rejects. */
   readonly engine: () => Engine;
   readonly grammar: () => GrammarDetails;
+  /** Hears as the microphone's does, with the site's thresholds, through the engine's network as `acoustic` gives it. */
+  readonly recognizer: (acoustic: WholeAcoustic, more?: RecognizerOptions) => Recognizer;
+  /** Resolves when no audio of the microphone waits: whoever wants the processor for long asks before each bit of work. */
+  readonly spare: () => Promise<void>;
   /** The numbers of the health message, as they are now. */
   readonly health: () => Readonly<Record<string, unknown>>;
   readonly info: () => Readonly<Record<string, unknown>>;
@@ -65,9 +78,25 @@ export interface Neighbour {
   close(): Promise<void>;
 }
 
-export interface NeighbourKind {
+/** One that is there before the model is loaded. */
+export interface Begun {
+  /** The house is ready. Rejects as that of a kind. */
+  open(house: House): Promise<Neighbour>;
+  /** Also when it was never opened. */
+  close(): Promise<void>;
+}
+
+interface Kind {
   readonly name: string;
   readonly enabled: (config: Config) => boolean;
-  /** Rejects with a configuration error; anything else it must mend by itself, for ever. */
+}
+
+/** `open` rejects with a configuration error; anything else it must mend by itself, for ever. */
+export interface NeighbourKind extends Kind {
   readonly open: (house: House) => Promise<Neighbour>;
+}
+
+/** For whoever must answer at once, from the start of the daemon on; `begin` rejects as `open`. */
+export interface EarlyKind extends Kind {
+  readonly begin: (ground: Ground) => Promise<Begun>;
 }

@@ -1,5 +1,6 @@
 import { KikitoriError, messageOf } from '../runtime/errors.js';
-import type { House, Neighbour, NeighbourKind } from './neighbour.js';
+import type { Log } from '../runtime/log.js';
+import type { Begun, EarlyKind, Ground, House, Neighbour, NeighbourKind } from './neighbour.js';
 
 /** Closing one of them takes at most this. */
 const closeMs = 2000;
@@ -8,34 +9,74 @@ const faultsAgain = 1000;
 
 type Told = Required<Omit<Neighbour, 'close'>>;
 
+interface Open {
+  readonly name: string;
+  neighbour: Pick<Neighbour, 'close'> & Partial<Told>;
+}
+
 /** All neighbours that are on, told in turn. None of them can disturb hearing or another one. */
 export class Neighbours implements Told {
   private readonly faults = new Map<string, number>();
 
+  private readonly begun: (Open & { readonly begun: Begun })[] = [];
+  private open: Open[] = [];
+
   private constructor(
-    private readonly house: House,
-    private readonly open: readonly { readonly name: string; readonly neighbour: Neighbour }[],
+    private readonly ground: Ground,
+    private readonly kinds: readonly (NeighbourKind | EarlyKind)[],
   ) {}
 
-  /** Rejects with a configuration error, when none of them is left open. */
-  static async open(house: House, kinds: readonly NeighbourKind[]): Promise<Neighbours> {
-    const open: { name: string; neighbour: Neighbour }[] = [];
-    const neighbours = new Neighbours(house, open);
-    for (const { name, enabled, open: opening } of kinds) {
-      if (!enabled(house.config())) continue;
-      const log = house.log.child({ neighbour: name });
-      try {
-        open.push({ name, neighbour: await opening({ ...house, log }) });
-      } catch (error) {
-        if (!(error instanceof KikitoriError)) {
-          neighbours.fault(name, error);
-          continue;
-        }
-        await neighbours.close();
-        throw error;
-      }
+  /** Those that are there before the model is. Rejects with a configuration error, when none of them is left open. */
+  static async begin(
+    ground: Ground,
+    kinds: readonly (NeighbourKind | EarlyKind)[],
+  ): Promise<Neighbours> {
+    const neighbours = new Neighbours(ground, kinds);
+    for (const kind of kinds) {
+      if (!('begin' in kind) || !kind.enabled(ground.config())) continue;
+      await neighbours.attempt(kind.name, async (log) => {
+        const begun = await kind.begin({ ...ground, log });
+        neighbours.begun.push({ name: kind.name, begun, neighbour: begun });
+      });
     }
+    neighbours.open = [...neighbours.begun];
     return neighbours;
+  }
+
+  static async open(
+    house: House,
+    kinds: readonly (NeighbourKind | EarlyKind)[],
+  ): Promise<Neighbours> {
+    const neighbours = await Neighbours.begin(house, kinds);
+    await neighbours.enter(house);
+    return neighbours;
+  }
+
+  /** The house is ready for all that are on. Rejects as `begin`. */
+  async enter(house: House): Promise<void> {
+    for (const early of this.begun)
+      await this.attempt(early.name, async (log) => {
+        early.neighbour = await early.begun.open({ ...house, log });
+      });
+    for (const kind of this.kinds) {
+      if ('begin' in kind || !kind.enabled(house.config())) continue;
+      await this.attempt(kind.name, async (log) => {
+        this.open.push({ name: kind.name, neighbour: await kind.open({ ...house, log }) });
+      });
+    }
+  }
+
+  private async attempt(name: string, work: (log: Log) => Promise<void>): Promise<void> {
+    try {
+      await work(this.ground.log.child({ neighbour: name }));
+    } catch (error) {
+      if (!(error instanceof KikitoriError)) {
+        this.fault(name, error);
+        return;
+      }
+      await this.close();
+      throw error;
+    }
   }
 
   audio(...given: Parameters<Told['audio']>): void {
@@ -60,7 +101,7 @@ export class Neighbours implements Told {
 
   /** All at once, and no longer than a moment. */
   async close(): Promise<void> {
-    const { clock } = this.house;
+    const { clock } = this.ground;
     await Promise.all(
       this.open.map(async ({ name, neighbour }) => {
         let cancel: () => void = () => undefined;
@@ -93,7 +134,7 @@ export class Neighbours implements Told {
     const count = this.faults.get(name) ?? 0;
     this.faults.set(name, count + 1);
     if (count % faultsAgain !== 0) return;
-    this.house.log.error(
+    this.ground.log.error(
       { event: 'neighbour.failed', neighbour: name, count: count + 1, why: messageOf(error) },
       'a neighbour failed; hearing goes on',
     );

@@ -31,8 +31,13 @@ export interface Acoustic {
   begin(): AcousticStream;
 }
 
+/** And of one that can look again at an utterance that is over. */
+export interface WholeAcoustic extends Acoustic {
+  whole(rows: Float32Array): Promise<LogProbs>;
+}
+
 /** The network in ONNX Runtime. Shared and frozen; everything that changes lives in the streams. */
-export class AcousticModel implements Acoustic {
+export class AcousticModel implements WholeAcoustic {
   private constructor(
     private readonly runtime: OnnxRuntime,
     private readonly session: InferenceSession,

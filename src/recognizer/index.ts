@@ -1,6 +1,6 @@
 /** recognizer: steps in, what was said out. */
 export { AcousticModel, logSoftmax } from './acoustic.js';
-export type { Acoustic, AcousticStream, LogProbs, Look } from './acoustic.js';
+export type { Acoustic, AcousticStream, LogProbs, Look, WholeAcoustic } from './acoustic.js';
 export { loadOnnxRuntime } from './onnx-runtime.js';
 export type { OnnxRuntime } from './onnx-runtime.js';
 export type { CompiledGrammar, DecodingGraph, Interpretation } from './graph.js';

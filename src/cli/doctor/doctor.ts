@@ -62,6 +62,7 @@ async function deviceCheck(config: Config, io: Io): Promise<Finding> {
       () => failed('device', `${path} cannot be read`, 'set capture.path to a sound file'),
     );
   if (source === 'stdin') return ok('device', 'standard input');
+  if (source === 'none') return ok('device', 'none: it hears for others');
   if (!(await isProgram(recorder, io.env)))
     return failed(
       'device',

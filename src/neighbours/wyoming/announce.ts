@@ -1,0 +1,181 @@
+/** The service told to the network by mDNS (`_wyoming._tcp`), so that Home Assistant offers it by itself. */
+import { networkInterfaces } from 'node:os';
+import type { Answer, Question } from 'dns-packet';
+import multicastDns from 'multicast-dns';
+import type { MulticastDNS } from 'multicast-dns';
+import { messageOf } from '../../runtime/errors.js';
+import type { Ground } from '../neighbour.js';
+
+/** Addresses come and go: a board often starts before its network does. */
+const lookMs = 30_000;
+const addressesMax = 8;
+/** More than these answers a second are not given. */
+const answersPerSecond = 10;
+const serviceType = '_wyoming._tcp.local';
+const ttlHostS = 120;
+const ttlServiceS = 4500;
+const mdnsPort = 5353;
+/** Leaving takes at most this. */
+const goodbyeMs = 500;
+
+/** Everything that is said of one service. */
+export function recordsOf(
+  device: string,
+  port: number,
+  addresses: readonly string[],
+  leaving = false,
+): Answer[] {
+  const label = `kikitori-${device.replace(/[^A-Za-z0-9-]/g, '-')}`.slice(0, 63);
+  const [name, target] = [`${label}.${serviceType}`, `${label}.local`];
+  const of = (seconds: number) => (leaving ? 0 : seconds);
+  return [
+    { name: serviceType, type: 'PTR', ttl: of(ttlServiceS), data: name },
+    {
+      name: '_services._dns-sd._udp.local',
+      type: 'PTR',
+      ttl: of(ttlServiceS),
+      data: serviceType,
+    },
+    { name, type: 'SRV', ttl: of(ttlHostS), flush: true, data: { port, target } },
+    { name, type: 'TXT', ttl: of(ttlServiceS), flush: true, data: Buffer.from([0]) },
+    ...addresses.map((data): Answer => ({
+      name: target,
+      type: 'A',
+      ttl: of(ttlHostS),
+      flush: true,
+      data,
+    })),
+  ];
+}
+
+/** What answers these questions, and what is worth knowing with it. */
+export function answersTo(questions: readonly Question[], records: readonly Answer[]) {
+  const asked = (record: Answer) =>
+    questions.some(
+      ({ name, type }) =>
+        name.toLowerCase() === record.name.toLowerCase() &&
+        (type === record.type || (type as string) === 'ANY'),
+    );
+  const answers = records.filter(asked);
+  const service = answers.some(({ name }) => name === serviceType || name.endsWith(serviceType));
+  const additionals = service ? records.slice(2).filter((record) => !answers.includes(record)) : [];
+  return { answers, additionals };
+}
+
+export class Announcer {
+  private readonly speakers = new Map<string, MulticastDNS>();
+  private cancelLook: () => void = () => undefined;
+  private lastFault = '';
+  private answered = 0;
+  private secondBeganMs = -Infinity;
+
+  constructor(
+    private readonly ground: Ground,
+    private readonly at: { readonly host: string; readonly port: number },
+    /** Those of this machine, one an interface. */
+    private readonly addressesNow: () => string[] = () => ownAddresses(at.host),
+  ) {}
+
+  start(): void {
+    this.look();
+  }
+
+  /** Says that it leaves. */
+  async close(): Promise<void> {
+    this.cancelLook();
+    const leaving = this.records([...this.speakers.keys()], true);
+    await Promise.all(
+      [...this.speakers.values()].map(
+        (speaker) =>
+          new Promise<void>((resolve) => {
+            const end = () => {
+              cancel();
+              speaker.destroy(resolve);
+            };
+            const cancel = this.ground.clock.after(goodbyeMs, end);
+            speaker.respond(leaving, end);
+          }),
+      ),
+    );
+    this.speakers.clear();
+  }
+
+  private records(addresses: readonly string[], leaving = false): Answer[] {
+    return recordsOf(this.ground.config().device.id, this.at.port, addresses, leaving);
+  }
+
+  private look(): void {
+    this.cancelLook = this.ground.clock.after(lookMs, () => this.look());
+    let addresses: string[];
+    try {
+      addresses = this.addressesNow().slice(0, addressesMax);
+    } catch (error) {
+      // A service manager that allows no netlink socket, or no file to open.
+      this.fault(`the addresses of this machine cannot be read: ${messageOf(error)}`);
+      return;
+    }
+    if (addresses.length === 0) this.fault('this machine has no address in a network');
+    for (const [address, speaker] of this.speakers)
+      if (!addresses.includes(address)) {
+        speaker.destroy();
+        this.speakers.delete(address);
+      }
+    const fresh = addresses.filter((address) => !this.speakers.has(address));
+    for (const address of fresh) this.speakAt(address);
+  }
+
+  private speakAt(address: string): void {
+    const speaker = multicastDns({ interface: address, bind: '0.0.0.0' });
+    this.speakers.set(address, speaker);
+    speaker.on('error', (error) => {
+      this.fault(messageOf(error));
+      speaker.destroy();
+      // Tried again at the next look.
+      if (this.speakers.get(address) === speaker) this.speakers.delete(address);
+    });
+    speaker.on('warning', (error) => this.fault(messageOf(error)));
+    speaker.on('query', ({ questions }, { address: from, port }) => {
+      const { answers, additionals } = answersTo(
+        questions,
+        this.records([...this.speakers.keys()]),
+      );
+      if (answers.length === 0 || !this.mayAnswer()) return;
+      // Who asks from another port than mDNS's own hears no multicast.
+      if (port === mdnsPort) speaker.respond({ answers, additionals });
+      else speaker.respond({ answers, additionals, questions }, { address: from, port });
+    });
+    speaker.on('ready', () => {
+      this.lastFault = '';
+      this.ground.log.info({ event: 'wyoming.announced', address }, 'announced by mDNS');
+      speaker.respond(this.records([...this.speakers.keys()]));
+    });
+  }
+
+  private mayAnswer(): boolean {
+    const now = this.ground.clock.monotonic();
+    if (now - this.secondBeganMs >= 1000) {
+      this.secondBeganMs = now;
+      this.answered = 0;
+    }
+    return ++this.answered <= answersPerSecond;
+  }
+
+  private fault(why: string): void {
+    if (why !== this.lastFault)
+      this.ground.log.warn(
+        { event: 'wyoming.not-announced', why },
+        'not announced by mDNS: Home Assistant is told host and port by hand',
+      );
+    this.lastFault = why;
+  }
+}
+
+/** Of each interface the first address; only the one listened at, if it is one. */
+function ownAddresses(host: string): string[] {
+  const every = ['0.0.0.0', '::', ''].includes(host);
+  return Object.values(networkInterfaces()).flatMap((addresses = []) => {
+    const own = addresses.filter(({ family, internal }) => family === 'IPv4' && !internal);
+    const fit = own.find(({ address }) => every || address === host);
+    return fit === undefined ? [] : [fit.address];
+  });
+}
