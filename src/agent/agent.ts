@@ -194,6 +194,7 @@ export class Agent {
       },
       spare: () => this.intake.idle(),
       health: () => this.health(),
+      letters: () => publisher.stats(),
       info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
       update: () => updates.status,
       ask: publisher.port.ask,
@@ -245,7 +246,9 @@ export class Agent {
     this.streamClock.received(chunk);
     this.neighbours.audio(chunk);
     await this.tell(await this.ear.feed(chunk));
-    this.updates.audio(chunk.samples, this.rateHz, processorMs() - beginProcessorMs);
+    const tookMs = processorMs() - beginProcessorMs;
+    this.updates.audio(chunk.samples, this.rateHz, tookMs);
+    this.neighbours.computed(tookMs);
     this.pace.heard((1000 * chunk.samples.length) / this.rateHz, clock.monotonic() - begin);
     this.watchdog.progress();
   }

@@ -11,6 +11,7 @@ import {
   topicPath,
 } from './formats.js';
 import { updateSchema } from './schema-update.js';
+import { metricsSchema } from './schema-metrics.js';
 import { wyomingSchema } from './schema-wyoming.js';
 
 export interface Format {
@@ -299,6 +300,7 @@ export const schema = {
       },
     },
   },
+  metrics: metricsSchema,
   wyoming: wyomingSchema,
   update: updateSchema,
   state: {

@@ -4,7 +4,9 @@
  */
 import type { Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
-import type { Answer, Context, Topics } from '../publish/index.js';
+import type { Answer, Context, Publisher, Topics } from '../publish/index.js';
+
+export type { Context } from '../publish/index.js';
 import type {
   GrammarDetails,
   Recognizer,
@@ -54,6 +56,8 @@ export interface House extends Ground {
   readonly spare: () => Promise<void>;
   /** The numbers of the health message, as they are now. */
   readonly health: () => Readonly<Record<string, unknown>>;
+  /** The outbox and what became of its messages. */
+  readonly letters: () => ReturnType<Publisher['stats']>;
   readonly info: () => Readonly<Record<string, unknown>>;
   readonly update: () => UpdateStatus;
   /** The requests of MQTT (docs/mqtt), by name; never rejects. */
@@ -68,6 +72,8 @@ export interface House extends Ground {
 export interface Neighbour {
   /** Audio before it goes through the network. */
   audio?(chunk: Chunk): void;
+  /** Processor time that the last audio took. */
+  computed?(processorMs: number): void;
   partial?(partial: Partial): void;
   /** After an accepted command is safe on disk. */
   heard?(heard: Heard, context: Context): void;

@@ -83,6 +83,10 @@ export class Neighbours implements Told {
     this.each((neighbour) => neighbour.audio?.(...given));
   }
 
+  computed(...given: Parameters<Told['computed']>): void {
+    this.each((neighbour) => neighbour.computed?.(...given));
+  }
+
   partial(...given: Parameters<Told['partial']>): void {
     this.each((neighbour) => neighbour.partial?.(...given));
   }

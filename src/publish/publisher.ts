@@ -75,6 +75,7 @@ export class Publisher {
   private readonly untold = new Map<DropReason, number>();
   private seq = 0;
   private dropped = 0;
+  private readonly droppedBy = new Map<DropReason, number>();
   private tellsDrops = true;
   private settingAside: Promise<void> = Promise.resolve();
   private closed = false;
@@ -183,7 +184,9 @@ export class Publisher {
       connected: this.link.connected,
       queued: this.outbox.size,
       published: this.sender.acknowledged,
+      queuedBytes: this.outbox.sizeBytes,
       dropped: this.dropped,
+      droppedBy: Object.fromEntries(this.droppedBy),
       setAside: this.aside.count,
       lacks: this.brokerLog.lacks,
       reduced: Object.fromEntries(
@@ -364,6 +367,7 @@ export class Publisher {
 
   private reportDropped(count: number, why: DropReason): void {
     this.dropped += count;
+    this.droppedBy.set(why, (this.droppedBy.get(why) ?? 0) + count);
     this.untold.set(why, (this.untold.get(why) ?? 0) + count);
     this.options.log.error({ event: 'outbox.dropped', count, why }, 'transcripts were dropped');
     if (this.link.connected) this.tellDropped();

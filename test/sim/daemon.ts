@@ -26,6 +26,7 @@ export interface DaemonOptions {
   readonly recognizer?: Readonly<Record<string, unknown>>;
   readonly log?: Readonly<Record<string, unknown>>;
   readonly update?: Readonly<Record<string, unknown>>;
+  readonly metrics?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -52,6 +53,7 @@ export class Daemon {
         recognizer: options.recognizer ?? {},
         publish: { healthMs: '1s', mqtt: { url: options.url } },
         update: options.update ?? {},
+        metrics: options.metrics ?? {},
         state: { dir: join(own, 'state') },
         log: options.log ?? {},
       }),

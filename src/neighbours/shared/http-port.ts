@@ -1,0 +1,92 @@
+/** A small HTTP server with a limit on everything, that comes back by itself: metrics and the page stand on it. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { codeOf, messageOf } from '../../runtime/errors.js';
+import { parseListen } from '../../runtime/listen-address.js';
+import type { Ground } from '../neighbour.js';
+
+/** A port that is taken, or an address that is not there yet, is tried again after this. */
+const retryMs = 5000;
+/** Of a request's first line and headers. */
+const headerBytesMax = 8192;
+/** A client that has not sent its request by then is cut off. */
+const requestMs = 10_000;
+const headersMs = 5000;
+const keepAliveMs = 5000;
+/** One that does not read its answer is cut off. */
+const idleMs = 20_000;
+
+export interface HttpPortOptions {
+  /** host:port */
+  readonly listen: string;
+  /** More at once are refused. */
+  readonly connectionsMax: number;
+  readonly handle: RequestListener;
+  /** Of the log, such as "metrics". */
+  readonly name: string;
+}
+
+export class HttpPort {
+  readonly server: Server;
+  private closed = false;
+  private lastFault = '';
+  private cancelRetry: () => void = () => undefined;
+
+  constructor(
+    private readonly ground: Pick<Ground, 'clock' | 'log'>,
+    private readonly options: HttpPortOptions,
+  ) {
+    this.server = createServer(
+      {
+        maxHeaderSize: headerBytesMax,
+        requestTimeout: requestMs,
+        headersTimeout: headersMs,
+        keepAliveTimeout: keepAliveMs,
+        connectionsCheckingInterval: 1000,
+      },
+      options.handle,
+    );
+    this.server.maxConnections = options.connectionsMax;
+    this.server.setTimeout(idleMs);
+    this.server.on('error', (error) => this.notListening(error));
+    this.server.on('listening', () => this.listening());
+    this.listen();
+  }
+
+  /** Null while it does not listen. */
+  get address(): AddressInfo | null {
+    const address = this.server.address();
+    return typeof address === 'object' ? address : null;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.cancelRetry();
+    await new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+      this.server.closeAllConnections();
+    });
+  }
+
+  private listen(): void {
+    this.server.listen(parseListen(this.options.listen));
+  }
+
+  private listening(): void {
+    const { name } = this.options;
+    const { address: host = '', port = 0 } = this.address ?? {};
+    this.lastFault = '';
+    this.ground.log.info({ event: `${name}.listening`, host, port }, `${name}: the port is open`);
+  }
+
+  private notListening(error: Error): void {
+    const { clock, log } = this.ground;
+    if (this.closed || this.server.listening) return;
+    const why = codeOf(error) === 'EADDRINUSE' ? 'another program has this port' : messageOf(error);
+    const { name } = this.options;
+    if (why !== this.lastFault)
+      log.error({ event: `${name}.no-port`, why }, `${name}: no port; it is tried again`);
+    this.lastFault = why;
+    this.cancelRetry = clock.after(retryMs, () => this.listen());
+  }
+}
