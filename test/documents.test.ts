@@ -73,3 +73,39 @@ void t.test('every document that sources and other documents name exists', async
   }
   t.same(wrong, []);
 });
+
+void t.test('a page says whom it is for and what he can do after it', async (t) => {
+  const made = ['docs/configuration.md', 'docs/mqtt/README.md']; // from schemas, by other rules
+  const wrong = [...files('docs', ['.md']), 'models/README.md', 'bench/NOTES.md', 'CONTRIBUTING.md']
+    .filter((path) => !made.includes(path))
+    .filter((path) => {
+      const beginning = textOf(path).split('\n').slice(2, 8).join(' ');
+      return !/^For (the|whoever) /.test(beginning) || !beginning.includes('After this page you');
+    })
+    .map((path) => `${path}: begin with "For whoever ..." and "After this page you ..."`);
+  t.same(wrong, []);
+});
+
+void t.test('a decision is context, options, outcome and cost, on a page', async (t) => {
+  const wrong: string[] = [];
+  for (const path of files('docs/adr', ['.md'])) {
+    if (path.endsWith('README.md')) continue;
+    const text = textOf(path);
+    const headings = [...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
+    if (headings.join() !== 'Context,Options,Outcome,Cost')
+      wrong.push(`${path}: ${headings.join()}`);
+    const lines = text.trimEnd().split('\n').length;
+    if (lines > 60) wrong.push(`${path}: ${lines} lines, move measurements to bench/notes/`);
+  }
+  t.same(wrong, []);
+});
+
+void t.test('the readme fits on two screens, an entry of the changelog on two lines', async (t) => {
+  t.ok(textOf('README.md').split('\n').length <= 100);
+  const entries = textOf('CHANGELOG.md').split(/^(?=- |#|$)/m);
+  const long = entries
+    .filter((entry) => entry.startsWith('- '))
+    .filter((entry) => entry.trimEnd().split('\n').length > 2)
+    .map((entry) => `more than two lines: ${entry}`);
+  t.same(long, []);
+});
