@@ -80,9 +80,9 @@ void t.test('a page says whom it is for and what he can do after it', async (t) 
     .filter((path) => !made.includes(path))
     .filter((path) => {
       const beginning = textOf(path).split('\n').slice(2, 8).join(' ');
-      return !/^For (the|whoever) /.test(beginning) || !beginning.includes('After this page you');
+      return !/^For (the|whoever) /.test(beginning) || !beginning.includes('After this page');
     })
-    .map((path) => `${path}: begin with "For whoever ..." and "After this page you ..."`);
+    .map((path) => `${path}: begin with "For whoever ..." and "After this page ..."`);
   t.same(wrong, []);
 });
 
