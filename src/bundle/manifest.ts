@@ -148,7 +148,7 @@ export interface Manifest {
   readonly measured: Readonly<Record<string, unknown>>;
 }
 
-/** Every field that must be there; one table for the reader and for docs/bundle-format.md. */
+/** Every field that must be there, and what it must look like. */
 export const manifestFields: Readonly<Record<string, Check>> = {
   name: text,
   version: semver,
