@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { extract, pack } from 'tar-stream';
 import { atomicWrite, syncFolder } from '../runtime/atomic-write.js';
-import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { codeOf, fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
 import { parseManifest, type Manifest } from './manifest.js';
 
@@ -147,11 +147,30 @@ export async function readTar(path: string): Promise<Map<string, Uint8Array>> {
   return files;
 }
 
+/** What lies at the path is replaced as a whole: only an empty folder or another bundle may be. */
+async function refuseOtherFolder(path: string): Promise<void> {
+  let names: string[];
+  try {
+    names = await readdir(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return;
+    throw new KikitoriError(fileFault(error), { kind: 'input', where: path, cause: error });
+  }
+  if (names.length > 0 && !names.includes('manifest.json'))
+    throw new KikitoriError('this folder holds other files, which a bundle would replace', {
+      kind: 'input',
+      where: path,
+      expected: 'a new name, an empty folder or a bundle',
+    });
+}
+
 /** Writes a bundle atomically. A path that ends in .tar gives a tar with fixed times and owners: same input, same bytes. */
 export async function writeBundle(
-  path: string,
+  to: string,
   files: ReadonlyMap<string, Uint8Array>,
 ): Promise<void> {
+  // "ship/" is "ship".
+  const path = resolve(to);
   if (path.endsWith('.tar')) {
     const archive = pack();
     const parts: Buffer[] = [];
@@ -166,6 +185,7 @@ export async function writeBundle(
     await atomicWrite(path, Buffer.concat(parts), 0o644);
     return;
   }
+  await refuseOtherFolder(path);
   const staging = `${path}.new`;
   await rm(staging, { recursive: true, force: true });
   await mkdir(staging, { recursive: true });

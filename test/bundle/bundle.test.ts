@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import t from 'tap';
-import { Bundle, sha256 } from '../../src/bundle/index.js';
+import { Bundle, sha256, writeBundle } from '../../src/bundle/index.js';
 import { denseGraph } from '../../src/compress/graph/dense.js';
 import { Engine } from '../../src/engine/engine.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
@@ -269,4 +269,21 @@ void t.test('links inside a folder do not get around the hashes', async (t) => {
   await rm(join(other.path, 'lexicon'));
   await symlink('/etc/hostname', join(other.path, 'lexicon'));
   t.match(await faultOf(Bundle.open(other.path)), /lexicon (has|is missing)/);
+});
+
+void t.test('a bundle replaces a bundle or an empty folder, and nothing else', async (t) => {
+  const own = await mkdtemp(join(tmpdir(), 'kikitori-write-'));
+  t.teardown(() => rm(own, { recursive: true, force: true }));
+  const all = new Map([...files, ['manifest.json', Buffer.from(JSON.stringify(manifest()))]]);
+  const ship = join(own, 'ship');
+  await writeBundle(`${ship}/`, all);
+  await writeBundle(`${ship}/`, all);
+  t.same((await readdir(own)).sort(), ['ship'], 'a slash at the end is no other folder');
+  t.same((await readdir(ship)).sort(), [...names].sort());
+  await mkdir(join(own, 'empty'));
+  await writeBundle(join(own, 'empty'), all);
+  await writeFile(join(own, 'notes.txt'), 'mine');
+  await t.rejects(writeBundle(own, all), /holds other files/);
+  await t.rejects(writeBundle(join(own, 'notes.txt'), all), { kind: 'input' } as never);
+  t.equal(await readFile(join(own, 'notes.txt'), 'utf8'), 'mine');
 });
