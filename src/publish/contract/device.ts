@@ -19,15 +19,23 @@ export const stateSchema = object({
 export const infoSchema = object(
   {
     version: text('Of kikitori.'),
-    model: object({
-      name: text('Of the bundle.'),
-      version: text('Semantic version of the bundle.'),
-      sha256: sha256('Of the bundle.'),
-    }),
-    grammar: object({
-      sha256: sha256('Of the file of sentences and the words.'),
-      sentences: atLeast0('How many sentences may be said.'),
-    }),
+    model: object(
+      {
+        name: text('Of the bundle.'),
+        version: text('Semantic version of the bundle.'),
+        sha256: sha256('Of the bundle.'),
+      },
+      {},
+      'The bundle that hears.',
+    ),
+    grammar: object(
+      {
+        sha256: sha256('Of the file of sentences and the words.'),
+        sentences: atLeast0('How many sentences may be said.'),
+      },
+      {},
+      'The sentences that are heard.',
+    ),
     config: {
       description: 'The configuration in force; secrets are files, and only their names are here.',
       type: 'object',

@@ -112,9 +112,24 @@ export const publishedEventEntries: readonly (readonly [string, PublishedEventEn
 
 const base = (name: Schema) => ({ event: name, at: time('When.') });
 
-/** One definition for each event. Any event has a name and a time: readers must let new ones pass. */
+/** Fields of all events; one that means something else in each has only its type here. */
+function fieldsOfAll(): Fields {
+  const all: Record<string, Schema> = {};
+  for (const [, { always = {}, sometimes = {} }] of publishedEventEntries) {
+    for (const [name, schema] of Object.entries({ ...always, ...sometimes })) {
+      const other = all[name];
+      all[name] =
+        other === undefined || JSON.stringify(other) === JSON.stringify(schema)
+          ? schema
+          : { description: 'See definitions.', type: schema.type };
+    }
+  }
+  return all;
+}
+
+/** Any event has a name and a time: readers must let new ones pass. One definition for each that there is now. */
 export const eventSchema: Schema = {
-  ...object(base(text('What happened; definitions holds one schema for each.'))),
+  ...object(base(text('What happened; definitions holds one schema for each.')), fieldsOfAll()),
   definitions: Object.fromEntries(
     publishedEventEntries.map(([name, { meaning, always = {}, sometimes }]) => [
       name,

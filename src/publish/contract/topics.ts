@@ -4,11 +4,13 @@
  */
 import { topicsOf, type Topics } from '../payloads.js';
 import * as device from './device.js';
-import { eventExample, eventSchema, publishedEvents } from './events.js';
+import { eventExample, eventSchema, publishedEventEntries, publishedEvents } from './events.js';
 import type { Schema } from './json-schema.js';
 import { requests, requestSchema, responseExample, responseSchema } from './requests.js';
 import { updateExample, updateSchema } from './update.js';
 import * as utterance from './utterance.js';
+
+type Payload = Readonly<Record<string, unknown>>;
 
 export interface TopicContract {
   /** Also the file of its schema, docs/mqtt/NAME.json. */
@@ -24,7 +26,10 @@ export interface TopicContract {
   /** Beyond what holds for every topic. */
   readonly rely: string;
   readonly schema: Schema;
-  readonly example: { readonly topic: string; readonly payload: Readonly<Record<string, unknown>> };
+  /** Has all the fields of that one too. */
+  readonly extends?: string;
+  readonly example: { readonly topic: string; readonly payload: Payload };
+  readonly moreExamples?: readonly Payload[];
 }
 
 export const exampleBase = 'kikitori';
@@ -86,6 +91,7 @@ export const topicContracts: readonly TopicContract[] = [
     when: 'the same utterance, with intent and slots; subscribe to the intents you act on',
     rely: 'At least once, in order, after its transcript. In the topic every character of the name but letters, digits, `_`, `.` and `-` is `_`; `intent` has it as it is.',
     schema: utterance.intentSchema,
+    extends: 'transcript',
     example: { topic: example.intent('ConveyorStop'), payload: utterance.intentExample },
   },
   {
@@ -117,6 +123,9 @@ export const topicContracts: readonly TopicContract[] = [
       topic: example.event,
       payload: eventExample('mic-lost', publishedEvents['mic-lost']),
     },
+    moreExamples: publishedEventEntries
+      .filter(([name]) => name !== 'mic-lost')
+      .map(([name, entry]) => eventExample(name, entry)),
   },
   {
     name: 'update',
@@ -153,12 +162,12 @@ export const topicContracts: readonly TopicContract[] = [
 ];
 
 /** As it stands in docs/mqtt/NAME.json. */
-export function schemaFile({ name, topic, schema, example }: TopicContract) {
+export function schemaFile({ name, topic, schema, example, moreExamples = [] }: TopicContract) {
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     $id: `urn:kikitori:mqtt:${name}`,
     title: topic,
     ...schema,
-    examples: [example.payload],
+    examples: [example.payload, ...moreExamples],
   };
 }

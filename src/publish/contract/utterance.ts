@@ -87,11 +87,15 @@ const rejectReasons = Object.keys({
 export const rejectedSchema = object(
   {
     reason: oneOf('Why nothing is done.', rejectReasons),
-    best: object({
-      text: text('The nearest sentence; empty when nothing was like one.'),
-      intent: orNull(text('Its intent.')),
-      slots,
-    }),
+    best: object(
+      {
+        text: text('The nearest sentence; empty when nothing was like one.'),
+        intent: orNull(text('Its intent.')),
+        slots,
+      },
+      {},
+      'What it was most like.',
+    ),
     ...circumstances,
   },
   {
