@@ -103,6 +103,15 @@ function events(): string {
   ].join('\n\n');
 }
 
+function requestsOverview(): string {
+  const rows = requestEntries.map(([name, { meaning, example }]) => [
+    `[\`${name}\`](#request-${name})`,
+    `\`${oneLine(example)}\``,
+    meaning,
+  ]);
+  return table(['name', 'payload', 'what it does'], rows);
+}
+
 function requestSection([name, entry]: readonly [string, RequestEntry]): string {
   const { meaning, always = {}, sometimes = {}, example, data } = entry;
   const root = `${exampleBase}/${exampleDevice}`;
@@ -126,5 +135,5 @@ export const mqttRegions = (): Readonly<Record<string, string>> => ({
   overview: overview(),
   topics: topicContracts.map(topicSection).join('\n\n'),
   events: events(),
-  requests: requestEntries.map(requestSection).join('\n\n'),
+  requests: [requestsOverview(), ...requestEntries.map(requestSection)].join('\n\n'),
 });

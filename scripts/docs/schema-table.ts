@@ -18,7 +18,8 @@ function range(kind: string, { minimum, maximum }: Schema): string {
 function oneType(type: string, schema: Schema): string {
   const { additionalProperties: values, items } = schema;
   if (type === 'object' && typeof values === 'object') return `object of ${typeOf(values)}`;
-  if (type === 'array' && items !== undefined) return `list of ${typeOf(items)}`;
+  if (type === 'array' && items !== undefined)
+    return items.type === 'object' ? 'list of objects' : `list of ${typeOf(items)}`;
   if (type === 'integer') return range('whole number', schema);
   if (type === 'number') return range('number', schema);
   if (type !== 'string') return typeNames[type] ?? type;

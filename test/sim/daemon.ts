@@ -4,6 +4,8 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import mqtt, { type MqttClient } from 'mqtt';
+import { contractFaultOf } from './schemas.js';
 import type { MicSim } from './mic-sim.js';
 import { Child } from './process.js';
 
@@ -27,6 +29,8 @@ export interface DaemonOptions {
   readonly log?: Readonly<Record<string, unknown>>;
   readonly update?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
+  readonly watched?: false;
 }
 
 export class Daemon {
@@ -35,6 +39,7 @@ export class Daemon {
     readonly grammarPath: string,
     readonly configPath: string,
     readonly child: Child,
+    private readonly watch: ContractWatch | null,
   ) {}
 
   static async start(options: DaemonOptions, folder?: string): Promise<Daemon> {
@@ -56,11 +61,12 @@ export class Daemon {
         log: options.log ?? {},
       }),
     );
+    const watch = options.watched === false ? null : new ContractWatch(options.url);
     const child = Child.node([program, 'run', '--config', configPath], {
       ...options.mic?.env,
       ...options.env,
     });
-    return new Daemon(own, grammarPath, configPath, child);
+    return new Daemon(own, grammarPath, configPath, child, watch);
   }
 
   /** Log lines with this event so far. */
@@ -87,8 +93,36 @@ export class Daemon {
     return readFile(join(this.folder, 'state', 'outbox'), 'utf8').catch(() => '');
   }
 
+  /** Rejects when something that it published was not as docs/mqtt says. */
   async remove(): Promise<void> {
     await this.child.kill();
     await rm(this.folder, { recursive: true, force: true });
+    await this.watch?.close();
+  }
+}
+
+/** Everything that a daemon publishes, held against the contract, as long as its broker is there. */
+class ContractWatch {
+  private readonly faults = new Set<string>();
+  private readonly client: MqttClient;
+
+  constructor(url: string) {
+    this.client = mqtt.connect(url, { reconnectPeriod: 500 });
+    this.client.on('error', () => undefined);
+    this.client.on('connect', () => this.client.subscribe('kikitori/board/#', { qos: 1 }));
+    this.client.on('message', (topic, payload, { qos, retain: retained }) => {
+      const text = payload.toString();
+      // What a test asks may be wrong on purpose.
+      if (topic.startsWith('kikitori/board/request/')) return;
+      const json = JSON.parse(text) as Record<string, unknown>;
+      const fault = contractFaultOf({ topic, text, json, qos, retained });
+      if (fault !== '') this.faults.add(fault);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.client.endAsync(true);
+    if (this.faults.size > 0)
+      throw new Error(`not as docs/mqtt says:\n${[...this.faults].join('\n')}`);
   }
 }
