@@ -1,4 +1,5 @@
 /** The daemon as it ships, in a process of its own, with a stand-in recorder and a folder of its own. */
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +19,8 @@ export const builtAlready = existsSync(
 
 /** Generous: the machine may be busy. */
 const eventLimitMs = 180_000;
+const leaveLimitMs = 5000;
+const everything = 'kikitori/board/#';
 
 export interface DaemonOptions {
   readonly url: string;
@@ -61,11 +64,11 @@ export class Daemon {
         log: options.log ?? {},
       }),
     );
-    const watch = options.watched === false ? null : new ContractWatch(options.url);
     const child = Child.node([program, 'run', '--config', configPath], {
       ...options.mic?.env,
       ...options.env,
     });
+    const watch = options.watched === false ? null : new ContractWatch(options.url, child.child);
     return new Daemon(own, grammarPath, configPath, child, watch);
   }
 
@@ -97,32 +100,41 @@ export class Daemon {
   async remove(): Promise<void> {
     await this.child.kill();
     await rm(this.folder, { recursive: true, force: true });
-    await this.watch?.close();
+    await this.watch?.ended;
+    const faults = [...(this.watch?.faults ?? [])];
+    if (faults.length > 0) throw new Error(`not as docs/mqtt says:\n${faults.join('\n')}`);
   }
 }
 
-/** Everything that a daemon publishes, held against the contract, as long as its broker is there. */
+/** Everything that a daemon publishes while its broker is there, held against the contract. */
 class ContractWatch {
-  private readonly faults = new Set<string>();
+  readonly faults = new Set<string>();
+  /** When the daemon has ended and what it said has come. */
+  readonly ended: Promise<void>;
   private readonly client: MqttClient;
 
-  constructor(url: string) {
+  constructor(url: string, daemon: ChildProcess) {
     this.client = mqtt.connect(url, { reconnectPeriod: 500 });
     this.client.on('error', () => undefined);
-    this.client.on('connect', () => this.client.subscribe('kikitori/board/#', { qos: 1 }));
+    this.client.on('connect', () => this.client.subscribe(everything, { qos: 1 }));
     this.client.on('message', (topic, payload, { qos, retain: retained }) => {
-      const text = payload.toString();
       // What a test asks may be wrong on purpose.
       if (topic.startsWith('kikitori/board/request/')) return;
+      const text = payload.toString();
       const json = JSON.parse(text) as Record<string, unknown>;
       const fault = contractFaultOf({ topic, text, json, qos, retained });
       if (fault !== '') this.faults.add(fault);
     });
+    this.ended = new Promise((resolve) =>
+      daemon.once('close', () => void this.leave().finally(resolve)),
+    );
   }
 
-  async close(): Promise<void> {
+  /** The broker answers an unsubscription after what came before it. */
+  private async leave(): Promise<void> {
+    const limit = new Promise((resolve) => setTimeout(resolve, leaveLimitMs).unref());
+    if (this.client.connected)
+      await Promise.race([this.client.unsubscribeAsync(everything), limit]).catch(() => undefined);
     await this.client.endAsync(true);
-    if (this.faults.size > 0)
-      throw new Error(`not as docs/mqtt says:\n${[...this.faults].join('\n')}`);
   }
 }
