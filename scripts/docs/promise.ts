@@ -29,7 +29,7 @@ function* fieldsOf(path: string, schema: Schema, asked = false): Generator<[stri
   const required = new Set(schema.required);
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
     const at = `${path}.${name}`;
-    const types = [field.type ?? typeof field.const].flat().toSorted();
+    const types = [field.type ?? []].flat().toSorted();
     const values = asked && field.enum !== undefined ? { values: field.enum.toSorted() } : {};
     yield [at, { always: required.has(name), types, ...values }];
     yield* fieldsOf(at, field, asked);

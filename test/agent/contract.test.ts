@@ -1,6 +1,8 @@
 /** docs/mqtt against the daemon as it ships: all that it says is described, and all that is to be copied works. */
+import { execFile } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { requestEntries, topicContracts } from '../../src/publish/contract/index.js';
 import { Daemon } from '../sim/daemon.js';
@@ -10,6 +12,7 @@ import { contractFaultOf, fault } from '../sim/schemas.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
+const run = promisify(execFile);
 const page = fileURLToPath(new URL('../../docs/mqtt/README.md', import.meta.url));
 const grammar = `intents:
   Stop: {data: [{sentences: ["stop [the] conveyor [{n}]"]}]}
@@ -43,14 +46,16 @@ async function stage(t: Test, options: Partial<Parameters<typeof Daemon.start>[0
   return { broker, subscriber, mic, daemon, on, first, event, say };
 }
 
-/** Of the page: what a reader copies. */
+/** Of the page: what a reader copies, for this board. */
 async function commands() {
   const text = await readFile(page, 'utf8');
-  const found = [...text.matchAll(/^mosquitto_pub -t '([^']+)' -m '([^']+)'$/gm)];
-  return found.map(([, topic = '', payload = '']) => ({
-    name: topic.split('/').at(-1) ?? '',
-    payload: JSON.parse(payload) as Record<string, unknown>,
-  }));
+  return [...text.matchAll(/^(mosquitto_pub -t '\S+\/request\/(\w+)' -m '(.*)')$/gm)].map(
+    ([, line = '', name = '', payload = '']) => ({
+      line: line.replace('kikitori/press-3/', 'kikitori/board/'),
+      name,
+      payload: JSON.parse(payload) as Record<string, unknown>,
+    }),
+  );
 }
 
 void t.test('every topic is seen, and each message is as the contract says', async (t) => {
@@ -70,20 +75,16 @@ void t.test('every topic is seen, and each message is as the contract says', asy
   const asked = await commands();
   t.same(new Set(asked.map(({ name }) => name)), new Set(requestEntries.map(([name]) => name)));
   const withoutRepository = ['update', 'rollback'];
-  for (const [index, { name, payload }] of asked.entries()) {
+  for (const { line, name, payload } of asked) {
     t.equal(fault(`request#/definitions/${name}`, payload), '', name);
-    const transaction = { index };
-    await subscriber.publish(on(`request/${name}`), { ...payload, transaction });
-    const answer = await subscriber.find(
-      (m) =>
-        m.topic === on(`response/${name}`) &&
-        JSON.stringify(m.json['transaction']) === JSON.stringify(transaction),
-    );
+    const answers = () => subscriber.topics(on(`response/${name}`));
+    const before = answers().length;
+    await run('sh', ['-c', `${line} -h 127.0.0.1 -p ${broker.port}`]);
+    const answer = await subscriber.until(() => answers()[before]);
     const status = withoutRepository.includes(name) ? 'error' : 'ok';
-    t.match(answer.json, { status }, name);
-    if (name !== 'restart') continue;
-    await daemon.event('agent.restarting');
+    t.match(answer?.json, { status, transaction: payload['transaction'] }, line);
   }
+  await daemon.event('agent.restarting');
   await subscriber.find((m) => m.topic === on('state') && m.json['state'] === 'offline');
   t.equal(await daemon.child.exit(), 0);
 

@@ -29,8 +29,11 @@ for (const [name, schema] of schemas) ajv.addSchema(closed(schema) as AnySchemaO
 /** What is wrong with a payload, '' when nothing. `name` may go into definitions: `response#/definitions/mute`. */
 export function fault(name: string, payload: unknown): string {
   const validate = ajv.getSchema(name);
-  if (validate === undefined) throw new Error(`the contract has no schema ${name}`);
-  return validate(payload) === true ? '' : ajv.errorsText(validate.errors);
+  if (validate === undefined) return `the contract has no schema ${name}`;
+  if (validate(payload) === true) return '';
+  return (validate.errors ?? [])
+    .map((e) => `data${e.instancePath} ${e.message ?? ''} ${JSON.stringify(e.params)}`)
+    .join(', ');
 }
 
 type Published = Pick<Message, 'topic' | 'json'>;

@@ -195,9 +195,15 @@ export const responseSchema: Schema = {
   ),
   if: { properties: { status: { const: 'error' } } },
   then: { required: ['error'] },
-  definitions: Object.fromEntries(
-    requestEntries.map(([name, { meaning, data }]) => [name, { description: meaning, ...data }]),
-  ),
+  definitions: {
+    ...Object.fromEntries(
+      requestEntries.map(([name, { meaning, data }]) => [name, { description: meaning, ...data }]),
+    ),
+    doctor: {
+      description: 'No answer: kikitori doctor tries whether the broker takes a large message.',
+      ...nothing,
+    },
+  },
 };
 
 export const responseExample = (transaction: unknown, { dataExample }: RequestEntry) => ({
