@@ -29,7 +29,9 @@ function* fieldsOf(path: string, schema: Schema, asked = false): Generator<[stri
   const required = new Set(schema.required);
   for (const [name, field] of Object.entries(schema.properties ?? {})) {
     const at = `${path}.${name}`;
-    const types = [field.type ?? []].flat().toSorted();
+    const types = [field.const === undefined ? (field.type ?? []) : typeof field.const]
+      .flat()
+      .toSorted();
     const values = asked && field.enum !== undefined ? { values: field.enum.toSorted() } : {};
     yield [at, { always: required.has(name), types, ...values }];
     yield* fieldsOf(at, field, asked);
@@ -57,7 +59,7 @@ export function promiseNow(): Promised {
       ]),
       ...requestEntries.flatMap(([name, { data }]) => [...fieldsOf(`response ${name}`, data)]),
     ]),
-    asked: Object.fromEntries(
+    asked: Object.fromEntries<Field>(
       requestEntries.flatMap(([name, { always = {}, sometimes = {} }]) => [
         [`request ${name}`, { always: false, types: ['object'] }] as const,
         ...fieldsOf(

@@ -121,6 +121,11 @@ export const logEvents = {
     `${accessList} The board must be allowed to read \`request/+\`.`,
   ),
 
+  'neighbour.failed': error(
+    'A neighbour, such as Home Assistant, failed; hearing goes on. `neighbour` says which.',
+    'See `why`.',
+  ),
+
   'outbox.found': info('Messages of an earlier run wait for the broker.'),
   'outbox.dropped': error(
     '`count` messages were dropped; `why` is `full`, `old`, `disk`, `too-big` or `damaged`.',
