@@ -76,6 +76,7 @@ export const logEvents = {
     'No audio comes; `why` has the last words of the recorder. It is opened again.',
     'Is it plugged in? `arecord -L` lists names, `kikitori doctor` tries it.',
   ),
+  'mic.none': info('It is to have no microphone: `capture.source` is `none`.'),
   'mic.muted': info('After a `mute` request it hears nothing.'),
   'mic.unmuted': info('It hears again.'),
 
@@ -212,6 +213,23 @@ export const logEvents = {
   'update.internal': error(
     'A step of an update failed in a way nobody thought of.',
     'Please report it, with the lines around it.',
+  ),
+
+  'wyoming.listening': info('The Wyoming service is there, at `host` and `port`.'),
+  'wyoming.no-port': error(
+    'The Wyoming service is not there; it is tried again.',
+    'Is another program at this port? See `why` and `wyoming.listen`.',
+  ),
+  'wyoming.announced': info('Home Assistant finds the service by itself (mDNS).'),
+  'wyoming.not-announced': warn(
+    'The service could not be announced by mDNS.',
+    'Tell Home Assistant host and port by hand; see `why`.',
+  ),
+  'wyoming.accepted': info('A command of a Wyoming client, with intent and confidence.'),
+  'wyoming.rejected': info('No command of a Wyoming client, with the reason.'),
+  'wyoming.cut': warn(
+    'A Wyoming client was cut off, with the reason; `count` says how many so far.',
+    'Nothing once; if it comes again, look at that client.',
   ),
 
   'watchdog.withheld': error(

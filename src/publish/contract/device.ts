@@ -1,4 +1,5 @@
 /** What a device says of itself, retained: state, info, health. */
+import type { MicState } from '../../records.js';
 import {
   atLeast0,
   count,
@@ -11,6 +12,9 @@ import {
   share,
   text,
 } from './json-schema.js';
+
+/** A record, for the compiler to miss one. */
+const micStates = Object.keys({ up: 0, silent: 0, lost: 0, none: 0 } satisfies Record<MicState, 0>);
 
 export const stateSchema = object({
   state: oneOf('Whether the device has a connection to this broker.', ['online', 'offline']),
@@ -51,8 +55,8 @@ export const infoSchema = object(
 export const healthSchema = object(
   {
     mic: oneOf(
-      'up: audio comes. silent: only digital silence comes. lost: nothing comes, it is being opened again.',
-      ['up', 'silent', 'lost'],
+      'up: audio comes. silent: only digital silence comes. lost: nothing comes, it is being opened again. none: the device is to have no microphone.',
+      micStates,
     ),
     muted: flag('A mute request is in force.'),
     rtf: atLeast0('Processing time over audio time, smoothed.'),
