@@ -121,9 +121,13 @@ class ContractWatch {
       const text = payload.toString();
       // What a test asks may be wrong on purpose; an empty payload clears a retained message.
       if (topic.startsWith('kikitori/board/request/') || text === '') return;
-      const json = JSON.parse(text) as Record<string, unknown>;
-      const fault = contractFaultOf({ topic, text, json, qos, retained });
-      if (fault !== '') this.faults.add(fault);
+      try {
+        const json = JSON.parse(text) as Record<string, unknown>;
+        const fault = contractFaultOf({ topic, text, json, qos, retained });
+        if (fault !== '') this.faults.add(fault);
+      } catch {
+        this.faults.add(`${topic} is not JSON: ${text}`);
+      }
     });
     this.ended = new Promise((resolve) =>
       daemon.once('close', () => void this.leave().finally(resolve)),
