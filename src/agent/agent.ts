@@ -5,7 +5,7 @@ import { Capture } from '../capture/index.js';
 import type { Config } from '../config/index.js';
 import { hearOwnClip } from '../engine/engine.js';
 import { kinds, Neighbours, type House } from '../neighbours/index.js';
-import { Publisher } from '../publish/index.js';
+import { Publisher, type PublishedEvent } from '../publish/index.js';
 import type { Chunk } from '../records.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import { KikitoriError } from '../runtime/errors.js';
@@ -386,7 +386,10 @@ export class Agent {
     return this.ear.engine.bundle.manifest.features.sampleRateHz;
   }
 
-  private async event(name: string, data?: Readonly<Record<string, unknown>>): Promise<void> {
+  private async event(
+    name: PublishedEvent,
+    data?: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
     this.neighbours.event(name, data ?? {});
     await this.publisher.event(name, data);
   }

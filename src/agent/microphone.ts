@@ -1,3 +1,4 @@
+import type { PublishedEvent } from '../publish/index.js';
 import type { MicState } from '../records.js';
 import type { Log } from '../runtime/log.js';
 import type { ServiceNotifier } from '../runtime/notify.js';
@@ -6,7 +7,7 @@ export interface MicrophoneOptions {
   readonly log: Log;
   readonly notifier: Pick<ServiceNotifier, 'status'>;
   readonly onChange: () => void;
-  readonly onEvent: (name: string, data?: Readonly<Record<string, unknown>>) => void;
+  readonly onEvent: (name: PublishedEvent, data?: Readonly<Record<string, unknown>>) => void;
 }
 
 /** What became of the microphone, told once to everybody: log, service manager, subscribers. */

@@ -1,4 +1,4 @@
-import type { RequestHandler } from '../publish/index.js';
+import type { RequestHandler, RequestName } from '../publish/index.js';
 import { KikitoriError } from '../runtime/errors.js';
 
 type Answer = Record<string, unknown>;
@@ -37,7 +37,7 @@ export function thresholdsOf(
 }
 
 /** request/<name> -> what is done, and the data of response/<name>. */
-export function requestHandlers(agent: () => Requested): Record<string, RequestHandler> {
+export function requestHandlers(agent: () => Requested): Record<RequestName, RequestHandler> {
   return {
     listen: async () => {
       await agent().listen();

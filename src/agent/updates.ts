@@ -27,6 +27,7 @@ import {
   type Hears,
   type Place,
   type PortFault,
+  type UpdaterOptions,
   type UpdateStatus,
   type UpdateTrigger,
 } from '../update/index.js';
@@ -40,7 +41,7 @@ export interface UpdatesOptions {
   readonly random: () => number;
   readonly log: Log;
   readonly onStatus: (status: UpdateStatus) => void;
-  readonly onEvent: (name: string, data: Readonly<Record<string, unknown>>) => void;
+  readonly onEvent: UpdaterOptions['onEvent'];
   /** Called when what hears changes between two utterances. */
   readonly replace: (next: Ready) => void;
   /** The program that tries a bundle; tests give one that fails. */

@@ -1,4 +1,6 @@
 /** publish: what was heard in, MQTT out; nothing accepted is lost. */
+export type { PublishedEvent } from './contract/events.js';
+export type { RequestName } from './contract/requests.js';
 export { RefusedError, TooLargeError } from './connection.js';
 export type { Limits } from './connection.js';
 export { Link } from './link.js';

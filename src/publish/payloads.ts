@@ -1,6 +1,7 @@
 import type { Heard } from '../records.js';
+import type { PublishedEvent } from './contract/events.js';
 
-/** Topics of one device; docs/mqtt/README.md describes each. */
+/** Topics of one device; contract/topics.ts describes each. */
 export function topicsOf(base: string, device: string) {
   const root = `${base}/${device}`;
   return {
@@ -77,7 +78,7 @@ export function rejectedPayload(heard: Heard, c: Context): Record<string, unknow
 }
 
 export function eventPayload(
-  name: string,
+  name: PublishedEvent,
   atMs: number,
   data: Readonly<Record<string, unknown>>,
 ): Record<string, unknown> {

@@ -5,6 +5,7 @@ import type { Log } from '../runtime/log.js';
 import type { UnderWay } from './blame.js';
 import { BrokerLog } from './broker-log.js';
 import { TooLargeError, type Limits } from './connection.js';
+import type { PublishedEvent } from './contract/events.js';
 import { letterKey, Link, numberOfLetter, type Down, type LinkOptions } from './link.js';
 import { Outbox, type DropReason } from './outbox.js';
 import {
@@ -237,7 +238,7 @@ export class Publisher {
   }
 
   /** Something that an operator may want to know later; kept like a transcript. */
-  async event(name: string, data: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  async event(name: PublishedEvent, data: Readonly<Record<string, unknown>> = {}): Promise<void> {
     const payload = eventPayload(name, this.options.clock.now(), data);
     await this.outbox.put([{ topic: this.topics.event, payload }]);
   }

@@ -1,8 +1,18 @@
-import { pino, type Logger } from 'pino';
+import { pino } from 'pino';
 import { cleanArgument } from './clean-fields.js';
 import { LineSink } from './line-sink.js';
+import type { LogEvent, LogLevel } from './log-events.js';
 
-export type Log = Logger;
+/** A line names its event; what else it has is its own affair. */
+type Say = (
+  line: { readonly event: LogEvent; readonly [field: string]: unknown },
+  what: string,
+) => void;
+
+/** pino, with the names of events checked by the compiler. */
+export interface Log extends Readonly<Record<LogLevel, Say>> {
+  child(bindings: Readonly<Record<string, unknown>>): Log;
+}
 
 /** syslog priorities by pino level, for journald. */
 const priorities: Readonly<Record<number, number>> = { 10: 7, 20: 7, 30: 6, 40: 4, 50: 3, 60: 2 };
@@ -10,7 +20,8 @@ const warn = 40;
 
 /** The line that tells of others that could not be written. */
 function droppedLine(lines: number, why: string): string {
-  const content = { level: warn, time: new Date().toISOString(), event: 'log.dropped', lines, why };
+  const event: LogEvent = 'log.dropped';
+  const content = { level: warn, time: new Date().toISOString(), event, lines, why };
   return `${JSON.stringify({ ...content, msg: 'lines of the log could not be written' })}\n`;
 }
 

@@ -9,7 +9,7 @@ export { realDisk } from './disk.js';
 export { DdiClient, HawkbitTrigger } from './hawkbit/index.js';
 export { LazySource } from './lazy-source.js';
 export { FaultError } from './ports.js';
-export type { Hearing, Hears, PortFault } from './ports.js';
+export type { Hearing, Hears, PortFault, UpdaterOptions } from './ports.js';
 export { runProbe } from './probe.js';
 export type { ProbeEnd, ProbeLimits } from './probe.js';
 export type { Place } from './slots.js';

@@ -1,6 +1,6 @@
 import type { UpdateState } from './state.js';
 
-/** The retained message on `<base>/<device>/update`; docs/mqtt/update.json is its schema. */
+/** The retained message on `<base>/<device>/update`; publish/contract/update.ts is its schema. */
 export interface UpdateStatus {
   readonly state: UpdateState['phase'];
   /** Percent of the download, while there is one. */

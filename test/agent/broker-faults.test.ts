@@ -21,6 +21,7 @@ async function stage(t: Test, options: BrokerSimOptions, protocolVersion: 4 | 5)
   const mic = await MicSim.create({});
   const daemon = await Daemon.start({
     url: broker.url,
+    watched: false,
     model: (await bundle).path,
     grammar,
     mic,

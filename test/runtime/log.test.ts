@@ -1,44 +1,8 @@
-import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Child } from '../sim/process.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-
-/** Every `event: 'x.y'` in the source, also in `a ? 'x.y' : 'x.z'`. */
-function eventsInSource(): string[] {
-  const events = new Set<string>();
-  for (const name of readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue;
-    const text = readFileSync(`${root}src/${name}`, 'utf8');
-    for (const [, value = ''] of text.matchAll(/\bevent:([^,]+)/g)) {
-      for (const [, event = ''] of value.matchAll(/'([a-z]+\.[a-z0-9-]+)'/g)) events.add(event);
-      // The only ones that are put together: a state of the microphone.
-      if (/`mic\.\$\{state\}`/.test(value))
-        for (const state of ['up', 'lost', 'silent']) events.add(`mic.${state}`);
-    }
-  }
-  return [...events].sort();
-}
-
-void t.test('docs/operate.md lists every event of the log, and no other', async (t) => {
-  const text = readFileSync(`${root}docs/operate.md`, 'utf8');
-  const table = text.slice(text.indexOf('## Logs'), text.indexOf('## When something'));
-  const listed = [...table.matchAll(/^\| `([a-z]+\.[a-z0-9-]+)` \|/gm)].map(([, event]) => event);
-  t.ok(listed.length > 25);
-  t.same(listed.sort(), eventsInSource());
-});
-
-void t.test('docs/mqtt/README.md lists every event that is published', async (t) => {
-  const text = readFileSync(`${root}docs/mqtt/README.md`, 'utf8');
-  const table = text.slice(text.indexOf('## Events'), text.indexOf('## Requests'));
-  for (const name of readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' })) {
-    if (!name.endsWith('.ts')) continue;
-    const source = readFileSync(`${root}src/${name}`, 'utf8');
-    for (const [, event = ''] of source.matchAll(/(?:\.event|eventPayload)\(\s*'([a-z-]+)'/g))
-      t.ok(table.includes(`\`${event}\``), `${event} (src/${name})`);
-  }
-});
 
 const program = (call: string, env = '{}') =>
   `import('${root}dist/src/runtime/log.js').then(({ openLog }) => { const log = openLog('trace', ${env}); ${call} });`;

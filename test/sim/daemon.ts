@@ -1,9 +1,12 @@
 /** The daemon as it ships, in a process of its own, with a stand-in recorder and a folder of its own. */
+import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import mqtt, { type MqttClient } from 'mqtt';
+import { contractFaultOf } from './schemas.js';
 import type { MicSim } from './mic-sim.js';
 import { Child } from './process.js';
 
@@ -16,6 +19,8 @@ export const builtAlready = existsSync(
 
 /** Generous: the machine may be busy. */
 const eventLimitMs = 180_000;
+const leaveLimitMs = 5000;
+const everything = 'kikitori/board/#';
 
 export interface DaemonOptions {
   readonly url: string;
@@ -28,6 +33,8 @@ export interface DaemonOptions {
   readonly update?: Readonly<Record<string, unknown>>;
   readonly metrics?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
+  readonly watched?: false;
 }
 
 export class Daemon {
@@ -36,6 +43,7 @@ export class Daemon {
     readonly grammarPath: string,
     readonly configPath: string,
     readonly child: Child,
+    private readonly watch: ContractWatch | null,
   ) {}
 
   static async start(options: DaemonOptions, folder?: string): Promise<Daemon> {
@@ -62,7 +70,8 @@ export class Daemon {
       ...options.mic?.env,
       ...options.env,
     });
-    return new Daemon(own, grammarPath, configPath, child);
+    const watch = options.watched === false ? null : new ContractWatch(options.url, child.child);
+    return new Daemon(own, grammarPath, configPath, child, watch);
   }
 
   /** Log lines with this event so far. */
@@ -89,8 +98,49 @@ export class Daemon {
     return readFile(join(this.folder, 'state', 'outbox'), 'utf8').catch(() => '');
   }
 
+  /** Rejects when something that it published was not as docs/mqtt says. */
   async remove(): Promise<void> {
     await this.child.kill();
     await rm(this.folder, { recursive: true, force: true });
+    await this.watch?.ended;
+    const faults = [...(this.watch?.faults ?? [])].slice(0, 5);
+    if (faults.length > 0) throw new Error(`not as docs/mqtt says:\n${faults.join('\n')}`);
+  }
+}
+
+/** Everything that a daemon publishes while its broker is there, held against the contract. */
+class ContractWatch {
+  readonly faults = new Set<string>();
+  /** When the daemon has ended and what it said has come. */
+  readonly ended: Promise<void>;
+  private readonly client: MqttClient;
+
+  constructor(url: string, daemon: ChildProcess) {
+    this.client = mqtt.connect(url, { reconnectPeriod: 500 });
+    this.client.on('error', () => undefined);
+    this.client.on('connect', () => this.client.subscribe(everything, { qos: 1 }));
+    this.client.on('message', (topic, payload, { qos, retain: retained }) => {
+      const text = payload.toString();
+      // What a test asks may be wrong on purpose; an empty payload clears a retained message.
+      if (topic.startsWith('kikitori/board/request/') || text === '') return;
+      try {
+        const json = JSON.parse(text) as Record<string, unknown>;
+        const fault = contractFaultOf({ topic, text, json, qos, retained });
+        if (fault !== '') this.faults.add(fault);
+      } catch {
+        this.faults.add(`${topic} is not JSON: ${text}`);
+      }
+    });
+    this.ended = new Promise((resolve) =>
+      daemon.once('close', () => void this.leave().finally(resolve)),
+    );
+  }
+
+  /** The broker answers an unsubscription after what came before it. */
+  private async leave(): Promise<void> {
+    const limit = new Promise((resolve) => setTimeout(resolve, leaveLimitMs).unref());
+    if (this.client.connected)
+      await Promise.race([this.client.unsubscribeAsync(everything), limit]).catch(() => undefined);
+    await this.client.endAsync(true);
   }
 }

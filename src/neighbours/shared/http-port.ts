@@ -76,7 +76,7 @@ export class HttpPort {
     const { name } = this.options;
     const { address: host = '', port = 0 } = this.address ?? {};
     this.lastFault = '';
-    this.ground.log.info({ event: `${name}.listening`, host, port }, `${name}: the port is open`);
+    this.ground.log.info({ event: 'http.listening', name, host, port }, 'a port is open');
   }
 
   private notListening(error: Error): void {
@@ -85,7 +85,7 @@ export class HttpPort {
     const why = codeOf(error) === 'EADDRINUSE' ? 'another program has this port' : messageOf(error);
     const { name } = this.options;
     if (why !== this.lastFault)
-      log.error({ event: `${name}.no-port`, why }, `${name}: no port; it is tried again`);
+      log.error({ event: 'http.no-port', name, why }, 'no port; it is tried again');
     this.lastFault = why;
     this.cancelRetry = clock.after(retryMs, () => this.listen());
   }

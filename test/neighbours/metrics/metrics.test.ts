@@ -162,7 +162,7 @@ void t.test('a port that another program has is taken when it is free', async (t
       handle: (_, response) => void response.end('well'),
     },
   );
-  await until('it is said', () => lines.with('metrics.no-port').length === 1);
+  await until('it is said', () => lines.with('http.no-port').length === 1);
   await new Promise((resolve) => other.close(resolve));
   await until('it listens', async () => {
     await clock.advance(5000);
