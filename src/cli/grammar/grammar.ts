@@ -1,6 +1,6 @@
 import { Bundle } from '../../bundle/index.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
-import { readLexicon, readText } from '../../engine/engine.js';
+import { readGrammar, readLexicon } from '../../engine/engine.js';
 import {
   compileGrammar,
   costInWords,
@@ -10,6 +10,7 @@ import {
   searchCost,
   type Confusables,
   type GrammarDetails,
+  type GrammarSource,
   type Lexicon,
 } from '../../recognizer/index.js';
 import { defaultGrammarPath, defaultModelPath } from '../../runtime/paths.js';
@@ -69,12 +70,12 @@ export const run: CommandRun = async (argv, io) => {
   const bundle = await Bundle.open(values.model);
   const lexicon = await readLexicon(bundle, values.words);
   if (action === 'say' && values.word !== undefined) return sayText(values.word, lexicon, json, io);
-  const source = await readText(file, 'a file of sentences');
+  const source = await readGrammar(file);
   const grammar = compileOrExplain(source, file, lexicon, action === 'check' && json, io);
   if (grammar === null) return 1;
   if (!(action === 'check' && json)) {
     for (const w of grammar.warnings)
-      io.stderr.write(`${file}:${w.line}:${w.column}: warning: ${w.message}\n`);
+      io.stderr.write(`${w.file ?? file}:${w.line}:${w.column}: warning: ${w.message}\n`);
   }
   if (action === 'say') sayGrammar(grammar, lexicon, json, io);
   if (action === 'sample') sample(grammar, count, seed, json, io);
@@ -102,7 +103,7 @@ function wholeNumber(name: string, text: string | undefined, max: number): numbe
 
 /** With --json the faults of a grammar are an answer too. */
 function compileOrExplain(
-  source: string,
+  source: GrammarSource,
   file: string,
   lexicon: Lexicon,
   explain: boolean,

@@ -16,12 +16,15 @@ interface TreeNode {
  * Branches that end alike are there once, whatever states they hang from: "kitchen" before the same words costs its
  * first phone at each place where it may be said, and the others once. Tokens that meet in such a branch would meet at
  * its end all the same, so the search finds the same.
+ *
+ * Words in `skip` may stand anywhere, or before and after a sentence alone.
  */
 export function expandPhones(
   dfa: Dfa,
   words: readonly string[],
   pronunciations: readonly (readonly (readonly number[])[])[],
   skip: readonly number[],
+  skipAnywhere = true,
 ): DecodingGraph {
   const arcs: { unit: number; target: number; word: number }[][] = dfa.edges.map(() => []);
   const final = dfa.final.map((f) => (f ? 1 : 0));
@@ -55,7 +58,9 @@ export function expandPhones(
   dfa.edges.forEach((edges, state) => {
     const root: TreeNode = { children: new Map(), leaves: [] };
     for (const [word, target] of edges) insert(root, pronunciations[word] ?? [], word, target);
-    for (const word of skip) insert(root, pronunciations[word] ?? [], word, state);
+    const ends = state === 0 || dfa.final[state] === true;
+    for (const word of skipAnywhere || ends ? skip : [])
+      insert(root, pronunciations[word] ?? [], word, state);
     for (const { unit, target, word } of leaving(root)) add(state, unit, target, word);
   });
   const arcStart = new Int32Array(arcs.length + 1);
