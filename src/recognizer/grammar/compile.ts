@@ -106,6 +106,7 @@ function assemble(
   const dfa = determinize(nfa, (states) => shadowed.accepted(states));
   if (dfa.final[0] !== true && dfa.edges[0]?.size === 0) {
     throw new GrammarError(file, [
+      ...(grammar.lost ?? []),
       { line: 1, column: 1, message: 'no sentence can be said: each needs what can never be said' },
     ]);
   }
@@ -142,6 +143,7 @@ function assemble(
       ...(slow === undefined ? [] : [{ line: 1, column: 1, message: slow }]),
       ...(skipAnywhere ? [] : [skipAtEnds(skipped, phonesWithSkip)]),
       ...grammar.warnings,
+      ...(grammar.lost ?? []),
       ...slotsFilledTwice(grammar),
       ...(best ? [] : shadowed.warnings()),
     ].sort(byPlace),

@@ -18,7 +18,7 @@ interface Lost {
 
 /**
  * The grammar without sentences that can never be said, because each way to say them needs a list without values or a
- * context that nothing gives; one warning for each reason, with how many they are and which intents have none left.
+ * context that nothing gives; one remark for each reason, with how many they are and which intents have none left.
  */
 export function withoutLost(grammar: ParsedGrammar): ParsedGrammar {
   const lost = new Map<string, Lost>();
@@ -51,7 +51,7 @@ export function withoutLost(grammar: ParsedGrammar): ParsedGrammar {
     return { ...intent, sentences };
   });
   if (lost.size === 0) return grammar;
-  return { ...grammar, intents, warnings: [...grammar.warnings, ...[...lost.values()].map(told)] };
+  return { ...grammar, intents, lost: [...lost.values()].map(told) };
 }
 
 function told({ loss, details, sentences, partly, intents }: Lost): Fault {

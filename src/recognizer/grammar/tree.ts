@@ -113,6 +113,8 @@ export interface ParsedGrammar {
   readonly intents: readonly Intent[];
   readonly skipWords: readonly Sentence[];
   readonly warnings: readonly Fault[];
+  /** What of it can never be said and is left out. */
+  readonly lost?: readonly Fault[];
   /** Which of several meanings of the same words counts; the first in file order unless this says otherwise. */
   readonly order?: 'home assistant';
 }

@@ -1,4 +1,4 @@
-import { isMap, isScalar, type YAMLMap } from 'yaml';
+import { isMap, isScalar, type Node, type YAMLMap } from 'yaml';
 import type { SlotValue } from '../../records.js';
 import { applyContext, contextRules, type ContextRule, type OwnContext } from './context.js';
 import { texts, type Combination } from './home-assistant.js';
@@ -147,8 +147,7 @@ export class YamlFile {
       );
     if (this.options.intent === undefined) yaml.known(node, [...intentKeys, 'slots'], intentNotes);
     const keywords = this.keywords(node);
-    const sentences = yaml
-      .items(node.get('data', true))
+    const sentences = this.blocks(node, around)
       .flatMap((data) => this.sentences(name, data, around))
       .map((sentence) => ({ ...keywords, ...sentence }));
     const minConfidence: unknown = node.get('minConfidence');
@@ -166,14 +165,24 @@ export class YamlFile {
     };
   }
 
+  /**
+   * Home Assistant marks blocks of few sentences that say the same as richer ones beside them, for recognisers that
+   * cannot hear many: these or the others are left out.
+   */
+  private blocks(intent: YAMLMap, { lean }: Surroundings): Node[] {
+    const all = this.yaml.items(intent.get('data', true));
+    if (this.options.intent === undefined) return all;
+    const isLean = (data: unknown) => isMap(data) && data.get('speech_to_phrase') === true;
+    const wanted = all.filter((data) => isLean(data) === lean);
+    return wanted.length === 0 ? all : wanted;
+  }
+
   private sentences(name: string, data: unknown, around: Surroundings): Intent['sentences'] {
     const { yaml, options } = this;
     if (!isMap(data)) {
       yaml.fault(data, `intent ${name}: expected "- sentences: [...]"`);
       return [];
     }
-    if (options.intent !== undefined && (data.get('speech_to_phrase') === true) !== around.lean)
-      return [];
     yaml.known(data, dataKeys, dataNotes);
     const trees = yaml
       .items(data.get('sentences', true))
