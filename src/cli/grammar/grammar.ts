@@ -23,6 +23,7 @@ import {
   type CommandRun,
   type Io,
 } from '../shared/command.js';
+import { importHa } from './import-ha.js';
 import { sayGrammar, sayText } from './say.js';
 
 const usage = `kikitori grammar check|sample|say [--model DIR|FILE] [--words FILE] [--count N] [--seed N] [--near DISTANCE] [--word TEXT] [--json] [FILE]
@@ -31,7 +32,10 @@ check   says everything that is wrong, with line and column, counts the sentence
         commands that sound alike (at --near or nearer, see docs/grammar.md; 0: the same sound)
 sample  prints sentences that the grammar allows (--count of them, chosen by --seed), with what they mean
 say     shows how each word is pronounced and where that came from: user, dictionary, spelled or g2p;
-        --word tries one word, or a text such as "PLC 12", without a grammar`;
+        --word tries one word, or a text such as "PLC 12", without a grammar
+
+FILE may be a folder: all *.yaml in it are one grammar.
+kikitori grammar import-ha --help: the names of a house from Home Assistant`;
 
 const usageLine = usage.split('\n')[0] ?? '';
 /** More samples than this are no samples. */
@@ -40,6 +44,7 @@ const countMax = 1_000_000;
 const pairsShown = 10;
 
 export const run: CommandRun = async (argv, io) => {
+  if (argv[0] === 'import-ha') return importHa(argv.slice(1), io);
   const { values, positionals } = parse(
     argv,
     {
@@ -61,7 +66,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const [action, file = defaultGrammarPath, ...more] = positionals;
   if (action !== 'check' && action !== 'sample' && action !== 'say')
-    throw unknownAction('grammar', action, ['check', 'sample', 'say'], usageLine);
+    throw unknownAction('grammar', action, ['check', 'sample', 'say', 'import-ha'], usageLine);
   if (more.length > 0) throw usageError(`one file, not also ${more.join(' ')}`, usageLine);
   const json = values.json === true;
   const count = wholeNumber('count', values.count, countMax);
