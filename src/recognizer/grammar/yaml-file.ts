@@ -167,14 +167,15 @@ export class YamlFile {
 
   /**
    * Home Assistant marks blocks of few sentences that say the same as richer ones beside them, for recognisers that
-   * cannot hear many: these or the others are left out.
+   * cannot hear many: these alone, or the richer ones where there are any.
    */
   private blocks(intent: YAMLMap, { lean }: Surroundings): Node[] {
     const all = this.yaml.items(intent.get('data', true));
     if (this.options.intent === undefined) return all;
     const isLean = (data: unknown) => isMap(data) && data.get('speech_to_phrase') === true;
-    const wanted = all.filter((data) => isLean(data) === lean);
-    return wanted.length === 0 ? all : wanted;
+    if (lean) return all.filter(isLean);
+    const rich = all.filter((data) => !isLean(data));
+    return rich.length === 0 ? all : rich;
   }
 
   private sentences(name: string, data: unknown, around: Surroundings): Intent['sentences'] {
