@@ -147,7 +147,10 @@ export class Agent {
       throw new StopRequested();
     }
     for (const w of ready.grammar.warnings)
-      log.warn({ event: 'grammar.warning', line: w.line, column: w.column }, w.message);
+      log.warn(
+        { event: 'grammar.warning', file: w.file, line: w.line, column: w.column },
+        w.message,
+      );
     const capture = new Capture(
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,

@@ -52,7 +52,7 @@ export const schema = {
   },
   grammar: {
     path: {
-      doc: 'The sentences that may be said. Empty: the example that came with kikitori.',
+      doc: 'The sentences that may be said: a file, or a folder whose *.yaml are one grammar. Empty: the example that came with kikitori.',
       format: text,
       default: '',
       path: true,

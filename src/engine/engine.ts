@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { parseWav } from '../audio/index.js';
 import { Bundle, sha256 } from '../bundle/index.js';
 import { Frontend, warpRows } from '../frontend/index.js';
@@ -18,10 +17,14 @@ import {
   type WakeSettings,
   type WholeAcoustic,
 } from '../recognizer/index.js';
-import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
+import { KikitoriError } from '../runtime/errors.js';
 import { processorMs } from '../runtime/processor-time.js';
 import { hasFusedMultiplyAdd } from '../runtime/processor.js';
-import { decodeText } from '../runtime/text-file.js';
+import { readGrammar } from './grammar-files.js';
+import { readText } from './read-text.js';
+
+export { readGrammar } from './grammar-files.js';
+export { readText } from './read-text.js';
 
 export interface EngineOptions {
   readonly modelPath: string;
@@ -34,25 +37,6 @@ export interface EngineOptions {
   /** Vocal-tract warp of the frontend; 1 is as trained. */
   readonly warp?: number;
   readonly recognizer?: RecognizerOptions;
-}
-
-/** A text file that an operator named; missing, unreadable or no UTF-8 is said in words. */
-export async function readText(path: string, what: string): Promise<string> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new KikitoriError(
-      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
-      {
-        kind: 'input',
-        where: path,
-        expected: what,
-        cause: error,
-      },
-    );
-  }
-  return decodeText(bytes, path);
 }
 
 /**
@@ -94,7 +78,7 @@ export class Engine {
     phonesMax = this.options.phonesMax,
   ): Promise<GrammarDetails> {
     if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
-    const source = await readText(path, 'a file of sentences');
+    const source = await readGrammar(path);
     return compileGrammar(source, {
       file: path,
       lexicon: this.lexicon,

@@ -11,13 +11,21 @@ export {
   enumerateSentences,
   findConfusable,
   GrammarError,
+  isRead,
   pronounceWord,
   readingsOf,
   sampleSentence,
   searchCost,
   wordsOf,
 } from './grammar/index.js';
-export type { ConfusablePair, Confusables, GrammarDetails } from './grammar/index.js';
+export type {
+  ConfusablePair,
+  Confusables,
+  GrammarDetails,
+  GrammarFile,
+  GrammarFolder,
+  GrammarSource,
+} from './grammar/index.js';
 export { buildLexicon, connectedForms, isVowel, Lexicon, parseUserWords } from './lexicon/index.js';
 export type { Pronunciation } from './lexicon/index.js';
 export { alignSentence, alignPhones } from './search/align.js';

@@ -1,6 +1,6 @@
 import { Bundle } from '../../bundle/index.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
-import { readLexicon, readText } from '../../engine/engine.js';
+import { readGrammar, readLexicon } from '../../engine/engine.js';
 import {
   compileGrammar,
   costInWords,
@@ -10,6 +10,7 @@ import {
   searchCost,
   type Confusables,
   type GrammarDetails,
+  type GrammarSource,
   type Lexicon,
 } from '../../recognizer/index.js';
 import { defaultGrammarPath, defaultModelPath } from '../../runtime/paths.js';
@@ -22,6 +23,7 @@ import {
   type CommandRun,
   type Io,
 } from '../shared/command.js';
+import { importHa } from './import-ha.js';
 import { sayGrammar, sayText } from './say.js';
 
 const usage = `kikitori grammar check|sample|say [--model DIR|FILE] [--words FILE] [--count N] [--seed N] [--near DISTANCE] [--word TEXT] [--json] [FILE]
@@ -30,7 +32,10 @@ check   says everything that is wrong, with line and column, counts the sentence
         commands that sound alike (at --near or nearer, see docs/grammar.md; 0: the same sound)
 sample  prints sentences that the grammar allows (--count of them, chosen by --seed), with what they mean
 say     shows how each word is pronounced and where that came from: user, dictionary, spelled or g2p;
-        --word tries one word, or a text such as "PLC 12", without a grammar`;
+        --word tries one word, or a text such as "PLC 12", without a grammar
+
+FILE may be a folder: all *.yaml in it are one grammar.
+kikitori grammar import-ha --help: the names of a house from Home Assistant`;
 
 const usageLine = usage.split('\n')[0] ?? '';
 /** More samples than this are no samples. */
@@ -39,6 +44,7 @@ const countMax = 1_000_000;
 const pairsShown = 10;
 
 export const run: CommandRun = async (argv, io) => {
+  if (argv[0] === 'import-ha') return importHa(argv.slice(1), io);
   const { values, positionals } = parse(
     argv,
     {
@@ -60,7 +66,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const [action, file = defaultGrammarPath, ...more] = positionals;
   if (action !== 'check' && action !== 'sample' && action !== 'say')
-    throw unknownAction('grammar', action, ['check', 'sample', 'say'], usageLine);
+    throw unknownAction('grammar', action, ['check', 'sample', 'say', 'import-ha'], usageLine);
   if (more.length > 0) throw usageError(`one file, not also ${more.join(' ')}`, usageLine);
   const json = values.json === true;
   const count = wholeNumber('count', values.count, countMax);
@@ -69,12 +75,12 @@ export const run: CommandRun = async (argv, io) => {
   const bundle = await Bundle.open(values.model);
   const lexicon = await readLexicon(bundle, values.words);
   if (action === 'say' && values.word !== undefined) return sayText(values.word, lexicon, json, io);
-  const source = await readText(file, 'a file of sentences');
+  const source = await readGrammar(file);
   const grammar = compileOrExplain(source, file, lexicon, action === 'check' && json, io);
   if (grammar === null) return 1;
   if (!(action === 'check' && json)) {
     for (const w of grammar.warnings)
-      io.stderr.write(`${file}:${w.line}:${w.column}: warning: ${w.message}\n`);
+      io.stderr.write(`${w.file ?? file}:${w.line}:${w.column}: warning: ${w.message}\n`);
   }
   if (action === 'say') sayGrammar(grammar, lexicon, json, io);
   if (action === 'sample') sample(grammar, count, seed, json, io);
@@ -102,7 +108,7 @@ function wholeNumber(name: string, text: string | undefined, max: number): numbe
 
 /** With --json the faults of a grammar are an answer too. */
 function compileOrExplain(
-  source: string,
+  source: GrammarSource,
   file: string,
   lexicon: Lexicon,
   explain: boolean,

@@ -7,6 +7,8 @@ import { watchedTopics } from './view.js';
 export interface BrokerOptions {
   readonly url: string;
   readonly base: string;
+  /** In place of those of a fleet. */
+  readonly topics?: readonly string[];
   readonly username?: string;
   readonly password?: string;
   readonly ca?: string;
@@ -59,7 +61,7 @@ export class FleetReader {
         reject(new KikitoriError(`no connection: ${lastError}`, { kind: 'network', where }));
       });
       client.on('connect', () => {
-        const topics = watchedTopics.map((kind) => `${o.base}/+/${kind}`);
+        const topics = [...(o.topics ?? watchedTopics.map((kind) => `${o.base}/+/${kind}`))];
         client.subscribe(topics, { qos: 1 }, (error, granted) => {
           const refused = (granted ?? []).filter((g) => g.qos === 128).map((g) => g.topic);
           if (error !== null && error !== undefined) lastError = messageOf(error);

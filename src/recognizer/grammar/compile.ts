@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { CompiledGrammar, Interpretation } from '../graph.js';
 import type { Lexicon, Pronunciation } from '../lexicon/index.js';
-import { distinctForms } from './connected-forms.js';
+import { bestMeaning } from './best-meaning.js';
 import { countSentences, determinize, type Dfa } from './dfa.js';
+import { heardGraph, skipArcsMax } from './heard-graph.js';
 import { interpretWords } from './interpret.js';
 import { isJsgf } from './jsgf-lexer.js';
 import { parseJsgf } from './jsgf.js';
@@ -11,16 +11,13 @@ import { emptySentences, ShadowedSentences, slotsFilledTwice } from './lost-mean
 import { muteFaults } from './mute.js';
 import { buildNfa, type Nfa } from './nfa.js';
 import { withOpposites } from './opposites.js';
-import { expandPhones } from './phones.js';
 import { readSentence } from './read-sentence.js';
 import { GrammarTooLarge } from './states.js';
-import type { Fault, ParsedGrammar, Place } from './tree.js';
+import { placeInWords, type Fault, type ParsedGrammar, type Place } from './tree.js';
+import { sha256Of, type GrammarSource } from './source.js';
 import { slowWarning, tooSlow } from './search-cost.js';
 import { skipPhrases, type SkipPhrases } from './skip-words.js';
 import { parseYamlGrammar } from './yaml.js';
-
-/** Larger graphs, without forms of connected speech, have none: a search of half as much more would be late. */
-const formsArcsMax = 150_000;
 
 /** Everything that is wrong with a grammar, each with file, line and column. */
 export class GrammarError extends KikitoriError {
@@ -31,7 +28,7 @@ export class GrammarError extends KikitoriError {
     super(
       faults
         .slice(0, 50)
-        .map((f) => `${file}:${f.line}:${f.column}: ${f.message}`)
+        .map((f) => `${placeInWords({ file, ...f })}: ${f.message}`)
         .join('\n'),
       { kind: 'grammar' },
     );
@@ -58,7 +55,7 @@ export interface CompileOptions {
 }
 
 /** Source -> automaton of phones, with its meaning. Throws GrammarError with every fault found. */
-export function compileGrammar(source: string, options: CompileOptions): GrammarDetails {
+export function compileGrammar(source: GrammarSource, options: CompileOptions): GrammarDetails {
   try {
     return compile(source, options);
   } catch (error) {
@@ -70,10 +67,10 @@ export function compileGrammar(source: string, options: CompileOptions): Grammar
   }
 }
 
-function compile(source: string, options: CompileOptions): GrammarDetails {
+function compile(source: GrammarSource, options: CompileOptions): GrammarDetails {
   const { file, lexicon } = options;
   const parsed =
-    isJsgf(source) || /\.(jsgf|gram)$/i.test(file)
+    typeof source === 'string' && (isJsgf(source) || /\.(jsgf|gram)$/i.test(file))
       ? parseJsgf(source, lexicon.ownWords)
       : parseYamlGrammar(source, lexicon.ownWords);
   const faults = [...parsed.faults, ...muteFaults(parsed.grammar)];
@@ -98,16 +95,18 @@ function compile(source: string, options: CompileOptions): GrammarDetails {
 }
 
 function assemble(
-  source: string,
+  source: GrammarSource,
   grammar: ParsedGrammar,
   nfa: Nfa,
   skipped: SkipPhrases,
   { file, lexicon, phonesMax = Infinity }: CompileOptions,
 ): GrammarDetails {
+  const best = grammar.order === 'home assistant';
   const shadowed = new ShadowedSentences(nfa);
   const dfa = determinize(nfa, (states) => shadowed.accepted(states));
   if (dfa.final[0] !== true && dfa.edges[0]?.size === 0) {
     throw new GrammarError(file, [
+      ...(grammar.lost ?? []),
       { line: 1, column: 1, message: 'no sentence can be said: each needs what can never be said' },
     ]);
   }
@@ -123,42 +122,55 @@ function assemble(
   const heard = withOpposites(dfa, words, words.length, (word) => phonesIn(listedOf(word)));
   const all = [...words, ...heard.added];
   const listed = all.map(listedOf);
-  const plain = expandPhones(heard.dfa, all, listed.map(phonesIn), skip);
-  const small = plain.arcUnit.length <= formsArcsMax;
-  const forms = small ? distinctForms(heard.dfa, all, listed, skip, lexicon.units) : [];
-  const ways = listed.map((ps, id) => phonesIn([...ps, ...(forms[id] ?? [])]));
-  const graph = small ? expandPhones(heard.dfa, all, ways, skip) : plain;
+  const { graph, ways, forms, skipAnywhere, phonesWithSkip } = heardGraph(
+    heard.dfa,
+    all,
+    listed,
+    skip,
+    lexicon.units,
+  );
   const phones = graph.arcUnit.length;
   if (phones > phonesMax)
     throw new GrammarError(file, [{ line: 1, column: 1, message: tooSlow(phones, phonesMax) }]);
   const slow = slowWarning(phones);
-  const mayStandAnywhere = new Set(skip);
+  const mayBeSkipped = new Set(skip);
   return {
     graph,
     dfa,
     sentences: countSentences(dfa),
-    sha256: createHash('sha256').update(source).digest('hex'),
+    sha256: sha256Of(source),
     warnings: [
       ...(slow === undefined ? [] : [{ line: 1, column: 1, message: slow }]),
+      ...(skipAnywhere ? [] : [skipAtEnds(skipped, phonesWithSkip)]),
       ...grammar.warnings,
+      ...(grammar.lost ?? []),
       ...slotsFilledTwice(grammar),
-      ...shadowed.warnings(),
-    ].sort((a, b) => a.line - b.line || a.column - b.column),
+      ...(best ? [] : shadowed.warnings()),
+    ].sort(byPlace),
     pronunciations,
     forms: new Map(words.map((word, id) => [word, forms[id] ?? []])),
     phonesOf: (word) => ways[word] ?? [],
-    read: (text) => readSentence(text, dfa, words, mayStandAnywhere, { own: lexicon.ownWords }),
+    read: (text) =>
+      readSentence(text, dfa, words, mayBeSkipped, { own: lexicon.ownWords }, skipAnywhere),
     interpret(sentence) {
       if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
-      const found = interpretWords(
+      const found = (best ? bestMeaning : interpretWords)(
         nfa,
-        sentence.filter((w) => !mayStandAnywhere.has(w)),
+        sentence.filter((w) => !mayBeSkipped.has(w)),
       );
       if (found === null) throw new Error('the search gave words that the grammar does not allow');
       return found;
     },
   };
 }
+
+const byPlace = (a: Fault, b: Fault) =>
+  (a.file ?? '').localeCompare(b.file ?? '', 'en') || a.line - b.line || a.column - b.column;
+
+const skipAtEnds = ({ places }: SkipPhrases, phones: number): Fault => ({
+  ...([...places.values()][0] ?? { line: 1, column: 1 }),
+  message: `skip_words are heard before and after a sentence and not within: at every place they would make ${phones.toLocaleString('en')} phones to search, at most ${skipArcsMax.toLocaleString('en')}`,
+});
 
 type Sounds = (word: string) => readonly Pronunciation[];
 

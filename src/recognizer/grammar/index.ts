@@ -7,3 +7,5 @@ export { costInWords, searchCost } from './search-cost.js';
 export { readNumber, spokenNumber } from './numbers.js';
 export { readingsOf, wordsOf } from './readings.js';
 export { enumerateSentences, sampleSentence } from './sample.js';
+export { isRead } from './home-assistant.js';
+export type { GrammarFile, GrammarFolder, GrammarSource } from './source.js';

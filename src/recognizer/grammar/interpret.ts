@@ -21,7 +21,7 @@ export function interpretWords(nfa: Nfa, words: readonly number[]): Interpretati
   while (path.length > 0) {
     const step = path.at(-1) as Step;
     if (step.state === nfa.end && step.position === words.length) {
-      return meaning(
+      return meaningOf(
         path.map((s) => ({ mark: s.via, position: s.position })),
         words.map((w) => nfa.words[w] ?? ''),
       );
@@ -47,8 +47,9 @@ export function interpretWords(nfa: Nfa, words: readonly number[]): Interpretati
   return null;
 }
 
-function meaning(
-  path: readonly { mark?: Mark; position: number }[],
+/** What a way through the automaton means: its marks, each with the number of words before it. */
+export function meaningOf(
+  path: readonly { readonly mark?: Mark; readonly position: number }[],
   words: readonly string[],
 ): Interpretation {
   let intent = '';

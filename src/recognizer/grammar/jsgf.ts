@@ -54,7 +54,7 @@ class JsgfReader {
         message: 'there is no public rule, expected "public <name> = ...;"',
       });
     for (const token of open) this.checkPublic(token);
-    const scope = { lists: new Map(), rules: this.rules };
+    const scope = { lists: new Map(), rules: this.rules, losses: new Map() };
     const intents: Intent[] = open.map((token) => {
       const name = token.text.normalize('NFC');
       return {

@@ -1,5 +1,5 @@
 import { readingsOf } from './readings.js';
-import type { Fault, ParsedGrammar, Tree } from './tree.js';
+import { placeInWords, type Fault, type ParsedGrammar, type Tree } from './tree.js';
 
 type Mute = Tree & { readonly kind: 'mute' };
 
@@ -10,7 +10,7 @@ type Mute = Tree & { readonly kind: 'mute' };
 export function muteFaults(grammar: ParsedGrammar): Fault[] {
   const faults = new Map<string, Fault>();
   const report = ({ text, at = { line: 1, column: 1 } }: Mute) =>
-    faults.set(`${at.line}:${at.column}`, {
+    faults.set(placeInWords(at), {
       ...at,
       message: `"${text}" says nothing: write the words that are said`,
     });

@@ -1,15 +1,16 @@
 import { frontAt, isNumber, keyOf, readWord, written, type Front } from './front.js';
 import type { Ways } from './readings.js';
 import { GrammarTooLarge, States, type Edge, type Mark, type SlotMeaning } from './states.js';
-import type {
-  Fault,
-  Intent,
-  ListValue,
-  ParsedGrammar,
-  Place,
-  Scope,
-  Sentence,
-  Tree,
+import {
+  placeInWords,
+  type Fault,
+  type Intent,
+  type ListValue,
+  type ParsedGrammar,
+  type Place,
+  type Scope,
+  type Sentence,
+  type Tree,
 } from './tree.js';
 
 /** All sentences as a word automaton. Edges of a state are in file order: the first that fits wins. */
@@ -36,6 +37,9 @@ const permutationMax = 6;
 /** Ways to write one word whose parts touch; more are refused. */
 const waysMax = 200_000;
 
+/** Lists that Home Assistant fills with what a house has. */
+const houseLists = ['list {name}', 'list {area}', 'list {floor}'];
+
 export function buildNfa(
   grammar: ParsedGrammar,
   faults: Fault[],
@@ -46,6 +50,11 @@ export function buildNfa(
 
 class NfaBuilder {
   private readonly reported = new Set<string>();
+  /** Lists and rules that are used and not defined. */
+  private readonly absent = new Map<
+    string,
+    { readonly at: Place; readonly known: readonly string[]; readonly places: Set<string> }
+  >();
   private readonly states = new States();
   private slots = 0;
   /** Of what is being added. */
@@ -74,6 +83,7 @@ class NfaBuilder {
         accepts.set(accept, { intent, sentence });
       }
     }
+    this.reportAbsent();
     const { edges, words, spelledWords: spelled, places } = states;
     return { edges, start, end, words, spelled, places, accepts };
   }
@@ -342,23 +352,32 @@ class NfaBuilder {
     );
   }
 
+  /** What is not there is said once, where it is used first. */
   private missing(
     what: string,
     known: readonly string[],
     tree: Tree & { at: Place },
     fronts: readonly Front[],
   ): readonly Front[] {
-    const have = known.length === 0 ? 'none is defined' : `defined: ${known.join(', ')}`;
-    this.report({
-      line: tree.at.line,
-      column: tree.at.column,
-      message: `${what} is not defined; ${have}`,
-    });
+    const found = this.absent.get(what) ?? { at: tree.at, known, places: new Set() };
+    found.places.add(placeInWords(tree.at));
+    this.absent.set(what, found);
     return fronts;
   }
 
+  private reportAbsent(): void {
+    for (const [what, { at, known, places }] of this.absent) {
+      const have = known.length === 0 ? 'none is defined' : `defined: ${known.join(', ')}`;
+      const more = places.size === 1 ? '' : `; ${places.size - 1} more places use it`;
+      const hint = houseLists.includes(what)
+        ? ' (kikitori grammar import-ha writes it for a house)'
+        : '';
+      this.report({ ...at, message: `${what} is not defined${hint}; ${have}${more}` });
+    }
+  }
+
   private report(fault: Fault): void {
-    const key = `${fault.line}:${fault.column}:${fault.message}`;
+    const key = `${placeInWords(fault)}:${fault.message}`;
     if (this.reported.has(key)) return;
     this.reported.add(key);
     this.faults.push(fault);

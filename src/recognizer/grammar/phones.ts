@@ -12,12 +12,19 @@ interface TreeNode {
 /**
  * Words become phones: at each state one prefix tree over the pronunciations of the words that may
  * follow. The arc of a word's last phone carries the word and leads to the state after it.
+ *
+ * Branches that end alike are there once, whatever states they hang from: "kitchen" before the same words costs its
+ * first phone at each place where it may be said, and the others once. Tokens that meet in such a branch would meet at
+ * its end all the same, so the search finds the same.
+ *
+ * Words in `skip` may stand anywhere, or before and after a sentence alone.
  */
 export function expandPhones(
   dfa: Dfa,
   words: readonly string[],
   pronunciations: readonly (readonly (readonly number[])[])[],
   skip: readonly number[],
+  skipAnywhere = true,
 ): DecodingGraph {
   const arcs: { unit: number; target: number; word: number }[][] = dfa.edges.map(() => []);
   const final = dfa.final.map((f) => (f ? 1 : 0));
@@ -27,20 +34,34 @@ export function expandPhones(
       throw new GrammarTooLarge(`the sentences need more than ${arcsMax} phones`);
     arcs[state]?.push({ unit, target, word });
   };
-  const place = (node: TreeNode, state: number) => {
-    for (const { unit, word, target } of node.leaves) add(state, unit, target, word);
-    for (const [unit, child] of node.children) {
-      const next = arcs.push([]) - 1;
+  const branches = new Map<string, number>();
+  /** What leaves a node; the branches below it are placed first. */
+  const leaving = ({ leaves, children }: TreeNode) => [
+    ...leaves.map(({ unit, target, word }) => ({ unit, target, word })),
+    ...[...children].map(([unit, child]) => ({ unit, target: branch(child), word: -1 })),
+  ];
+  const branch = (node: TreeNode): number => {
+    const out = leaving(node);
+    const shape = out
+      .map(({ unit, target, word }) => `${unit},${target},${word}`)
+      .sort()
+      .join(';');
+    let state = branches.get(shape);
+    if (state === undefined) {
+      state = arcs.push([]) - 1;
       final.push(0);
-      add(state, unit, next, -1);
-      place(child, next);
+      branches.set(shape, state);
+      for (const { unit, target, word } of out) add(state, unit, target, word);
     }
+    return state;
   };
   dfa.edges.forEach((edges, state) => {
     const root: TreeNode = { children: new Map(), leaves: [] };
     for (const [word, target] of edges) insert(root, pronunciations[word] ?? [], word, target);
-    for (const word of skip) insert(root, pronunciations[word] ?? [], word, state);
-    place(root, state);
+    const ends = state === 0 || dfa.final[state] === true;
+    for (const word of skipAnywhere || ends ? skip : [])
+      insert(root, pronunciations[word] ?? [], word, state);
+    for (const { unit, target, word } of leaving(root)) add(state, unit, target, word);
   });
   const arcStart = new Int32Array(arcs.length + 1);
   const flat = arcs.flatMap((list, s) => {

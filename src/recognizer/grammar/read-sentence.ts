@@ -3,7 +3,8 @@ import { readingsOf, type ReadingOptions } from './readings.js';
 
 /**
  * A written sentence as word ids that the automaton allows: of the ways to read its numbers and
- * abbreviations, the first that fits. null when none does. Words in `skip` may stand anywhere.
+ * abbreviations, the first that fits. null when none does. Words in `skip` may stand anywhere, or before and after a
+ * sentence alone.
  */
 export function readSentence(
   text: string,
@@ -11,15 +12,18 @@ export function readSentence(
   words: readonly string[],
   skip: ReadonlySet<number>,
   options: ReadingOptions,
+  skipAnywhere = true,
 ): number[] | null {
   const ids = new Map(words.map((word, id) => [word, id]));
   const pieces = readingsOf(text, { ...options, exactTimes: true }).map((ways) =>
     ways.map((way) => way.map(({ word }) => ids.get(word) ?? -1)),
   );
   const dead = new Set<number>();
+  const maySkip = (word: number, at: number) =>
+    skip.has(word) && (skipAnywhere || at === 0 || dfa.final[at] === true);
   const follow = (state: number, way: readonly number[]): number => {
     let at = state;
-    for (const word of way) at = dfa.edges[at]?.get(word) ?? (skip.has(word) ? at : -1);
+    for (const word of way) at = dfa.edges[at]?.get(word) ?? (maySkip(word, at) ? at : -1);
     return at;
   };
   const from = (piece: number, state: number): number[] | null => {

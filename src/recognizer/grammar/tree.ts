@@ -50,11 +50,16 @@ export type Tree =
 export interface Place {
   readonly line: number;
   readonly column: number;
+  /** Of a grammar of several files; undefined in one of a single file. */
+  readonly file?: string;
 }
 
 export interface Fault extends Place {
   readonly message: string;
 }
+
+export const placeInWords = ({ file, line, column }: Place) =>
+  `${file === undefined ? '' : `${file}:`}${line}:${column}`;
 
 export const nothing: Tree = { kind: 'sequence', items: [] };
 
@@ -71,6 +76,10 @@ export interface Sentence {
   readonly scope: Scope;
   /** One of these words must be in it. */
   readonly keywords?: readonly string[];
+  /** Written for this site beside sentences that come ready-made: counts before them. */
+  readonly own?: true;
+  /** Why it can never be said, whatever its words. */
+  readonly never?: Loss;
   readonly at?: Place;
 }
 
@@ -78,6 +87,16 @@ export interface Sentence {
 export interface Scope {
   readonly lists: ReadonlyMap<string, readonly ListValue[]>;
   readonly rules: ReadonlyMap<string, Tree>;
+  /** Why lists are empty, by name: what needs one of them is left out. */
+  readonly losses: ReadonlyMap<string, Loss>;
+}
+
+/** Why sentences are left out. Losses with the same text are told of once. */
+export interface Loss {
+  readonly why: string;
+  /** What exactly, beside others. */
+  readonly detail?: string;
+  readonly at: Place;
 }
 
 export interface ListValue {
@@ -94,4 +113,8 @@ export interface ParsedGrammar {
   readonly intents: readonly Intent[];
   readonly skipWords: readonly Sentence[];
   readonly warnings: readonly Fault[];
+  /** What of it can never be said and is left out. */
+  readonly lost?: readonly Fault[];
+  /** Which of several meanings of the same words counts; the first in file order unless this says otherwise. */
+  readonly order?: 'home assistant';
 }

@@ -26,6 +26,7 @@ export function readDocument(source: string, yaml: YamlNodes): Node | null {
   for (const error of worthSaying(document.errors)) {
     const place = error.linePos?.[0];
     yaml.faults.push({
+      ...yaml.place(null),
       line: place?.line ?? 1,
       column: place?.col ?? 1,
       message: inOurWords(error),

@@ -1,7 +1,7 @@
-import { isMap, isScalar, type Node, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
 import { digitList, ordinalList, timeList, type SpokenList } from './spoken-lists.js';
 import { parseClock } from './times.js';
-import type { ListValue } from './tree.js';
+import type { ListValue, Loss } from './tree.js';
 import { spokenAs } from './inline-range.js';
 import { rangeValues } from './yaml-ranges.js';
 import { isTemplate, type YamlNodes } from './yaml-reader.js';
@@ -12,20 +12,36 @@ const ordinalMax = 10_000;
 
 const kinds = ['values', 'range', 'digits', 'ordinal', 'time'] as const;
 
+/** What a list holds; nothing, with the reason, when sentences that need it cannot be heard. */
+export interface ReadList {
+  readonly values: readonly ListValue[];
+  readonly loss?: Loss;
+  /** Any words, or values that are written out: others of the same name may add to them. */
+  readonly open?: 'wildcard' | 'values';
+}
+
+export function readList(yaml: YamlNodes, name: string, node: unknown): ReadList {
+  if (isMap(node) && node.get('wildcard') === true) {
+    yaml.known(node, ['wildcard', 'metadata']);
+    const why = `{${name}} is a wildcard: any words would have to be heard, which needs dictation; with "values:" those are heard`;
+    return { values: [], loss: { why, at: yaml.place(node) }, open: 'wildcard' };
+  }
+  const written = isMap(node) ? node.get('values', true) : undefined;
+  if (isMap(node) && isSeq(written) && written.items.length === 0) {
+    const why = `the list {${name}} has no values`;
+    return { values: [], loss: { why, at: yaml.place(node) }, open: 'values' };
+  }
+  const values = listValues(yaml, name, node);
+  return { values, ...(isMap(node) && node.has('values') ? { open: 'values' } : {}) };
+}
+
 /** A list of a grammar: written values, or numbers, digits, ordinals or times that are built, not listed. */
-export function readList(yaml: YamlNodes, name: string, node: unknown): ListValue[] {
+function listValues(yaml: YamlNodes, name: string, node: unknown): ListValue[] {
   if (!isMap(node)) {
     yaml.fault(node, `list ${name}: expected ${kinds.map((k) => `"${k}:"`).join(', ')}`);
     return [];
   }
-  if (node.has('wildcard')) {
-    yaml.fault(
-      node,
-      `list ${name}: a wildcard means any words; this recogniser hears only what is written: give values`,
-    );
-    return [];
-  }
-  yaml.known(node, [...kinds, 'metadata']);
+  yaml.known(node, [...kinds, 'metadata', 'wildcard']);
   const [kind, ...more] = kinds.filter((k) => node.has(k));
   if (kind === undefined || more.length > 0) {
     yaml.fault(node, `list ${name}: expected one of ${kinds.map((k) => `"${k}:"`).join(', ')}`);

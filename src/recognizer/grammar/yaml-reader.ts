@@ -10,12 +10,16 @@ export class YamlNodes {
   readonly warnings: Fault[] = [];
   readonly lines = new LineCounter();
 
-  constructor(readonly own: ReadonlySet<string>) {}
+  constructor(
+    readonly own: ReadonlySet<string>,
+    /** As it is named in faults; undefined for a grammar of one file. */
+    private readonly file?: string,
+  ) {}
 
   place(node: unknown, offset = 0): Place {
     const range = (node as Node | null | undefined)?.range;
     const { line, col } = this.lines.linePos((range?.[0] ?? 0) + offset);
-    return { line, column: col };
+    return { line, column: col, ...(this.file === undefined ? {} : { file: this.file }) };
   }
 
   fault(node: unknown, message: string, offset = 0): void {
