@@ -65,7 +65,11 @@ function transpile(path, text) {
     },
   });
   if (diagnostics.length > 0) {
-    const host = { getCurrentDirectory: () => root, getNewLine: () => '\n', getCanonicalFileName: (f) => f };
+    const host = {
+      getCurrentDirectory: () => root,
+      getNewLine: () => '\n',
+      getCanonicalFileName: (f) => f,
+    };
     throw new SyntaxError(ts.formatDiagnostics(diagnostics, host));
   }
   return outputText;
