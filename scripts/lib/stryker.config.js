@@ -1,12 +1,13 @@
 // Mutation testing of one file; scripts/mutate sets which.
+const [source] = process.env.MUTATE.split(':');
+
 export default {
   mutate: [process.env.MUTATE],
-  testRunner: 'tap',
-  tap: {
-    testFiles: process.env.TESTS.split(' '),
-    nodeArgs: ['--import', './scripts/lib/transpiled.js', '-r', '{{hookFile}}', '{{testFile}}'],
-  },
-  plugins: ['@stryker-mutator/*'],
+  testRunner: 'in-one-process',
+  inOneProcess: { source, tests: process.env.TESTS.split(' ') },
+  plugins: [new URL('stryker-runner.js', import.meta.url).pathname],
+  testRunnerNodeArgs: ['--import', './scripts/lib/transpiled.js'],
+  coverageAnalysis: 'perTest',
   // What a person reads is checked where it matters, not letter by letter.
   mutator: { excludedMutations: ['StringLiteral'] },
   // A machine of two cores; and the tests must not disturb each other.
@@ -14,10 +15,8 @@ export default {
   timeoutMS: 60_000,
   tempDirName: '.tap/mutants',
   ignorePatterns: ['dist', 'demo', 'bench', 'trainer', 'runs', '.tap', 'tsconfig*.json'],
-  checkers: [],
-  reporters: ['clear-text', 'json'],
+  reporters: ['clear-text', 'progress-append-only', 'json'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   jsonReporter: { fileName: '.tap/mutation.json' },
-  allowEmpty: false,
   warnings: { unknownOptions: false },
 };

@@ -1,5 +1,5 @@
 // Module hooks for tests: a TypeScript file of this repository is transpiled once, not once by each of the
-// hundred test processes that import it. What was transpiled is kept in node_modules/.cache, one file a source,
+// hundred test processes that import it. What was transpiled is kept in .tap, one file a source,
 // and carries the hash of what it was made from: never stale, never more than there are sources.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const cache = join(root, 'node_modules/.cache/transpiled');
+const cache = join(root, '.tap/transpiled');
 const own = (url) => url.startsWith('file:') && !url.includes('/node_modules/');
 
 const digest = (...parts) =>
@@ -29,8 +29,10 @@ export function resolve(specifier, context, nextResolve) {
 }
 
 export function load(url, context, nextLoad) {
-  if (!url.endsWith('.ts') || !own(url)) return nextLoad(url, context);
-  return { format: 'module', source: transpiled(fileURLToPath(url)), shortCircuit: true };
+  // Mutation testing loads a test file again and again: test.ts?1, test.ts?2.
+  const [file] = url.split('?');
+  if (!file.endsWith('.ts') || !own(file)) return nextLoad(url, context);
+  return { format: 'module', source: transpiled(fileURLToPath(file)), shortCircuit: true };
 }
 
 function transpiled(path) {
