@@ -386,6 +386,25 @@ void t.test('the first day after the commit', async (t) => {
   t.equal(start({ ...committed, openings: 1 }).state.settling?.crashes, 1);
 });
 
+void t.test('what is only noted asks for nothing', async (t) => {
+  const events: UpdateEvent[] = [
+    { type: 'stop' },
+    { type: 'lived', elapsedMs: 5 },
+    { type: 'observed', statistics: heard({ utterances: 1 }), elapsedMs: 5 },
+  ];
+  const settling = { aliveMs: 0, crashes: 0 };
+  for (const event of events) t.same(step({ ...trial, settling }, event).actions, [], event.type);
+});
+
+void t.test('going back from what nobody knows refuses nothing', async (t) => {
+  const unknown: UpdateState = { ...installed, installed: null };
+  t.match(step(unknown, { type: 'roll-back', reason: 'requested' }).state, {
+    phase: 'rolled-back',
+    current: 'factory',
+    refused: [],
+  });
+});
+
 void t.test('something else hears than should', async (t) => {
   const fall = (state: UpdateState, place: 'A' | 'B' | 'factory') =>
     step(state, { type: 'fell-back', place, detail: 'unreadable' });
