@@ -172,6 +172,13 @@ void t.test(
     t.equal(await outbox.read(damaged), undefined);
     t.equal(dropped.length, 1);
     t.equal(await outbox.read(999), undefined, 'one that never was');
+    const [first = 0] = numbers(outbox);
+    bytes[20] = (bytes[20] ?? 0) ^ 0xff;
+    await writeFile(path, bytes, { flag: 'r+' });
+    const reading = outbox.read(first);
+    outbox.remove(first);
+    t.equal(await reading, undefined);
+    t.equal(dropped.length, 1, 'one that was acknowledged while it was read is not lost');
     outbox.remove(damaged); // the broker had it after all
     await outbox.close();
   },
@@ -344,5 +351,6 @@ void t.test('letters from a number on; removed twice, counted once', async (t) =
   await outbox.put([letter(3)]).catch(() => undefined);
   const again = await Outbox.open(all);
   t.same(await contents(again), [1, 2], 'nothing is written after the end');
+  t.equal(again.sizeBytes, (2 * bytes) / 3, 'what is found counts for the limit');
   await again.close();
 });
