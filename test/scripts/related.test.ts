@@ -25,7 +25,7 @@ const texts: Record<string, string> = {
   'test/other.test.ts': "import t from 'tap';\n",
   'trainer/kikitori_trainer/fit.py': '',
   'trainer/tests/test_fit.py': '',
-  'docs/lamp.md': '',
+  'notes/lamp.md': '',
   'package.json': '{}',
 };
 
@@ -74,10 +74,10 @@ void t.test(
 );
 
 void t.test('what is not of the tests, or of all of them, is said', async (t) => {
-  const found = ask(['docs/lamp.md', 'package.json', 'gone.txt']);
+  const found = ask(['notes/lamp.md', 'package.json', 'gone.txt']);
   t.same(found.everything, ['package.json']);
-  t.same(found.unmapped, ['docs/lamp.md', 'gone.txt']);
-  t.same(found.format, ['docs/lamp.md', 'package.json']);
+  t.same(found.unmapped, ['notes/lamp.md', 'gone.txt']);
+  t.same(found.format, ['notes/lamp.md', 'package.json']);
   t.same(found.lint, []);
   t.same(ask([]).tests, []);
 });
@@ -132,6 +132,6 @@ void t.test('of this repository: the test of a file comes first', async (t) => {
     nearest('src/recognizer/grammar/nfa.ts').includes('test/recognizer/grammar/grammar.test.ts'),
   );
   t.ok(nearest('src/agent/agent.ts').includes('test/agent/daemon.test.ts'));
-  t.ok(nearest('docs/mqtt/intent.json').includes('test/publish/publisher.test.ts'));
+  t.ok(nearest('docs/mqtt/README.md').includes('test/agent/contract.test.ts'));
   t.ok(nearest('config/default.yaml').includes('test/config/config.test.ts'));
 });
