@@ -43,14 +43,24 @@ install_debian_packages() {
     >/tmp/kikitori-apt.log 2>&1 || { tail -n 20 /tmp/kikitori-apt.log; fail "apt-get could not install$missing"; }
 }
 
-# node_modules as the lock file says; again only when the lock file changed.
+# True when every package of the lock file is there in its version; those for some platforms only may be missing.
+node_modules_are_there() {
+  node -e '
+    const packages = (path) => JSON.parse(require("fs").readFileSync(path, "utf8")).packages;
+    const there = packages("node_modules/.package-lock.json");
+    for (const [path, { version, optional, os, cpu, libc }] of Object.entries(packages("package-lock.json")))
+      if (path !== "" && !(optional && (os || cpu || libc)) && there[path]?.version !== version) process.exit(1);
+  ' 2>/dev/null
+}
+
+# node_modules as the lock file says: all of it into an empty folder, else only what is missing.
 install_node_modules() {
   require_node
-  local stamp=node_modules/.kikitori-lock
-  if ! cmp -s package-lock.json "$stamp"; then
-    npm ci --ignore-scripts --no-fund --no-audit --loglevel=error || fail 'npm ci failed'
-    cp package-lock.json "$stamp"
-  fi
+  node_modules_are_there && return 0
+  local how=ci
+  [ -d node_modules ] && how='install --no-save'
+  # shellcheck disable=SC2086
+  npm $how --ignore-scripts --no-fund --no-audit --loglevel=error || fail "npm $how failed"
 }
 
 build() {

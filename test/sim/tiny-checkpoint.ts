@@ -2,18 +2,14 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dictionary } from 'cmu-pronouncing-dictionary';
 import { encodeWav } from '../../src/audio/index.js';
 import type { Confidence, FeatureOptions } from '../../src/bundle/index.js';
 import { parseCheckpoint, type Checkpoint } from '../../src/compress/checkpoint.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { packBundle } from '../../src/compress/pack.js';
-import { buildLexicon, Lexicon } from '../../src/recognizer/index.js';
+import { tinyLexiconBytes, units } from './lexicons.js';
 
-export const units =
-  '<blank> AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH'.split(
-    ' ',
-  );
+export { fullLexicon, tinyLexicon, tinyLexiconBytes, units } from './lexicons.js';
 
 export const features: FeatureOptions = {
   sampleRateHz: 16000,
@@ -32,30 +28,6 @@ export const features: FeatureOptions = {
   mean: Array.from({ length: 40 }, () => -5),
   std: Array.from({ length: 40 }, () => 3),
 };
-
-/** A lexicon of the words that tests say, and letter-to-sound rules learnt from them. */
-const wordsInTests =
-  'turn on off the light lights kitchen hall start stop conveyor set speed to percent zero one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty hundred and please red blue go left right meters meter call supervisor machine a b c p l minus point open door slow fast big small';
-
-let tinyBytes: Uint8Array | undefined;
-
-export function tinyLexiconBytes(): Uint8Array {
-  if (tinyBytes !== undefined) return tinyBytes;
-  const wanted = new Set(wordsInTests.split(' '));
-  const some = Object.fromEntries(
-    Object.entries(dictionary).filter(
-      ([w], i) => wanted.has(w.replace(/\(\d+\)/, '')) || i % 60 === 0,
-    ),
-  );
-  return (tinyBytes = buildLexicon(some, units));
-}
-
-/** Every word of the dictionary, and no letter-to-sound rules, whose training takes seconds. */
-export function fullLexicon(): Lexicon {
-  return Lexicon.read(buildLexicon(dictionary, units, { rules: false, effort: 4 }), 'full');
-}
-
-export const tinyLexicon = (): Lexicon => Lexicon.read(tinyLexiconBytes(), 'tiny');
 
 export function safetensors(
   tensors: ReadonlyMap<string, { shape: number[]; data: Float32Array }>,

@@ -10,7 +10,7 @@ import { decodeOldRules } from '../../../src/recognizer/lexicon/old-format.js';
 import { decodeRules, encodeRules, type Rules } from '../../../src/recognizer/lexicon/rule-tree.js';
 import { dictionaryEntries, trainG2p } from '../../../src/recognizer/lexicon/index.js';
 import { KikitoriError } from '../../../src/runtime/errors.js';
-import { fullLexicon, tinyLexiconBytes, units } from '../../sim/tiny-checkpoint.js';
+import { fullLexicon, madeAnew, tinyLexiconBytes, units } from '../../sim/lexicons.js';
 
 type Entry = [string, number[]];
 
@@ -21,6 +21,10 @@ function listed(entries: readonly Entry[]): Map<string, string[]> {
     ways.set(word, [...(ways.get(word) ?? []), phones.join(' ')]);
   return ways;
 }
+
+void t.test('the lexicon that tests keep between runs is the one that is made today', async (t) => {
+  t.ok(Buffer.from(tinyLexiconBytes()).equals(madeAnew('tiny')));
+});
 
 void t.test('every word and variant of CMUdict is exactly what the package says', async (t) => {
   const lexicon = fullLexicon();
