@@ -58,7 +58,8 @@ async function stage(t: Test, { phrase = '', clients = 4, ready = true } = {}) {
       ...ground,
       engine: () => engine,
       grammar: () => grammar,
-      recognizer: (acoustic, more) => engine.recognizer(grammar, more, acoustic),
+      recognizer: (...[acoustic, more]: Parameters<House['recognizer']>) =>
+        engine.recognizer(grammar, more, acoustic),
       spare: () => mic.quiet,
     } as unknown as House);
   if (ready) await enter();
