@@ -143,7 +143,7 @@ void t.test('files that cannot be heard are refused', async (t) => {
     /data come first/,
   );
   t.throws(
-    () => unwrapped(Buffer.concat([riff, Buffer.alloc(300_000, 'junk')]), () => 9000),
+    () => unwrapped(Buffer.concat([riff, Buffer.alloc(100_000, 'junk')]), () => 9000),
     /without audio/,
   );
 });

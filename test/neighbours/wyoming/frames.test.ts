@@ -126,3 +126,10 @@ void t.test('a payload is not held', async (t) => {
   t.equal(bytes, 100_000_000);
   t.equal(reader.within, false);
 });
+
+void t.test('data that are dripped in byte by byte are read', async (t) => {
+  const text = 'x'.repeat(5000);
+  t.same(read(frameOf('ping', { text }), () => 1).all, [
+    { type: 'ping', data: { text }, payload: '' },
+  ]);
+});

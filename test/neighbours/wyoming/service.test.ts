@@ -53,13 +53,14 @@ async function stage(t: Test, { phrase = '', clients = 4, ready = true } = {}) {
   const ground = { config: () => config, clock, random: randomFrom(1), log: lines.log };
   const service = new WyomingService(ground);
   const mic = { quiet: Promise.resolve() };
+  const now = { engine };
   const enter = () =>
     service.open({
       ...ground,
-      engine: () => engine,
+      engine: () => now.engine,
       grammar: () => grammar,
       recognizer: (...[acoustic, more]: Parameters<House['recognizer']>) =>
-        engine.recognizer(grammar, more, acoustic),
+        now.engine.recognizer(grammar, more, acoustic),
       spare: () => mic.quiet,
     } as unknown as House);
   if (ready) await enter();
@@ -75,7 +76,7 @@ async function stage(t: Test, { phrase = '', clients = 4, ready = true } = {}) {
     for (const one of clientsOpen) one.close();
     await service.close();
   });
-  return { clock, lines, service, mic, enter, client, port };
+  return { clock, lines, service, mic, now, enter, client, port };
 }
 
 void t.test('describe is answered before there is a model, and again after', async (t) => {
@@ -324,6 +325,26 @@ void t.test('who does not read is cut off, and the flood of events is borne', as
   });
   t.match(lines.with('wyoming.cut'), [{ why: 'it does not read its answers' }]);
 });
+
+void t.test(
+  'an order amid which the model is replaced is told so; the next is heard',
+  async (t) => {
+    const { client, now } = await stage(t);
+    const { folder, engine } = await opened;
+    const old = await Engine.open({ modelPath: join(folder, 'tones') });
+    now.engine = old;
+    const clip = said('stop the conveyor two');
+    const one = await client();
+    one.send('transcribe').audio(clip.subarray(0, 12_000)).send('ping');
+    await one.event('pong');
+    now.engine = engine;
+    await old.close();
+    one.audio(clip.subarray(12_000)).send('audio-stop');
+    t.match(await one.event('error'), { code: 'not-heard', text: /say it again/ });
+    await one.closed();
+    t.equal(await (await client()).order(clip).text(), 'stop the conveyor two');
+  },
+);
 
 void t.test('a client that goes amid its order leaves its place', async (t) => {
   const { client } = await stage(t, { clients: 1 });
