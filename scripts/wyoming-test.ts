@@ -21,7 +21,7 @@ function check(name: string, right: boolean, got: unknown = ''): void {
 
 interface Running {
   readonly port: number;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** The daemon as it ships, hearing for others; without a broker it keeps what it says. */

@@ -169,8 +169,8 @@ export class Connection {
     const limitMs = Math.max(0, this.limitMs - this.waitedMs);
     const cancel = clock.after(limitMs, () => this.cut('nothing came for too long'));
     try {
-      const { done, value } = await this.bytes.next();
-      return done === true ? null : value;
+      const result = await this.bytes.next();
+      return result.done === true ? null : result.value;
     } catch {
       return null;
     } finally {
