@@ -31,7 +31,7 @@ async function daemon(folder: string, grammar: string): Promise<Running> {
     device: { id: 'test' },
     capture: { source: 'none' },
     grammar: { path: grammar },
-    recognizer: { wake: { phrase: 'hey machine' } },
+    recognizer: { wake: { phrase: 'call the supervisor' } },
     publish: { mqtt: { url: 'mqtt://127.0.0.1:9' } },
     state: { dir: `${path}.state` },
     wyoming: { listen: '127.0.0.1:0' },
@@ -63,6 +63,7 @@ interface Line {
   readonly info?: { readonly asr: readonly { readonly requires_external_vad: boolean }[] };
   readonly text?: string;
   readonly intent?: string;
+  readonly detected?: string | null;
   readonly slots?: Readonly<Record<string, unknown>>;
 }
 
@@ -94,6 +95,11 @@ async function demo(folder: string): Promise<void> {
         check(`${mode}: ${file} ${expect}`, got === expect, JSON.stringify(heard[i]));
       });
     }
+    const woken = await clientSays(port, 'wake', files);
+    sentences.forEach(([file = '', , expect = ''], i) => {
+      const wanted = expect === 'CallSupervisor' ? 'call_the_supervisor' : null;
+      check(`wake: ${file} ${wanted ?? 'not'}`, woken[i]?.detected === wanted, woken[i]?.detected);
+    });
   } finally {
     await stop();
   }
@@ -156,7 +162,7 @@ async function homeAssistant(home: string, folder: string): Promise<void> {
   await mkdir(cfg);
   await writeFile(join(cfg, 'configuration.yaml'), homeConfiguration(httpPort));
   await cp(join(root, 'scripts/wyoming/home-assistant.py'), join(cfg, 'check.py'));
-  for (const file of ['03.wav', '05.wav'])
+  for (const file of ['03.wav', '05.wav', '06.wav'])
     await cp(join(root, 'demo/audio', file), join(cfg, file));
   const inside = (...command: string[]) =>
     spawn('chroot', [home, '/ha/bin/python', ...command], {
@@ -178,7 +184,7 @@ async function homeAssistant(home: string, folder: string): Promise<void> {
         throw new Error('Home Assistant did not start');
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
-    const files = ['/wyoming-cfg/03.wav', '/wyoming-cfg/05.wav'];
+    const files = ['03.wav', '05.wav', '06.wav'].map((file) => `/wyoming-cfg/${file}`);
     const checks = inside('/wyoming-cfg/check.py', base, String(port), ...files);
     checks.stderr?.pipe(process.stderr);
     const [status] = (await once(checks, 'close')) as [number | null];

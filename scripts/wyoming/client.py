@@ -4,6 +4,7 @@ usage: client.py HOST PORT MODE FILE...     one JSON line each
 MODE  order   the audio in chunks, then audio-stop
       file    the file as it is, header and all, as Home Assistant sends one
       open    the audio, then silence in real time, and no audio-stop: the service is to find the end
+      wake    the audio, to find the wake phrase in
 Needs wyoming from PyPI.
 """
 
@@ -17,6 +18,7 @@ from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 from wyoming.info import Describe, Info
 from wyoming.intent import Intent, NotRecognized, Recognize
+from wyoming.wake import Detect, Detection, NotDetected
 
 LIMIT_S = 120
 
@@ -70,6 +72,21 @@ async def transcribe(host, port, path, mode):
         return answer.result().text
 
 
+async def detect(host, port, path):
+    audio, (rate, width, channels) = audio_of(path, "order")
+    size = 1024 * width * channels
+    async with AsyncTcpClient(host, port) as client:
+        await client.write_event(Detect().event())
+        await client.write_event(AudioStart(rate=rate, width=width, channels=channels).event())
+        for at in range(0, len(audio), size):
+            part = audio[at : at + size]
+            chunk = AudioChunk(rate=rate, width=width, channels=channels, audio=part)
+            await client.write_event(chunk.event())
+        await client.write_event(AudioStop().event())
+        answer = await wait_for(client, Detection, NotDetected)
+    return answer.name if isinstance(answer, Detection) else None
+
+
 async def recognize(host, port, text):
     async with AsyncTcpClient(host, port) as client:
         await client.write_event(Recognize(text=text).event())
@@ -81,6 +98,10 @@ async def main():
     info = await describe(host, int(port))
     print(json.dumps({"info": info.event().data}), flush=True)
     for path in files:
+        if mode == "wake":
+            name = await detect(host, int(port), path)
+            print(json.dumps({"file": path, "detected": name}), flush=True)
+            continue
         text = await transcribe(host, int(port), path, mode)
         line = {"file": path, "text": text}
         if text:

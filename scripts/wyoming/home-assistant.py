@@ -1,7 +1,8 @@
 """Home Assistant's own Wyoming integration, added by host and port, against a service that runs.
 
-usage: home-assistant.py BASE_URL WYOMING_PORT WAV_ON WAV_OTHER      for a Home Assistant that was never set up
-WAV_ON says "turn on the workshop lights"; WAV_OTHER is no command. One line each, status 1 when one fails.
+usage: home-assistant.py BASE_URL WYOMING_PORT WAV_ON WAV_OTHER WAV_WAKE      for one that was never set up
+WAV_ON says "turn on the workshop lights", WAV_OTHER is no command, WAV_WAKE is the wake phrase, "call the supervisor".
+One line each, status 1 when one fails.
 Needs aiohttp, which Home Assistant brings.
 """
 
@@ -11,7 +12,7 @@ import sys
 
 import aiohttp
 
-BASE, PORT, WAV_ON, WAV_OTHER = sys.argv[1:]
+BASE, PORT, WAV_ON, WAV_OTHER, WAV_WAKE = sys.argv[1:]
 LAMP = "input_boolean.workshop"
 FORMAT = (
     "format=wav; codec=pcm; sample_rate=16000; bit_rate=16; channel=1; language=en"
@@ -81,10 +82,15 @@ async def command(socket, number, **message):
             return got["result"]
 
 
-async def pipeline(home, path):
-    """Speech in, intent carried out: speech-to-text and the agent are both the service's."""
+def audio_of(path):
     with open(path, "rb") as file:
-        audio = file.read()[44:]
+        return file.read()[44:]
+
+
+async def pipeline(home, *paths):
+    """Wake phrase and speech in, intent carried out: each stage is the service's."""
+    audio = b"".join(audio_of(path) for path in paths)
+    wakes = len(paths) > 1
     async with home.http.ws_connect(f"{BASE}/api/websocket") as socket:
         await socket.receive_json()
         await socket.send_json({"type": "auth", "access_token": home.headers["Authorization"][7:]})
@@ -93,7 +99,7 @@ async def pipeline(home, path):
             socket,
             1,
             type="assist_pipeline/pipeline/create",
-            name="kikitori",
+            name=f"kikitori {len(paths)}",
             language="en",
             conversation_engine="conversation.kikitori",
             conversation_language="en",
@@ -102,15 +108,15 @@ async def pipeline(home, path):
             tts_engine=None,
             tts_language=None,
             tts_voice=None,
-            wake_word_entity=None,
-            wake_word_id=None,
+            wake_word_entity="wake_word.kikitori",
+            wake_word_id="call_the_supervisor",
         )
         await socket.send_json(
             {
                 "id": 2,
                 "type": "assist_pipeline/run",
                 "pipeline": made["id"],
-                "start_stage": "stt",
+                "start_stage": "wake_word" if wakes else "stt",
                 "end_stage": "intent",
                 "input": {"sample_rate": 16000},
                 "timeout": LIMIT_S,
@@ -127,7 +133,7 @@ async def pipeline(home, path):
             events[event["type"]] = event.get("data") or {}
             if event["type"] == "run-start":
                 handler = bytes([event["data"]["runner_data"]["stt_binary_handler_id"]])
-                audio += bytes(32000)
+                audio += bytes(64000)
                 for at in range(0, len(audio), 3200):
                     await socket.send_bytes(handler + audio[at : at + 3200])
                     await asyncio.sleep(0.02)
@@ -174,6 +180,13 @@ async def main():
         text = events.get("stt-end", {}).get("stt_output", {}).get("text")
         check("a pipeline hears it", text == wanted["text"], events)
         check("and carries it out", await home.state(LAMP) == "on", events)
+        await home.call("POST", "services/input_boolean/turn_off", json={"entity_id": LAMP})
+        events = await pipeline(home, WAV_WAKE, WAV_ON)
+        woken = events.get("wake_word-end", {}).get("wake_word_output", {})
+        check("a pipeline is woken", woken.get("wake_word_id") == "call_the_supervisor", events)
+        text = events.get("stt-end", {}).get("stt_output", {}).get("text")
+        check("hears what follows", text == wanted["text"], events)
+        check("and carries it out too", await home.state(LAMP) == "on", events)
     print(f"{failed} failed", flush=True)
     sys.exit(1 if failed else 0)
 
