@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import mqtt from 'mqtt';
 import {
   paired,
@@ -19,10 +20,17 @@ const pauseMs = 1500;
 const ticksPerSecond = 100;
 const lastAnswerMs = 5000;
 
-export async function paced(root: string, utterances: number): Promise<Row[]> {
+export async function paced(
+  root: string,
+  utterances: number,
+  /** More of the configuration. */
+  more: Readonly<Record<string, unknown>> = {},
+  /** Sees the lines of the log; what it does is over when the daemon is. */
+  onLine: (line: Readonly<Record<string, unknown>>) => void = () => undefined,
+): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-bench-'));
   const broker = await startBroker();
-  const env = await stage(root, folder, broker.url, utterances);
+  const env = await stage(root, folder, broker.url, utterances, more);
   const subscriber = await mqtt.connectAsync(broker.url);
   const answers: { atMs: number }[] = [];
   subscriber.on('message', (topic) => {
@@ -41,6 +49,9 @@ export async function paced(root: string, utterances: number): Promise<Row[]> {
     if (Number.isNaN(firstFrameMs) && part.includes('"event":"mic.up"'))
       firstFrameMs = performance.now() - began;
   });
+  createInterface({ input: daemon.stdout }).on('line', (line) =>
+    onLine(JSON.parse(line) as Record<string, unknown>),
+  );
   const closed = new Promise((resolve) => daemon.once('close', resolve));
   let marks: Mark[] = [];
   while (marks.length < utterances && daemon.exitCode === null) {
@@ -85,7 +96,13 @@ async function costOf(pid: number): Promise<{ peakMb: number; cpuSeconds: number
   };
 }
 
-async function stage(root: string, folder: string, url: string, utterances: number) {
+async function stage(
+  root: string,
+  folder: string,
+  url: string,
+  utterances: number,
+  more: Readonly<Record<string, unknown>>,
+) {
   const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
   const files = table
     .trim()
@@ -101,6 +118,7 @@ async function stage(root: string, folder: string, url: string, utterances: numb
     grammar: { path: join(root, 'config/sentences.yaml') },
     publish: { mqtt: { url } },
     state: { dir: join(folder, 'state') },
+    ...more,
   };
   await writeFile(join(folder, 'config.json'), JSON.stringify(config));
   return standInRecorder(root, folder, played, pauseMs);

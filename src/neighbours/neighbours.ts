@@ -19,7 +19,7 @@ export class Neighbours implements Told {
   private readonly faults = new Map<string, number>();
 
   private readonly begun: (Open & { readonly begun: Begun })[] = [];
-  private open: Open[] = [];
+  private readonly open: Open[] = [];
 
   private constructor(
     private readonly ground: Ground,
@@ -36,10 +36,11 @@ export class Neighbours implements Told {
       if (!('begin' in kind) || !kind.enabled(ground.config())) continue;
       await neighbours.attempt(kind.name, async (log) => {
         const begun = await kind.begin({ ...ground, log });
-        neighbours.begun.push({ name: kind.name, begun, neighbour: begun });
+        const early = { name: kind.name, begun, neighbour: begun };
+        neighbours.begun.push(early);
+        neighbours.open.push(early);
       });
     }
-    neighbours.open = [...neighbours.begun];
     return neighbours;
   }
 

@@ -255,3 +255,21 @@ void t.test('an address of updates that every check would fail at is refused her
     }
   }
 });
+
+void t.test('where a port is opened', async (t) => {
+  const listen = async (value: string) =>
+    (await faultsOf(`wyoming: {listen: '${value}'}`)).faults.map(({ what }) => what);
+  for (const good of ['', '127.0.0.1:10300', '0.0.0.0:10300', '[::1]:10300', 'hall-3.local:80'])
+    t.same(await listen(good), [], good);
+  for (const wrong of ['10300', ':10300', '127.0.0.1', 'host:99999', '::1:10300', 'a b:80'])
+    t.match(await listen(wrong), [/expected host:port, like/], wrong);
+});
+
+void t.test('a device without a microphone hears for others, or it hears nothing', async (t) => {
+  const none = 'capture: {source: none}\n';
+  t.match(
+    (await faultsOf(none)).text,
+    /expected wyoming\.listen with it: there is nothing to hear/,
+  );
+  t.same((await faultsOf(`${none}wyoming: {listen: '0.0.0.0:10300'}`)).faults, []);
+});

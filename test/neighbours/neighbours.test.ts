@@ -1,6 +1,6 @@
 /** Whoever stands beside the daemon can harm neither hearing nor another neighbour. */
 import t from 'tap';
-import type { House, Neighbour, NeighbourKind } from '../../src/neighbours/index.js';
+import type { EarlyKind, House, Neighbour, NeighbourKind } from '../../src/neighbours/index.js';
 import { Neighbours } from '../../src/neighbours/index.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
 import { LinesLog } from '../sim/lines-log.js';
@@ -87,3 +87,47 @@ void t.test('one that cannot be opened for another reason is done without', asyn
   t.same(told, ['wake']);
   t.match(lines.with('neighbour.failed'), [{ neighbour: 'unlucky', why: 'out of luck' }]);
 });
+
+void t.test(
+  'one that must answer early is there before the house, and closed if that never is',
+  async (t) => {
+    const { house, kind, lines } = stage();
+    const told: string[] = [];
+    const early = (name: string, closed: string[]): EarlyKind => ({
+      name,
+      enabled: () => true,
+      begin: async () => {
+        told.push(`${name} begins`);
+        return {
+          open: async () => ({ event: (event) => told.push(event), close: async () => undefined }),
+          close: async () => void closed.push(name),
+        };
+      },
+    });
+    const closed: string[] = [];
+    const neighbours = await Neighbours.begin(house, [
+      early('first', closed),
+      kind('late', { event: (name) => told.push(`late ${name}`) }),
+      { ...early('off', closed), enabled: () => false },
+    ]);
+    t.same(told, ['first begins']);
+    neighbours.event('too-early', {});
+    await neighbours.enter(house);
+    neighbours.event('wake', {});
+    t.same(told, ['first begins', 'wake', 'late wake']);
+
+    const given = await Neighbours.begin(house, [early('given up', closed)]);
+    await given.close();
+    t.same(closed, ['given up']);
+
+    const wrong: EarlyKind = {
+      ...early('wrong', closed),
+      begin: async () => {
+        throw new KikitoriError('no port', { kind: 'config', where: 'x.listen' });
+      },
+    };
+    await t.rejects(Neighbours.begin(house, [early('second', closed), wrong]), /no port/);
+    t.same(closed, ['given up', 'second']);
+    t.equal(lines.with('neighbour.failed').length, 0);
+  },
+);

@@ -32,6 +32,7 @@ export interface DaemonOptions {
   readonly log?: Readonly<Record<string, unknown>>;
   readonly update?: Readonly<Record<string, unknown>>;
   readonly metrics?: Readonly<Record<string, unknown>>;
+  readonly wyoming?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
   readonly watched?: false;
@@ -62,6 +63,7 @@ export class Daemon {
         publish: { healthMs: '1s', mqtt: { url: options.url } },
         update: options.update ?? {},
         metrics: options.metrics ?? {},
+        wyoming: options.wyoming ?? {},
         state: { dir: join(own, 'state') },
         log: options.log ?? {},
       }),

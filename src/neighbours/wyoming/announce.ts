@@ -37,7 +37,7 @@ export function recordsOf(
       data: serviceType,
     },
     { name, type: 'SRV', ttl: of(ttlHostS), flush: true, data: { port, target } },
-    { name, type: 'TXT', ttl: of(ttlServiceS), flush: true, data: Buffer.from([0]) },
+    { name, type: 'TXT', ttl: of(ttlServiceS), flush: true, data: '' },
     ...addresses.map((data): Answer => ({
       name: target,
       type: 'A',

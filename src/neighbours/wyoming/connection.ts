@@ -21,6 +21,8 @@ const audioIdleMs = 30_000;
 const answerMs = 60_000;
 /** Who does not read what it asked for is cut off. */
 const writeMs = 10_000;
+/** A connection that ends is read for so long. */
+const partMs = 2000;
 /** Text is looked up in the grammar up to this length. */
 const textMax = 500;
 /** After so many events others get a turn. */
@@ -117,9 +119,23 @@ export class Connection {
       await this.refuse(error);
     } finally {
       this.leave();
-      this.socket.end();
-      this.socket.destroySoon();
+      await this.part();
     }
+  }
+
+  /** What still comes is read and dropped: closed with bytes unread, the last answer would be lost with them. */
+  private async part(): Promise<void> {
+    const { socket, service } = this;
+    if (socket.destroyed) return;
+    socket.end();
+    const cancel = service.clock.after(partMs, () => socket.destroy());
+    try {
+      while ((await this.bytes.next()).done !== true);
+    } catch {
+      // Reset, or cut off.
+    }
+    cancel();
+    socket.destroySoon();
   }
 
   cut(why: string): void {
@@ -153,8 +169,8 @@ export class Connection {
     const limitMs = Math.max(0, this.limitMs - this.waitedMs);
     const cancel = clock.after(limitMs, () => this.cut('nothing came for too long'));
     try {
-      const { done, value } = await this.bytes.next();
-      return done === true ? null : value;
+      const result = await this.bytes.next();
+      return result.done === true ? null : result.value;
     } catch {
       return null;
     } finally {

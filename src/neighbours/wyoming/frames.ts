@@ -7,6 +7,8 @@
 const lineBytesMax = 64 * 1024;
 /** Home Assistant may send the names of everything in the house with a request. */
 const dataBytesMax = 256 * 1024;
+/** What is dripped in byte by byte is joined now and then: a byte alone takes a hundred. */
+const partsMax = 256;
 /** Ten minutes of 48 kHz stereo. */
 const payloadBytesMax = 128 * 1024 * 1024;
 
@@ -84,6 +86,7 @@ export class FrameReader {
     if (this.partBytes > most) throw new FrameError(`${what} of more than ${most} bytes`);
     // A copy: a few bytes must not hold the whole of what was read with them.
     if (piece.length > 0) this.parts.push(Buffer.from(piece));
+    if (this.parts.length > partsMax) this.parts.splice(0, Infinity, Buffer.concat(this.parts));
   }
 
   private kept(): Buffer {

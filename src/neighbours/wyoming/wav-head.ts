@@ -6,7 +6,7 @@
 import type { AudioFormat } from './pcm.js';
 
 /** Longer headers hold pictures. */
-const headBytesMax = 256 * 1024;
+const headBytesMax = 64 * 1024;
 /** Whoever streams writes 0 or a length near the largest. */
 const unknownFrom = 0x7ff00000;
 const pcm = 1;
