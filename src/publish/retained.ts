@@ -6,6 +6,7 @@ import type { Link } from './link.js';
 /** A value of a retained topic, with what may be sent in its place when it is too much for the broker. */
 interface Value {
   readonly forms: readonly string[];
+  readonly onTaken: () => void;
 }
 
 /** An object is published as JSON, a text as it is; an empty text takes the topic away from the broker. */
@@ -31,9 +32,21 @@ export class RetainedTopics {
   private readonly chosenBytes = new Map<string, number>();
   private readonly reduced = new Map<string, Reduction>();
 
-  set(topic: string, payload: Payload, shorter?: Payload): void {
+  /** `onTaken`: each time that a broker has taken it, until there is a newer value. */
+  set(
+    topic: string,
+    payload: Payload,
+    shorter?: Payload,
+    onTaken: () => void = () => undefined,
+  ): void {
     const forms = [payload, ...(shorter === undefined ? [] : [shorter])];
-    this.values.set(topic, { forms: forms.map(textOf) });
+    this.values.set(topic, { forms: forms.map(textOf), onTaken });
+  }
+
+  /** A broker has taken this form of it. */
+  taken(topic: string, payload: string): void {
+    const value = this.values.get(topic);
+    if (value?.forms.includes(payload) === true) value.onTaken();
   }
 
   /** The small ones first. */
@@ -90,6 +103,11 @@ export class RetainedSender {
 
   up(): void {
     this.sending.clear();
+    this.again();
+  }
+
+  /** All of them, for a subscriber that missed them. */
+  again(): void {
     for (const topic of this.topics.topics()) this.send(topic);
   }
 
@@ -106,6 +124,7 @@ export class RetainedSender {
     this.sending.set(topic, false);
     this.link
       .publish(topic, payload, { qos: 1, retain: true, key: retainedKey(topic) })
+      .then(() => this.topics.taken(topic, payload))
       .catch((error: unknown) => this.sayRefused(topic, error))
       .finally(() => {
         const again = this.sending.get(topic) === true;
