@@ -29,10 +29,13 @@ export class HomeAssistant implements Neighbour {
     const neighbour = new HomeAssistant(house, path, await readTold(house, path));
     if (publish.homeAssistant.enabled) {
       neighbour.announce();
-      house.mqtt.subscribe(`${publish.homeAssistant.prefix}/status`, (_topic, payload, retained) => {
-        // A retained one is of long ago: it is told at every connection anyway.
-        if (!retained && payload.toString() === 'online') neighbour.begun();
-      });
+      house.mqtt.subscribe(
+        `${publish.homeAssistant.prefix}/status`,
+        (_topic, payload, retained) => {
+          // A retained one is of long ago: it is told at every connection anyway.
+          if (!retained && payload.toString() === 'online') neighbour.begun();
+        },
+      );
     }
     for (const { topic } of neighbour.told)
       if (topic !== neighbour.now?.topic) neighbour.takeAway(topic);
