@@ -3,7 +3,8 @@ import { agentVersion } from '../../runtime/version.js';
 import type { Changed, House, Neighbour } from '../neighbour.js';
 import { announcedPath } from './announced-path.js';
 import { readAnnounced, writeAnnounced, type Told } from './announced.js';
-import { announce, type Announcement } from './discovery.js';
+import { announce, discoveryTopic, type Announcement } from './discovery.js';
+import { objectIdOf } from './names.js';
 
 /** Home Assistant has begun: a hall full of devices answers over this time, not at once. */
 const jitterMs = 5000;
@@ -63,19 +64,18 @@ export class HomeAssistant implements Neighbour {
   }
 
   private announcement(): Announcement {
-    const { house } = this;
-    const { publish, device } = house.config();
-    const settings = {
+    const { mqtt, config, grammar } = this.house;
+    const { publish, device } = config();
+    const topic = topicOf(this.house);
+    return announce({
       prefix: publish.homeAssistant.prefix,
       base: publish.base,
       device: device.id,
       version: agentVersion,
-      topics: house.mqtt.topics,
-      intents: house.grammar().intents,
-    };
-    const { topic } = this.now ?? announce({ ...settings, before: {} });
-    const before = this.told.find((told) => told.topic === topic)?.platforms ?? {};
-    return announce({ ...settings, before });
+      topics: mqtt.topics,
+      intents: grammar().intents,
+      before: this.told.find((told) => told.topic === topic)?.platforms ?? {},
+    });
   }
 
   private tell(): void {
@@ -132,6 +132,11 @@ async function readTold(house: House, path: string): Promise<readonly Told[]> {
       { event: 'home-assistant.unreadable', path, why: messageOf(error) },
       'what Home Assistant was told before cannot be read; what is gone may stay there',
     );
-    return [];
+    return [{ topic: topicOf(house), platforms: {} }];
   }
+}
+
+function topicOf({ config }: House): string {
+  const { publish, device } = config();
+  return discoveryTopic(publish.homeAssistant.prefix, objectIdOf(publish.base, device.id));
 }
