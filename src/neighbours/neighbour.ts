@@ -25,7 +25,7 @@ export type Changed = 'health' | 'info' | 'update';
 export interface MqttPort {
   readonly topics: Topics;
   readonly connected: boolean;
-  /** The newest value, now and after every connection; null takes it away from the broker. */
+  /** The newest value, now and after every connection; null takes it away from the broker, once. */
   retain(
     topic: string,
     payload: Readonly<Record<string, unknown>> | string | null,

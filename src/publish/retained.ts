@@ -9,7 +9,7 @@ interface Value {
   readonly onTaken: () => void;
 }
 
-/** An object is published as JSON, a text as it is; an empty text takes the topic away from the broker. */
+/** An object is published as JSON, a text as it is; an empty text takes the topic away from the broker, once. */
 export type Payload = Readonly<Record<string, unknown>> | string;
 
 export const textOf = (payload: Payload) =>
@@ -46,7 +46,10 @@ export class RetainedTopics {
   /** A broker has taken this form of it. */
   taken(topic: string, payload: string): void {
     const value = this.values.get(topic);
-    if (value?.forms.includes(payload) === true) value.onTaken();
+    if (value?.forms.includes(payload) !== true) return;
+    // Gone from the broker there is nothing of it to be sent again.
+    if (payload === '') this.values.delete(topic);
+    value.onTaken();
   }
 
   /** The small ones first. */
@@ -61,7 +64,8 @@ export class RetainedTopics {
     topic: string,
     fits: (payload: string) => boolean,
   ): { readonly payload: string | undefined; readonly news: Reduction | null } {
-    const forms = this.values.get(topic)?.forms ?? [];
+    const forms = this.values.get(topic)?.forms;
+    if (forms === undefined) return { payload: undefined, news: null };
     const limit = this.limitBytes.get(topic) ?? Infinity;
     const index = forms.findIndex((form) => Buffer.byteLength(form) < limit && fits(form));
     const now = index < 0 ? 'left-out' : index > 0 ? 'shortened' : undefined;

@@ -149,14 +149,14 @@ export class HomeAssistantSim {
     const message = JSON.parse(text) as Json;
     const fault = discoveryFault(message);
     if (fault !== '') throw new Error(fault);
-    const { components, availability, qos } = message;
+    const { components, availability } = message;
     for (const [name, own] of Object.entries(components as Record<string, Json>)) {
       const key = `${topic} ${name}`;
       if (Object.keys(own).length === 1) {
         this.components.delete(key);
         continue;
       }
-      const config: Json = { availability, qos, ...own };
+      const config: Json = { availability, ...own };
       const before = this.components.get(key);
       this.components.set(key, {
         id: String(

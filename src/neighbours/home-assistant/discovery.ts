@@ -29,6 +29,8 @@ export const intentsMax = 200;
 /** So many that have gone are still said to be gone. */
 export const goneMax = 100;
 
+/** Of each component: the one beside them is not heeded. */
+const qos = 1;
 const triggerPlatform = 'device_automation';
 
 export const discoveryTopic = (prefix: string, objectId: string) =>
@@ -74,7 +76,6 @@ function frame({ device, version, topics }: Announced, objectId: string) {
         payload_not_available: 'offline',
       },
     ],
-    qos: 1,
   };
 }
 
@@ -84,6 +85,7 @@ function component({ key, platform, name, settings }: Entity, of: Announced, obj
     name,
     unique_id: `${objectId}_${key}`,
     default_entity_id: `${platform}.${slugOf(of.device)}_${key}`,
+    qos,
     ...settings,
   };
 }
@@ -98,6 +100,7 @@ function trigger(intent: string, topics: Topics) {
     topic: topics.intent(intent),
     value_template: `{{ "yes" if value_json.intent == ${JSON.stringify(intent)} and not value_json.replayed else "no" }}`,
     payload: 'yes',
+    qos,
   };
 }
 
