@@ -2,7 +2,7 @@
  * The daemon beside a real Home Assistant, a real broker between them. Not of the everyday tests: it takes minutes
  * and a folder of 2 GB. scripts/home-assistant-test runs it.
  */
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { announce } from '../../src/neighbours/home-assistant/discovery.js';
 import { topicsOf } from '../../src/publish/index.js';
@@ -35,6 +35,19 @@ async function eventually<T>(what: string, look: () => Promise<T | false | undef
     if (performance.now() > end) throw new Error(`waited ${limitMs} ms for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
+}
+
+/** The automations of docs/home-assistant.md, as they stand there, for this board and this lamp. */
+async function documented(): Promise<string[]> {
+  const page = await readFile(new URL('../../docs/home-assistant.md', import.meta.url), 'utf8');
+  const blocks = [...page.matchAll(/```yaml\n(alias:[^`]*)```/g)].map(([, block = '']) => block);
+  return blocks.map((block, i) => {
+    const ours = block.replaceAll('kitchen/', 'board/').replaceAll('kitchen_', 'board_');
+    const lines = `id: page_${i}\n${ours.replaceAll('light.hall', 'light.lamp')}`
+      .trim()
+      .split('\n');
+    return `- ${lines.join('\n  ')}\n`;
+  });
 }
 
 void t.test(
@@ -121,15 +134,15 @@ void t.test(
     });
 
     await t.test('Home Assistant begins anew: what it shows is there again', async () => {
-      const trigger = (subtype: string) =>
-        `  triggers: [{trigger: device, domain: mqtt, device_id: ${deviceId}, type: spoken, subtype: ${subtype}, discovery_id: kikitori_board intent_${subtype}}]\n`;
-      const action = (service: string) =>
-        `  actions: [{action: ${service}, target: {entity_id: light.lamp}}]\n`;
-      await home.automations(
-        `- id: on\n  alias: On\n${trigger('LightOn')}${action('light.turn_on')}` +
-          `- id: off\n  alias: Off\n  triggers: [{trigger: state, entity_id: event.board_command, not_from: [unavailable, unknown]}]\n` +
-          `  conditions: "{{ trigger.to_state.attributes.event_type == 'LightOff' and trigger.to_state.attributes.slots.room == 'hall' }}"\n${action('light.turn_off')}`,
+      const counted = intents.map(
+        (intent) =>
+          `- id: ${intent}
+  alias: Count ${intent}
+  triggers: [{trigger: device, domain: mqtt, device_id: ${deviceId}, type: spoken, subtype: ${intent}, discovery_id: kikitori_board intent_${intent}}]
+  actions: [{action: mqtt.publish, data: {topic: went/off, payload: "{{ trigger.payload_json.text }}"}}]
+`,
       );
+      await home.automations([...(await documented()), ...counted].join(''));
       await home.call('switch.turn_on', { entity_id: 'switch.board_mute' });
       await shows('switch.board_mute', 'on');
       await home.stop();
@@ -139,7 +152,9 @@ void t.test(
       await shows('binary_sensor.board_connected', 'on');
       await shows('number.board_min_confidence', ({ state }) => Number(state) > 0);
       await shows('light.lamp', ({ state }) => state !== 'unavailable');
-      await shows('automation.on', 'on');
+      await shows('automation.lights_by_voice', 'on');
+      await shows('automation.the_kitchen_does_not_hear', 'on');
+      await shows('automation.count_stop', 'on');
     });
 
     await t.test('a spoken sentence switches a lamp', async (t) => {
@@ -267,13 +282,26 @@ void t.test(
       });
     });
 
+    // Each command once, through restarts of all three.
+    t.same(
+      subscriber.topics('went/off').map(({ text }) => text),
+      [
+        'turn on the hall light',
+        'turn off the kitchen light',
+        'turn off the hall light',
+        'stop the conveyor two',
+        'turn on the hall light',
+      ],
+    );
     const complaints = (await home.log())
       .filter((line) => /WARNING|ERROR|CRITICAL/.test(line))
       .filter((line) => /mqtt|kikitori|board|template/i.test(line))
       // Of the broker that was killed.
       .filter(
         (line) =>
-          !/Disconnected from MQTT server|Failed to connect to MQTT|MQTT connection/.test(line),
+          !/Disconnected from MQTT server|Failed to connect to MQTT|The connection was lost/.test(
+            line,
+          ),
       );
     t.same(complaints, [], 'the log has no complaint');
   },

@@ -159,9 +159,10 @@ export class HomeAssistantSim {
       const config: Json = { availability, ...own };
       const before = this.components.get(key);
       this.components.set(key, {
-        id: String(
-          own['default_entity_id'] ?? `"${String(own['subtype'])}" ${String(own['type'])}`,
-        ),
+        id:
+          typeof own['default_entity_id'] === 'string'
+            ? own['default_entity_id']
+            : `"${String(own['subtype'])}" ${String(own['type'])}`,
         config,
         state: before?.state ?? 'unknown',
         attributes: before?.attributes ?? {},
@@ -175,9 +176,9 @@ export class HomeAssistantSim {
   private async heard(component: Component, topic: string, text: string, retained: boolean) {
     const { config, id } = component;
     const render = (template: unknown) =>
-      template === undefined
-        ? Promise.resolve(text)
-        : this.jinja.render(String(template), text, component.state);
+      typeof template === 'string'
+        ? this.jinja.render(template, text, component.state)
+        : Promise.resolve(text);
     for (const one of config['availability'] as Json[])
       if (one['topic'] === topic)
         component.available = (await render(one['value_template'])) === one['payload_available'];
