@@ -2,7 +2,8 @@
  * What Home Assistant shows of a device. All of it is read from the topics of docs/mqtt by templates (Jinja), and
  * commands are the requests there: nothing is said twice.
  */
-import type { Topics } from '../../publish/index.js';
+import type { PublishedEvent, Topics } from '../../publish/index.js';
+import type { RejectReason } from '../../records.js';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -26,7 +27,7 @@ export const conditions = [
   'wake',
   'model-committed',
   'model-rolled-back',
-] as const;
+] as const satisfies readonly PublishedEvent[];
 
 export const rejectReasons = [
   'low-confidence',
@@ -34,7 +35,7 @@ export const rejectReasons = [
   'not-a-command',
   'too-long',
   'noise',
-] as const;
+] as const satisfies readonly RejectReason[];
 
 /** Where a grammar has more intents than Home Assistant should be told one by one. */
 export const anyIntent = 'command';
@@ -115,7 +116,7 @@ function states(topics: Topics): Entity[] {
         ...diagnostic,
         device_class: 'problem',
         state_topic: topics.health,
-        value_template: '{{ "OFF" if value_json.mic == "up" else "ON" }}',
+        value_template: '{{ "OFF" if value_json.mic in ["up", "none"] else "ON" }}',
         json_attributes_topic: topics.health,
         json_attributes_template: json('{"microphone": value_json.mic}'),
       },

@@ -15,6 +15,7 @@ import {
 } from '../../../src/neighbours/home-assistant/entities.js';
 import { objectIdOf, slugOf, triggerKeyOf } from '../../../src/neighbours/home-assistant/names.js';
 import { intentPayload, rejectedPayload, topicsOf } from '../../../src/publish/index.js';
+import { publishedEventEntries } from '../../../src/publish/contract/index.js';
 import { anyContext, heardNumber } from '../../sim/heard.js';
 import { discoveryFault, updateFault } from '../../sim/home-assistant-sim.js';
 import { Jinja, noJinja } from '../../sim/jinja.js';
@@ -137,13 +138,8 @@ void t.test('a broker with little room, and a grammar with very many intents', a
 
 void t.test('the lists are those of docs/mqtt', async (t) => {
   const docs = new URL('../../../docs/mqtt/', import.meta.url);
-  const readme = readFileSync(new URL('README.md', docs), 'utf8');
-  const [, table = ''] = readme.split('\n## Events\n');
-  const told = [...(table.split('\n## ')[0] ?? '').matchAll(/^\| `([a-z-]+)` \|/gm)].map(
-    ([, e]) => e,
-  );
   t.same(
-    told.filter((name) => name !== 'event'),
+    publishedEventEntries.map(([name]) => name),
     [...conditions],
   );
   const rejected = JSON.parse(readFileSync(new URL('rejected.json', docs), 'utf8')) as {
@@ -231,6 +227,7 @@ void t.test('templates', { skip: noJinja() }, async (t) => {
 
   await t.test('states', async (t) => {
     t.equal(await render('microphone', { mic: 'up' }), 'OFF');
+    t.equal(await render('microphone', { mic: 'none' }), 'OFF', 'it is to have none');
     t.equal(await render('microphone', { mic: 'silent' }), 'ON');
     t.same(await json('microphone', { mic: 'lost' }, 'json_attributes_template'), {
       microphone: 'lost',
