@@ -10,7 +10,6 @@ export function topicsOf(base: string, device: string) {
     health: `${root}/health`,
     transcript: `${root}/transcript`,
     intent: (name: string) => `${root}/intent/${name.replace(/[^\w.-]/g, '_')}`,
-    intents: `${root}/intent/+`,
     rejected: `${root}/rejected`,
     partial: `${root}/partial`,
     event: `${root}/event`,

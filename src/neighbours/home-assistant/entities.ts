@@ -55,7 +55,7 @@ export function entitiesOf(topics: Topics, intents: readonly string[] | null): r
 function events(topics: Topics, intents: readonly string[] | null): Entity[] {
   const type = intents === null ? `"${anyIntent}"` : 'value_json.intent';
   return [
-    event('command', 'Command', topics.intents, intents ?? [anyIntent], {
+    event('command', 'Command', `${topics.intent('')}+`, intents ?? [anyIntent], {
       icon: 'mdi:account-voice',
       // What may be old is no event; an empty one is passed over.
       value_template: `{% if not value_json.replayed %}${json(
