@@ -296,7 +296,7 @@ export class Agent {
     const recognizer = { ...this.config.recognizer, ...thresholdsOf(given) };
     this.config = { ...this.config, recognizer };
     this.ear.refresh();
-    this.neighbours.changed('info');
+    this.publishInfo();
     return { minConfidence: recognizer.minConfidence, minCertainty: recognizer.minCertainty };
   }
 

@@ -68,10 +68,15 @@ export function infoOf(
   grammar: { readonly sha256: string; readonly sentences: number },
   config: Config,
 ) {
+  const { confidence } = manifest;
   const info = {
     version: agentVersion,
     model: { name: manifest.name, version: manifest.version, sha256 },
     grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
+    thresholds: {
+      minConfidence: config.recognizer.minConfidence ?? confidence.threshold,
+      minCertainty: config.recognizer.minCertainty ?? confidence.minCertainty ?? 0,
+    },
   };
   return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
 }

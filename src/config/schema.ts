@@ -10,6 +10,7 @@ import {
   topicLevel,
   topicPath,
 } from './formats.js';
+import { homeAssistantSchema } from './schema-home-assistant.js';
 import { updateSchema } from './schema-update.js';
 import { metricsSchema } from './schema-metrics.js';
 import { wyomingSchema } from './schema-wyoming.js';
@@ -299,6 +300,7 @@ export const schema = {
         default: 7 * day,
       },
     },
+    homeAssistant: homeAssistantSchema,
   },
   metrics: metricsSchema,
   wyoming: wyomingSchema,

@@ -1,3 +1,4 @@
+import { isAnnounced } from './home-assistant/announced-path.js';
 import type { EarlyKind, NeighbourKind } from './neighbour.js';
 
 /** Every neighbour there is. `open` imports its folder: what is off costs nothing. */
@@ -11,5 +12,10 @@ export const kinds: readonly (NeighbourKind | EarlyKind)[] = [
     name: 'wyoming',
     enabled: ({ wyoming }) => wyoming.listen !== '',
     begin: async (ground) => new (await import('./wyoming/service.js')).WyomingService(ground),
+  },
+  {
+    name: 'home-assistant',
+    enabled: ({ publish, state }) => publish.homeAssistant.enabled || isAnnounced(state.dir),
+    open: async (house) => (await import('./home-assistant/index.js')).HomeAssistant.open(house),
   },
 ];

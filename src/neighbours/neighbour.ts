@@ -4,9 +4,7 @@
  */
 import type { Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
-import type { Answer, Context, Publisher, Topics } from '../publish/index.js';
-
-export type { Context } from '../publish/index.js';
+import type { Answer, Context, Publisher, RetainOptions, Topics } from '../publish/index.js';
 import type {
   GrammarDetails,
   Recognizer,
@@ -18,6 +16,8 @@ import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { UpdateStatus } from '../update/index.js';
 
+export type { Context } from '../publish/index.js';
+
 /** What of the daemon has a new value, to be read from the house when it is wanted. */
 export type Changed = 'health' | 'info' | 'update';
 
@@ -25,8 +25,14 @@ export type Changed = 'health' | 'info' | 'update';
 export interface MqttPort {
   readonly topics: Topics;
   readonly connected: boolean;
-  /** The newest value, now and after every connection; null takes it away from the broker. */
-  retain(topic: string, payload: Readonly<Record<string, unknown>> | string | null): void;
+  /** The newest value, now and after every connection; null takes it away from the broker, once. */
+  retain(
+    topic: string,
+    payload: Readonly<Record<string, unknown>> | string | null,
+    more?: RetainOptions,
+  ): void;
+  /** All retained topics of the device once more, for a subscriber that missed them. */
+  retainedAgain(): void;
   /** Once, if there is a broker now, else never. */
   send(topic: string, payload: Readonly<Record<string, unknown>> | string): void;
   /** Subscribed now and after every connection; `onMessage` must not throw. */

@@ -11,7 +11,7 @@ export type { DropReason, OutboxOptions } from './outbox.js';
 export { intentPayload, rejectedPayload, topicsOf, transcriptPayload } from './payloads.js';
 export type { Context, Topics } from './payloads.js';
 export { Publisher } from './publisher.js';
-export type { PublisherOptions } from './publisher.js';
+export type { PublisherOptions, RetainOptions } from './publisher.js';
 export { RequestDesk } from './requests.js';
 export type { Answer, RequestHandler } from './requests.js';
 export { Sender } from './sender.js';

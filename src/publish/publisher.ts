@@ -61,6 +61,13 @@ export interface PublisherOptions {
   readonly onConnected?: () => void;
 }
 
+export interface RetainOptions {
+  /** Goes in its place where the broker does not take it all. */
+  readonly shorter?: Payload;
+  /** A broker has taken it; again after every connection. Must not throw. */
+  readonly onTaken?: () => void;
+}
+
 /** What is heard goes in; MQTT comes out, at least once and in order for all that must not be lost. */
 export class Publisher {
   readonly topics: Topics;
@@ -221,10 +228,11 @@ export class Publisher {
 
   /** For topics that are not this device's own, such as a neighbour's. */
   readonly port = {
-    retain: (topic: string, payload: Payload | null): void => {
-      this.retained.set(topic, payload ?? '');
+    retain: (topic: string, payload: Payload | null, more: RetainOptions = {}): void => {
+      this.retained.set(topic, payload ?? '', more.shorter, more.onTaken);
       this.retainedSender.send(topic);
     },
+    retainedAgain: (): void => this.retainedSender.again(),
     send: (topic: string, payload: Payload): void => this.volatile(topic, payload),
     subscribe: (filter: string, onMessage: OnMessage): void => {
       if (this.subscribers.add(filter, onMessage)) this.link.subscribe(filter);

@@ -6,9 +6,10 @@ import type { Link } from './link.js';
 /** A value of a retained topic, with what may be sent in its place when it is too much for the broker. */
 interface Value {
   readonly forms: readonly string[];
+  readonly onTaken: () => void;
 }
 
-/** An object is published as JSON, a text as it is; an empty text takes the topic away from the broker. */
+/** An object is published as JSON, a text as it is; an empty text takes the topic away from the broker, once. */
 export type Payload = Readonly<Record<string, unknown>> | string;
 
 export const textOf = (payload: Payload) =>
@@ -31,9 +32,24 @@ export class RetainedTopics {
   private readonly chosenBytes = new Map<string, number>();
   private readonly reduced = new Map<string, Reduction>();
 
-  set(topic: string, payload: Payload, shorter?: Payload): void {
+  /** `onTaken`: each time that a broker has taken it, until there is a newer value. */
+  set(
+    topic: string,
+    payload: Payload,
+    shorter?: Payload,
+    onTaken: () => void = () => undefined,
+  ): void {
     const forms = [payload, ...(shorter === undefined ? [] : [shorter])];
-    this.values.set(topic, { forms: forms.map(textOf) });
+    this.values.set(topic, { forms: forms.map(textOf), onTaken });
+  }
+
+  /** A broker has taken this form of it. */
+  taken(topic: string, payload: string): void {
+    const value = this.values.get(topic);
+    if (value?.forms.includes(payload) !== true) return;
+    // Gone from the broker there is nothing of it to be sent again.
+    if (payload === '') this.values.delete(topic);
+    value.onTaken();
   }
 
   /** The small ones first. */
@@ -48,7 +64,8 @@ export class RetainedTopics {
     topic: string,
     fits: (payload: string) => boolean,
   ): { readonly payload: string | undefined; readonly news: Reduction | null } {
-    const forms = this.values.get(topic)?.forms ?? [];
+    const forms = this.values.get(topic)?.forms;
+    if (forms === undefined) return { payload: undefined, news: null };
     const limit = this.limitBytes.get(topic) ?? Infinity;
     const index = forms.findIndex((form) => Buffer.byteLength(form) < limit && fits(form));
     const now = index < 0 ? 'left-out' : index > 0 ? 'shortened' : undefined;
@@ -90,6 +107,11 @@ export class RetainedSender {
 
   up(): void {
     this.sending.clear();
+    this.again();
+  }
+
+  /** All of them, for a subscriber that missed them. */
+  again(): void {
     for (const topic of this.topics.topics()) this.send(topic);
   }
 
@@ -106,6 +128,7 @@ export class RetainedSender {
     this.sending.set(topic, false);
     this.link
       .publish(topic, payload, { qos: 1, retain: true, key: retainedKey(topic) })
+      .then(() => this.topics.taken(topic, payload))
       .catch((error: unknown) => this.sayRefused(topic, error))
       .finally(() => {
         const again = this.sending.get(topic) === true;

@@ -156,6 +156,18 @@ export const logEvents = {
     'Publish requests without `retain`, and clear the retained one.',
   ),
 
+  'home-assistant.taken-away': info(
+    'The device was taken away from Home Assistant: it is switched off there, or has another name.',
+  ),
+  'home-assistant.not-kept': warn(
+    'What Home Assistant was told could not be kept: switched off, the device may stay there.',
+    disk,
+  ),
+  'home-assistant.unreadable': warn(
+    'What Home Assistant was told before cannot be read; triggers of intents that are gone may stay there.',
+    'Nothing; restart Home Assistant if one stays.',
+  ),
+
   'hawkbit.assigned': info('hawkBit assigned a bundle to this board.'),
   'hawkbit.cancelled': info('hawkBit cancelled an action; `late`: the bundle was already in use.'),
   'hawkbit.gone': info('hawkBit wants to hear no more of the action that was under way.'),

@@ -33,6 +33,7 @@ export interface DaemonOptions {
   readonly update?: Readonly<Record<string, unknown>>;
   readonly metrics?: Readonly<Record<string, unknown>>;
   readonly wyoming?: Readonly<Record<string, unknown>>;
+  readonly publish?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
   readonly watched?: false;
@@ -60,7 +61,7 @@ export class Daemon {
         grammar: { path: grammarPath },
         capture: { stallAfterMs: '20s', backoffMinMs: 100, backoffMaxMs: 500, ...options.capture },
         recognizer: options.recognizer ?? {},
-        publish: { healthMs: '1s', mqtt: { url: options.url } },
+        publish: { healthMs: '1s', mqtt: { url: options.url }, ...options.publish },
         update: options.update ?? {},
         metrics: options.metrics ?? {},
         wyoming: options.wyoming ?? {},

@@ -40,6 +40,16 @@ export const infoSchema = object(
       {},
       'The sentences that are heard.',
     ),
+    thresholds: object(
+      {
+        minConfidence: share('Commands below this probability are refused.'),
+        minCertainty: share(
+          'Commands below this probability that no other one was meant are refused.',
+        ),
+      },
+      {},
+      "In force now: from the configuration, from request/options, or the model's own. Since 0.8.0.",
+    ),
     config: {
       description: 'The configuration in force; secrets are files, and only their names are here.',
       type: 'object',
@@ -104,6 +114,7 @@ export const infoExample = {
     sha256: 'a41c09d2be771f0b6c8e5d4a3b2918f7e6d5c4b3a2918070f6e5d4c3b2a19080',
     sentences: 4,
   },
+  thresholds: { minConfidence: 0.5, minCertainty: 0.8 },
   config: { device: { id: 'press-3' }, publish: { base: 'kikitori' } },
 };
 

@@ -36,6 +36,8 @@ export class GrammarError extends KikitoriError {
 }
 
 export interface GrammarDetails extends CompiledGrammar {
+  /** Names, in file order. */
+  readonly intents: readonly string[];
   readonly warnings: readonly Fault[];
   readonly dfa: Dfa;
   /** What the lexicon gives for each word. */
@@ -137,6 +139,7 @@ function assemble(
   return {
     graph,
     dfa,
+    intents: [...new Set(grammar.intents.map(({ name }) => name))],
     sentences: countSentences(dfa),
     sha256: sha256Of(source),
     warnings: [
