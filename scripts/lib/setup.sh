@@ -9,9 +9,41 @@ fail() {
 }
 
 require_node() {
+  choose_node
   command -v node >/dev/null 2>&1 || fail 'node is not installed: kikitori needs Node 20 or newer (https://nodejs.org)'
   node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' ||
     fail "node $(node --version) is too old: kikitori needs Node 20 or newer"
+}
+
+# NODE=packaged: the one that the Debian packages bring, from the npm registry; NODE=/path/to/node: that one.
+# Else the node of PATH.
+choose_node() {
+  local folder
+  case ${NODE-} in
+    '') return 0 ;;
+    packaged)
+      folder=tmp/node
+      if ! cmp -s packaging/node/package-lock.json "$folder/package-lock.json" || [ ! -e "$folder/bin/node" ]; then
+        rm -rf "$folder"
+        mkdir -p "$folder/bin"
+        cp packaging/node/package.json packaging/node/package-lock.json "$folder/"
+        npm ci --prefix "$folder" --ignore-scripts --no-fund --no-audit --loglevel=error >/dev/null || fail 'npm ci of Node failed'
+        # Not node_modules/.bin: npm puts that of every folder above into PATH.
+        mv "$folder"/node_modules/node-linux-*/bin/node "$folder/bin/node" || fail 'the npm registry has no such Node for this machine'
+        rm -rf "$folder/node_modules"
+      fi
+      ;;
+    */*)
+      folder=tmp/chosen-node
+      [ -x "$NODE" ] || fail "NODE is $NODE, which is no program"
+      mkdir -p "$folder/bin"
+      ln -sf "$(readlink -f "$NODE")" "$folder/bin/node"
+      ;;
+    *) fail "NODE is $NODE: expected packaged, or the path of a node" ;;
+  esac
+  PATH=$PWD/$folder/bin:$PATH
+  export PATH
+  NODE=''
 }
 
 # Another program may be asking or installing at this moment: it is waited for, at most ten minutes.

@@ -235,7 +235,13 @@ void t.test('config/default.yaml: every key with its default, made from the sche
 
 void t.test('the examples of boards are good', async (t) => {
   const names = (await readdir(join(root, 'config/examples'))).filter((n) => !n.endsWith('.acl'));
-  t.same(names.sort(), ['arm64.yaml', 'raspberry-pi-4.yaml', 'raspberry-pi-5.yaml', 'x64.yaml']);
+  t.same(names.sort(), [
+    'arm64.yaml',
+    'debian.yaml',
+    'raspberry-pi-4.yaml',
+    'raspberry-pi-5.yaml',
+    'x64.yaml',
+  ]);
   for (const name of names) {
     const path = join(root, 'config/examples', name);
     t.ok(loadConfig(path, {}).device.id, name);
