@@ -11,6 +11,7 @@ import {
   topicPath,
 } from './formats.js';
 import { updateSchema } from './schema-update.js';
+import { feedbackSchema } from './schema-feedback.js';
 import { metricsSchema } from './schema-metrics.js';
 import { wyomingSchema } from './schema-wyoming.js';
 
@@ -300,6 +301,7 @@ export const schema = {
       },
     },
   },
+  feedback: feedbackSchema,
   metrics: metricsSchema,
   wyoming: wyomingSchema,
   update: updateSchema,

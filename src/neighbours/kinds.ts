@@ -3,6 +3,12 @@ import type { EarlyKind, NeighbourKind } from './neighbour.js';
 /** Every neighbour there is. `open` imports its folder: what is off costs nothing. */
 export const kinds: readonly (NeighbourKind | EarlyKind)[] = [
   {
+    name: 'feedback',
+    enabled: ({ feedback: { sounds, led, program } }) =>
+      sounds !== 'off' || led !== '' || program !== '',
+    open: async (house) => (await import('./feedback/feedback.js')).Feedback.open(house),
+  },
+  {
     name: 'metrics',
     enabled: ({ metrics }) => metrics.listen !== '' || metrics.textfile !== '',
     open: async (house) => (await import('./metrics/metrics.js')).Metrics.open(house),

@@ -54,6 +54,11 @@ export interface House extends Ground {
   readonly recognizer: (acoustic: WholeAcoustic, more?: RecognizerOptions) => Recognizer;
   /** Resolves when no audio of the microphone waits: whoever wants the processor for long asks before each bit of work. */
   readonly spare: () => Promise<void>;
+  /**
+   * This device is heard by its own microphone: from now on its audio is the room's noise, until the function given
+   * back is called and `tailMs` more.
+   */
+  readonly coverMicrophone: () => (tailMs: number) => void;
   /** The numbers of the health message, as they are now. */
   readonly health: () => Readonly<Record<string, unknown>>;
   /** The outbox and what became of its messages. */
@@ -75,6 +80,8 @@ export interface Neighbour {
   /** Processor time that the last audio took. */
   computed?(processorMs: number): void;
   partial?(partial: Partial): void;
+  /** Push-to-talk began. */
+  pushToTalk?(): void;
   /** After an accepted command is safe on disk. */
   heard?(heard: Heard, context: Context): void;
   /** What is published on the topic `event`, and 'wake'. */

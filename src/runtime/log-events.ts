@@ -242,6 +242,11 @@ export const logEvents = {
     'Let the user of the service write its folder: `ReadWritePaths=` of the unit.',
   ),
 
+  'feedback.failed': warn(
+    'Whoever speaks is not told by `what` (sound, led, program); hearing goes on.',
+    'See `why`, and docs/feedback.md.',
+  ),
+
   'watchdog.withheld': error(
     'No audio went through the network; systemd will restart the service.',
     'Nothing once; if it comes again, report it with the lines before.',

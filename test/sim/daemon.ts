@@ -32,6 +32,9 @@ export interface DaemonOptions {
   readonly log?: Readonly<Record<string, unknown>>;
   readonly update?: Readonly<Record<string, unknown>>;
   readonly metrics?: Readonly<Record<string, unknown>>;
+  readonly feedback?: Readonly<Record<string, unknown>>;
+  /** Keys of `publish` besides the broker's address. */
+  readonly publish?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
   readonly watched?: false;
@@ -59,9 +62,10 @@ export class Daemon {
         grammar: { path: grammarPath },
         capture: { stallAfterMs: '20s', backoffMinMs: 100, backoffMaxMs: 500, ...options.capture },
         recognizer: options.recognizer ?? {},
-        publish: { healthMs: '1s', mqtt: { url: options.url } },
+        publish: { healthMs: '1s', mqtt: { url: options.url }, ...options.publish },
         update: options.update ?? {},
         metrics: options.metrics ?? {},
+        feedback: options.feedback ?? {},
         state: { dir: join(own, 'state') },
         log: options.log ?? {},
       }),
