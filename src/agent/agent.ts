@@ -205,6 +205,7 @@ export class Agent {
       info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
       update: () => updates.status,
       ask: publisher.port.ask,
+      broker: () => linkOptions(this.config),
       mqtt: {
         ...publisher.port,
         topics: publisher.topics,

@@ -10,6 +10,7 @@ import {
   topicLevel,
   topicPath,
 } from './formats.js';
+import { sparkplugSchema } from './schema-sparkplug.js';
 import { updateSchema } from './schema-update.js';
 import { feedbackSchema } from './schema-feedback.js';
 import { metricsSchema } from './schema-metrics.js';
@@ -300,6 +301,7 @@ export const schema = {
         default: 7 * day,
       },
     },
+    sparkplug: sparkplugSchema,
   },
   feedback: feedbackSchema,
   metrics: metricsSchema,

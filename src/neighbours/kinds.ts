@@ -14,6 +14,11 @@ export const kinds: readonly (NeighbourKind | EarlyKind)[] = [
     open: async (house) => (await import('./metrics/metrics.js')).Metrics.open(house),
   },
   {
+    name: 'sparkplug',
+    enabled: ({ publish }) => publish.sparkplug.enabled,
+    open: async (house) => (await import('./sparkplug/sparkplug.js')).Sparkplug.open(house),
+  },
+  {
     name: 'wyoming',
     enabled: ({ wyoming }) => wyoming.listen !== '',
     begin: async (ground) => new (await import('./wyoming/service.js')).WyomingService(ground),

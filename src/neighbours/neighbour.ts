@@ -4,7 +4,7 @@
  */
 import type { Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
-import type { Answer, Context, Publisher, Topics } from '../publish/index.js';
+import type { Answer, Context, Publisher, PublisherOptions, Topics } from '../publish/index.js';
 
 export type { Context } from '../publish/index.js';
 import type {
@@ -68,6 +68,8 @@ export interface House extends Ground {
   /** The requests of MQTT (docs/mqtt), by name; never rejects. */
   readonly ask: (name: string, payload?: Readonly<Record<string, unknown>>) => Promise<Answer>;
   readonly mqtt: MqttPort;
+  /** How the broker is reached, for a connection of one's own. */
+  readonly broker: () => PublisherOptions['link'];
 }
 
 /**

@@ -41,6 +41,8 @@ export class GrammarError extends KikitoriError {
 export interface GrammarDetails extends CompiledGrammar {
   readonly warnings: readonly Fault[];
   readonly dfa: Dfa;
+  /** Every slot that a sentence may fill, sorted. */
+  readonly slots: readonly string[];
   /** What the lexicon gives for each word. */
   readonly pronunciations: ReadonlyMap<string, readonly Pronunciation[]>;
   /** What is listened for beside that: the words as they sound in a sentence. */
@@ -136,6 +138,7 @@ function assemble(
   return {
     graph,
     dfa,
+    slots: slotsOf(nfa),
     sentences: countSentences(dfa),
     sha256: createHash('sha256').update(source).digest('hex'),
     warnings: [
@@ -158,6 +161,13 @@ function assemble(
       return found;
     },
   };
+}
+
+function slotsOf({ edges }: Nfa): string[] {
+  const found = new Set<string>();
+  for (const from of edges)
+    for (const { mark } of from) if (mark?.kind === 'close') found.add(mark.slot);
+  return [...found].sort();
 }
 
 type Sounds = (word: string) => readonly Pronunciation[];

@@ -1,5 +1,4 @@
 /** Sounds, light and program: told in time, never heard by the microphone, and no harm when they are missing. */
-import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,8 +6,9 @@ import t from 'tap';
 import { encodeWav, parseWav } from '../../../src/audio/index.js';
 import { Feedback } from '../../../src/neighbours/feedback/feedback.js';
 import { soundOf } from '../../../src/neighbours/feedback/sounds.js';
-import type { Context, House } from '../../../src/neighbours/index.js';
+import type { House } from '../../../src/neighbours/index.js';
 import { OneProgram } from '../../../src/neighbours/shared/one-program.js';
+import type { Context } from '../../../src/publish/index.js';
 import type { Heard } from '../../../src/records.js';
 import { systemClock } from '../../../src/runtime/clock.js';
 import { Daemon } from '../../sim/daemon.js';
@@ -66,9 +66,10 @@ function houseOf(feedback: Readonly<Record<string, unknown>>, clock = systemCloc
 }
 
 void t.test('three sounds: short, different, without a click, as loud as asked for', async (t) => {
-  const wavs = (['heard', 'accepted', 'refused'] as const).map((signal) =>
-    parseWav(Buffer.from(soundOf(signal, -12))),
-  );
+  const wavs = (['heard', 'accepted', 'refused'] as const).map((signal) => {
+    const { rateHz, channels } = parseWav(soundOf(signal, -12), signal);
+    return { rateHz, samples: channels[0] ?? new Float32Array() };
+  });
   const durations = wavs.map(({ samples, rateHz }) => samples.length / rateHz);
   t.same(durations, [0.08, 0.2, 0.38]);
   for (const { samples } of wavs) {
