@@ -13,6 +13,7 @@ import {
 import { sparkplugSchema } from './schema-sparkplug.js';
 import { updateSchema } from './schema-update.js';
 import { feedbackSchema } from './schema-feedback.js';
+import { hermesSchema } from './schema-hermes.js';
 import { metricsSchema } from './schema-metrics.js';
 import { wyomingSchema } from './schema-wyoming.js';
 
@@ -302,6 +303,7 @@ export const schema = {
       },
     },
     sparkplug: sparkplugSchema,
+    hermes: hermesSchema,
   },
   feedback: feedbackSchema,
   metrics: metricsSchema,

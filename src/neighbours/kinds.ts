@@ -9,6 +9,11 @@ export const kinds: readonly (NeighbourKind | EarlyKind)[] = [
     open: async (house) => (await import('./feedback/feedback.js')).Feedback.open(house),
   },
   {
+    name: 'hermes',
+    enabled: ({ publish }) => publish.hermes.enabled,
+    open: async (house) => new (await import('./hermes/hermes.js')).Hermes(house),
+  },
+  {
     name: 'metrics',
     enabled: ({ metrics }) => metrics.listen !== '' || metrics.textfile !== '',
     open: async (house) => (await import('./metrics/metrics.js')).Metrics.open(house),
