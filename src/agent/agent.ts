@@ -14,6 +14,7 @@ import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
 import { clockSynced, infoOf, linkOptions, recognizerOptions } from './board.js';
+import { Cover } from './cover.js';
 import { Ear, type Ready } from './ear.js';
 import { Answers, healthOf, Pace } from './health.js';
 import { Intake } from './intake.js';
@@ -34,6 +35,7 @@ export class Agent {
   private stopped = false;
   private readonly answers = new Answers();
   private readonly pace = new Pace();
+  private readonly cover: Cover;
   private readonly intake: Intake;
   private readonly microphone: Microphone;
   private readonly streamClock: StreamClock;
@@ -56,6 +58,10 @@ export class Agent {
     this.timers = new Timers(clock);
     this.watchdog = new Watchdog(clock, notifier, log);
     this.streamClock = new StreamClock(
+      () => this.rateHz,
+      () => clock.now(),
+    );
+    this.cover = new Cover(
       () => this.rateHz,
       () => clock.now(),
     );
@@ -196,11 +202,13 @@ export class Agent {
         return ear.engine.recognizer(ear.grammar, options, acoustic);
       },
       spare: () => this.intake.idle(),
+      coverMicrophone: () => this.cover.begin(),
       health: () => this.health(),
       letters: () => publisher.stats(),
       info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
       update: () => updates.status,
       ask: publisher.port.ask,
+      broker: () => linkOptions(this.config),
       mqtt: {
         ...publisher.port,
         topics: publisher.topics,
@@ -242,8 +250,9 @@ export class Agent {
 
   // Hear
 
-  private async hear(chunk: Chunk): Promise<void> {
+  private async hear(captured: Chunk): Promise<void> {
     const { clock } = this.options;
+    const chunk = this.cover.take(captured);
     const begin = clock.monotonic();
     const beginProcessorMs = processorMs();
     this.streamClock.received(chunk);
@@ -273,7 +282,11 @@ export class Agent {
   // Answer
 
   async listen(): Promise<void> {
-    await this.serially(() => this.ear.listen());
+    await this.serially(async () => {
+      const events = await this.ear.listen();
+      if (events.length > 0) this.neighbours.pushToTalk();
+      return events;
+    });
   }
 
   async stopListening(): Promise<void> {

@@ -124,6 +124,14 @@ export const brokerUrl = {
   },
 };
 
+/** '' is none. */
+export const brokerUrlOrNone = {
+  name: 'broker-url-or-none',
+  validate: (value: unknown) => {
+    if (value !== '') brokerUrl.validate(value);
+  },
+};
+
 /** Where a repository is served; '' is none. */
 export const repositoryUrl = {
   name: 'repository-url',

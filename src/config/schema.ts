@@ -11,7 +11,10 @@ import {
   topicPath,
 } from './formats.js';
 import { homeAssistantSchema } from './schema-home-assistant.js';
+import { sparkplugSchema } from './schema-sparkplug.js';
 import { updateSchema } from './schema-update.js';
+import { feedbackSchema } from './schema-feedback.js';
+import { hermesSchema } from './schema-hermes.js';
 import { metricsSchema } from './schema-metrics.js';
 import { wyomingSchema } from './schema-wyoming.js';
 
@@ -301,7 +304,10 @@ export const schema = {
       },
     },
     homeAssistant: homeAssistantSchema,
+    sparkplug: sparkplugSchema,
+    hermes: hermesSchema,
   },
+  feedback: feedbackSchema,
   metrics: metricsSchema,
   wyoming: wyomingSchema,
   update: updateSchema,

@@ -4,9 +4,25 @@ import type { EarlyKind, NeighbourKind } from './neighbour.js';
 /** Every neighbour there is. `open` imports its folder: what is off costs nothing. */
 export const kinds: readonly (NeighbourKind | EarlyKind)[] = [
   {
+    name: 'feedback',
+    enabled: ({ feedback: { sounds, led, program } }) =>
+      sounds !== 'off' || led !== '' || program !== '',
+    open: async (house) => (await import('./feedback/feedback.js')).Feedback.open(house),
+  },
+  {
+    name: 'hermes',
+    enabled: ({ publish }) => publish.hermes.enabled,
+    open: async (house) => new (await import('./hermes/hermes.js')).Hermes(house),
+  },
+  {
     name: 'metrics',
     enabled: ({ metrics }) => metrics.listen !== '' || metrics.textfile !== '',
     open: async (house) => (await import('./metrics/metrics.js')).Metrics.open(house),
+  },
+  {
+    name: 'sparkplug',
+    enabled: ({ publish }) => publish.sparkplug.enabled,
+    open: async (house) => (await import('./sparkplug/sparkplug.js')).Sparkplug.open(house),
   },
   {
     name: 'wyoming',

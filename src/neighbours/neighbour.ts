@@ -4,7 +4,16 @@
  */
 import type { Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
-import type { Answer, Context, Publisher, RetainOptions, Topics } from '../publish/index.js';
+import type {
+  Answer,
+  Context,
+  Publisher,
+  PublisherOptions,
+  RetainOptions,
+  Topics,
+} from '../publish/index.js';
+
+export type { Context } from '../publish/index.js';
 import type {
   GrammarDetails,
   Recognizer,
@@ -15,8 +24,6 @@ import type { Chunk, Heard, Partial } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { UpdateStatus } from '../update/index.js';
-
-export type { Context } from '../publish/index.js';
 
 /** What of the daemon has a new value, to be read from the house when it is wanted. */
 export type Changed = 'health' | 'info' | 'update';
@@ -60,6 +67,11 @@ export interface House extends Ground {
   readonly recognizer: (acoustic: WholeAcoustic, more?: RecognizerOptions) => Recognizer;
   /** Resolves when no audio of the microphone waits: whoever wants the processor for long asks before each bit of work. */
   readonly spare: () => Promise<void>;
+  /**
+   * This device is heard by its own microphone: from now on its audio is the room's noise, until the function given
+   * back is called and `tailMs` more.
+   */
+  readonly coverMicrophone: () => (tailMs: number) => void;
   /** The numbers of the health message, as they are now. */
   readonly health: () => Readonly<Record<string, unknown>>;
   /** The outbox and what became of its messages. */
@@ -69,6 +81,8 @@ export interface House extends Ground {
   /** The requests of MQTT (docs/mqtt), by name; never rejects. */
   readonly ask: (name: string, payload?: Readonly<Record<string, unknown>>) => Promise<Answer>;
   readonly mqtt: MqttPort;
+  /** How the broker is reached, for a connection of one's own. */
+  readonly broker: () => PublisherOptions['link'];
 }
 
 /**
@@ -81,6 +95,8 @@ export interface Neighbour {
   /** Processor time that the last audio took. */
   computed?(processorMs: number): void;
   partial?(partial: Partial): void;
+  /** Push-to-talk began. */
+  pushToTalk?(): void;
   /** After an accepted command is safe on disk. */
   heard?(heard: Heard, context: Context): void;
   /** What is published on the topic `event`, and 'wake'. */

@@ -92,6 +92,10 @@ export class Neighbours implements Told {
     this.each((neighbour) => neighbour.partial?.(...given));
   }
 
+  pushToTalk(): void {
+    this.each((neighbour) => neighbour.pushToTalk?.());
+  }
+
   heard(...given: Parameters<Told['heard']>): void {
     this.each((neighbour) => neighbour.heard?.(...given));
   }

@@ -34,9 +34,12 @@ export class TooLargeError extends Error {
   }
 }
 
+/** A text is JSON. */
+export type Payload = string | Buffer;
+
 export interface Message {
   readonly topic: string;
-  readonly payload: string;
+  readonly payload: Payload;
   readonly qos: 0 | 1;
   readonly retain: boolean;
   /** Of a message that is sent again on the next connection, until it is acknowledged. */
@@ -142,7 +145,7 @@ export class Connection {
     return this.granted && !this.ended ? this.flow.room : 0;
   }
 
-  fits(topic: string, payload: string): boolean {
+  fits(topic: string, payload: Payload): boolean {
     return this.bytesOf(topic, payload) <= this.limits.maximumPacketBytes;
   }
 
@@ -317,7 +320,7 @@ export class Connection {
   private write(message: Message, done: (error?: Error) => void): void {
     const { topic, payload, qos } = message;
     const retain = message.retain && this.limits.retain;
-    const properties = this.isVersion5 ? { properties: { contentType } } : {};
+    const properties = this.namesType(payload) ? { properties: { contentType } } : {};
     this.client.publish(topic, payload, { qos, retain, ...properties }, (error) =>
       done(error ?? undefined),
     );
@@ -328,13 +331,18 @@ export class Connection {
     while ((this.pinged[0]?.count ?? Infinity) <= this.pingsAnswered) this.pinged.shift()?.done();
   }
 
+  private namesType(payload: Payload): boolean {
+    return this.isVersion5 && typeof payload === 'string';
+  }
+
   private get isVersion5(): boolean {
     return this.options.settings.protocolVersion === 5;
   }
 
   /** Of the whole PUBLISH packet. */
-  private bytesOf(topic: string, payload: string): number {
-    const properties = this.isVersion5 ? 1 + 1 + 2 + contentType.length : 0;
+  private bytesOf(topic: string, payload: Payload): number {
+    const named = this.namesType(payload) ? 1 + 2 + contentType.length : 0;
+    const properties = this.isVersion5 ? 1 + named : 0;
     const rest = 2 + Buffer.byteLength(topic) + 2 + properties + Buffer.byteLength(payload);
     const lengthBytes = rest < 128 ? 1 : rest < 16_384 ? 2 : rest < 2_097_152 ? 3 : 4;
     return 1 + lengthBytes + rest;

@@ -2,7 +2,13 @@ import type { IClientOptions } from 'mqtt';
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
 import { Blame, type UnderWay } from './blame.js';
-import { Connection, RefusedError, type ConnectionEnd, type Limits } from './connection.js';
+import {
+  Connection,
+  RefusedError,
+  type ConnectionEnd,
+  type Limits,
+  type Payload,
+} from './connection.js';
 import { reason } from './reasons.js';
 import { WillService } from './will.js';
 
@@ -41,8 +47,8 @@ export interface LinkOptions {
   /** What is asked of the broker; absent: retained messages and QoS 1. */
   readonly retain?: boolean;
   readonly qos?: 0 | 1;
-  /** Published by the broker when this device vanishes. */
-  readonly will: { readonly topic: string; readonly payload: string };
+  /** Published by the broker when this device vanishes; read for every attempt. */
+  readonly will: { readonly topic: string; readonly payload: Payload };
   readonly subscribe: string;
   /** Further filters; one that is refused leaves the others alone. */
   readonly subscribeAlso?: () => readonly string[];
@@ -60,6 +66,8 @@ export interface LinkOptions {
 export interface PublishOptions {
   /** 0: of no weight, left out when there is trouble. 1: as well as the configuration and the broker allow. */
   readonly qos: 0 | 1;
+  /** Also with QoS 0: the broker is seen to have taken it. */
+  readonly wanted?: true;
   readonly retain?: boolean;
   /** Names a message that is sent again on the next connection until it is acknowledged. */
   readonly key?: string;
@@ -145,12 +153,12 @@ export class Link {
     return this.connected ? this.connection?.limits : undefined;
   }
 
-  fits(topic: string, payload: string): boolean {
+  fits(topic: string, payload: Payload): boolean {
     return this.connection?.fits(topic, payload) ?? true;
   }
 
   /** Resolves when the broker has acknowledged, or (`qos` 0) at once. */
-  async publish(topic: string, payload: string, options: PublishOptions): Promise<void> {
+  async publish(topic: string, payload: Payload, options: PublishOptions): Promise<void> {
     const { connection } = this;
     if (connection === null || !this.connected) throw new Error('not connected');
     await connection.publish({
@@ -158,7 +166,7 @@ export class Link {
       payload,
       qos: options.qos === 0 ? 0 : connection.limits.qos,
       retain: options.retain ?? false,
-      wanted: options.qos === 1,
+      wanted: options.wanted ?? options.qos === 1,
       ...(options.key === undefined ? {} : { key: options.key }),
       ...(options.onWritten === undefined ? {} : { onWritten: options.onWritten }),
     });

@@ -254,6 +254,34 @@ export const logEvents = {
     'Let the user of the service write its folder: `ReadWritePaths=` of the unit.',
   ),
 
+  'feedback.failed': warn(
+    'Whoever speaks is not told by `what` (sound, led, program); hearing goes on.',
+    'See `why`, and docs/feedback.md.',
+  ),
+
+  'sparkplug.connected': info('The edge node of Sparkplug B is born, as `group` and `node`.'),
+  'sparkplug.disconnected': warn('The edge node has no broker; it tries again.', goesOn),
+  'sparkplug.no-commands': error(
+    'The broker does not let the edge node hear its commands (NCMD): hosts cannot ask for a birth.',
+    accessList,
+  ),
+  'sparkplug.bad-command': warn(
+    'A command to the edge node was no Sparkplug payload. Said once.',
+    'Look at who writes to its NCMD topic.',
+  ),
+  'sparkplug.too-large': error(
+    'The broker does not take a message of the edge node: it is larger than the broker allows.',
+    'Let the broker take larger messages, or use fewer slots.',
+  ),
+  'sparkplug.rebirth-storm': warn(
+    'Hosts ask the edge node for one birth after the other; they are answered later and later.',
+    'Does another device have the same `group` and `node`?',
+  ),
+  'sparkplug.not-saved': warn(
+    'The number of the session could not be kept for the next start.',
+    disk,
+  ),
+
   'watchdog.withheld': error(
     'No audio went through the network; systemd will restart the service.',
     'Nothing once; if it comes again, report it with the lines before.',

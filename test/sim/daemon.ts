@@ -33,6 +33,8 @@ export interface DaemonOptions {
   readonly update?: Readonly<Record<string, unknown>>;
   readonly metrics?: Readonly<Record<string, unknown>>;
   readonly wyoming?: Readonly<Record<string, unknown>>;
+  readonly feedback?: Readonly<Record<string, unknown>>;
+  /** Keys of `publish` besides the broker's address. */
   readonly publish?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
@@ -65,6 +67,7 @@ export class Daemon {
         update: options.update ?? {},
         metrics: options.metrics ?? {},
         wyoming: options.wyoming ?? {},
+        feedback: options.feedback ?? {},
         state: { dir: join(own, 'state') },
         log: options.log ?? {},
       }),

@@ -40,6 +40,8 @@ export interface GrammarDetails extends CompiledGrammar {
   readonly intents: readonly string[];
   readonly warnings: readonly Fault[];
   readonly dfa: Dfa;
+  /** Every slot that a sentence may fill, sorted. */
+  readonly slots: readonly string[];
   /** What the lexicon gives for each word. */
   readonly pronunciations: ReadonlyMap<string, readonly Pronunciation[]>;
   /** What is listened for beside that: the words as they sound in a sentence. */
@@ -140,6 +142,7 @@ function assemble(
     graph,
     dfa,
     intents: [...new Set(grammar.intents.map(({ name }) => name))],
+    slots: slotsOf(nfa),
     sentences: countSentences(dfa),
     sha256: sha256Of(source),
     warnings: [
@@ -174,6 +177,12 @@ const skipAtEnds = ({ places }: SkipPhrases, phones: number): Fault => ({
   ...([...places.values()][0] ?? { line: 1, column: 1 }),
   message: `skip_words are heard before and after a sentence and not within: at every place they would make ${phones.toLocaleString('en')} phones to search, at most ${skipArcsMax.toLocaleString('en')}`,
 });
+function slotsOf({ edges }: Nfa): string[] {
+  const found = new Set<string>();
+  for (const from of edges)
+    for (const { mark } of from) if (mark?.kind === 'close') found.add(mark.slot);
+  return [...found].sort();
+}
 
 type Sounds = (word: string) => readonly Pronunciation[];
 
