@@ -12,8 +12,6 @@ import type {
   RetainOptions,
   Topics,
 } from '../publish/index.js';
-
-export type { Context } from '../publish/index.js';
 import type {
   GrammarDetails,
   Recognizer,
@@ -24,6 +22,8 @@ import type { Chunk, Heard, Partial } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { UpdateStatus } from '../update/index.js';
+
+export type { Context } from '../publish/index.js';
 
 /** What of the daemon has a new value, to be read from the house when it is wanted. */
 export type Changed = 'health' | 'info' | 'update';

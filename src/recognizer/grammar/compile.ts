@@ -177,6 +177,7 @@ const skipAtEnds = ({ places }: SkipPhrases, phones: number): Fault => ({
   ...([...places.values()][0] ?? { line: 1, column: 1 }),
   message: `skip_words are heard before and after a sentence and not within: at every place they would make ${phones.toLocaleString('en')} phones to search, at most ${skipArcsMax.toLocaleString('en')}`,
 });
+
 function slotsOf({ edges }: Nfa): string[] {
   const found = new Set<string>();
   for (const from of edges)
