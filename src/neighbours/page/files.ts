@@ -1,7 +1,7 @@
 /** The files that a browser loads; a fixed list, read once. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { pagePath } from '../../runtime/paths.js';
 
 export interface StaticFile {
@@ -32,7 +32,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 export async function readFiles(): Promise<ReadonlyMap<string, StaticFile>> {
-  const lit = dirname(createRequire(import.meta.url).resolve('lit-html/package.json'));
+  const lit = libraryFolder();
   const places: (readonly [string, string])[] = [
     ...own.map((name) => [`/${name}`, join(pagePath, name)] as const),
     ...library.map((name) => [`/lit/${name}`, join(lit, name)] as const),
@@ -47,4 +47,10 @@ export async function readFiles(): Promise<ReadonlyMap<string, StaticFile>> {
   const index = all.get('/index.html');
   if (index !== undefined) all.set('/', index);
   return all;
+}
+
+/** For Node the package names another build than for browsers, so its folder is cut out of what it names. */
+function libraryFolder(): string {
+  const name = createRequire(import.meta.url).resolve('lit-html');
+  return name.slice(0, name.lastIndexOf('lit-html', name.lastIndexOf('lit-html') - 1) + 'lit-html'.length);
 }
