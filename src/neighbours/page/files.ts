@@ -52,5 +52,8 @@ export async function readFiles(): Promise<ReadonlyMap<string, StaticFile>> {
 /** For Node the package names another build than for browsers, so its folder is cut out of what it names. */
 function libraryFolder(): string {
   const name = createRequire(import.meta.url).resolve('lit-html');
-  return name.slice(0, name.lastIndexOf('lit-html', name.lastIndexOf('lit-html') - 1) + 'lit-html'.length);
+  return name.slice(
+    0,
+    name.lastIndexOf('lit-html', name.lastIndexOf('lit-html') - 1) + 'lit-html'.length,
+  );
 }

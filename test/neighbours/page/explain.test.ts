@@ -82,7 +82,10 @@ skip_words: ["please"]
   });
   t.equal(stuck('open')?.after, '');
   t.equal(ask('¤').allowed, false, 'what has no sound');
-  t.same(alikeTo([], [{ distance: 1, words: ['', 'a'], sentences: ['x', 'x a'], intents: ['X', 'Y'] }]), []);
+  t.same(
+    alikeTo([], [{ distance: 1, words: ['', 'a'], sentences: ['x', 'x a'], intents: ['X', 'Y'] }]),
+    [],
+  );
 });
 
 void t.test('the meter: level, noise, and what is cut off', async (t) => {

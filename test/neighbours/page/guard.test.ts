@@ -24,7 +24,13 @@ void t.test('without a token: names of this machine alone', async (t) => {
   const guard = new Guard(new TestClock(), null);
   for (const host of ['localhost:8080', '127.0.0.1:8080', '127.0.0.2', '[::1]:80', 'LocalHost'])
     t.ok(guard.knowsHost(from({ host })), host);
-  for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.nip.io:8080', '10.0.0.1', ''])
+  for (const host of [
+    'evil.example',
+    'localhost.evil.example',
+    '127.0.0.1.nip.io:8080',
+    '10.0.0.1',
+    '',
+  ])
     t.notOk(guard.knowsHost(from({ host })), host);
   t.notOk(guard.knowsHost(from({})), 'none at all');
   t.equal(guard.admits(from({})), 'yes');
@@ -63,7 +69,9 @@ void t.test('a token gives a session, which ends', async (t) => {
   t.match(guard.leave({ headers: again }), /Max-Age=0/);
   t.equal(guard.admits(from(again)), 'no-token', 'left');
   t.equal(guard.admits(from({ cookie: `${cookieName}=` })), 'no-token');
-  const all = Array.from({ length: 40 }, () => ({ cookie: cookieOf(guard.enter(token, 'x').cookie) }));
+  const all = Array.from({ length: 40 }, () => ({
+    cookie: cookieOf(guard.enter(token, 'x').cookie),
+  }));
   t.equal(all.filter((one) => guard.admits(from(one)) === 'yes').length, 32, 'no more sessions');
 });
 

@@ -91,21 +91,22 @@ const marks = {
 function utteranceView(u, state) {
   const kind = u.accepted ? 'accepted' : u.reason;
   const [mark, word] = marks[kind] ?? ['✕', kind];
+  // What is no command was not said: its sentence is only the nearest one.
+  const foreign = u.text === '' || kind === 'not-a-command';
+  const about = [
+    ...(foreign ? (u.text === '' ? [] : [`nearest: “${u.text}”`]) : [word]),
+    ...(u.accepted ? [u.intent, ...slotsOf(u), ...(u.confirm ? ['to be confirmed'] : [])] : []),
+    time(u.atMs),
+  ];
   return html`<li class="card utterance ${kind}">
     <details>
       <summary>
         <span class="mark" aria-hidden="true">${mark}</span>
         <span class="what">
-          <span class="text">${u.text === '' ? word : u.text}</span>
-          <span class="small">
-            ${u.text === '' ? nothing : html`<b>${word}</b> · `}${
-              u.accepted
-                ? html`${u.intent}${slotsOf(u)}${u.confirm ? ' · to be confirmed' : nothing} · `
-                : nothing
-            }${time(u.atMs)}
-          </span>
+          <span class="text">${foreign ? word : u.text}</span>
+          <span class="small">${about.join(' · ')}</span>
         </span>
-        ${u.text === '' ? nothing : html`<span class="sure">${percent(u.confidence)}</span>`}
+        ${foreign ? nothing : html`<span class="sure">${percent(u.confidence)}</span>`}
       </summary>
       <div class="why">
         <p>${u.verdict}${u.advice === undefined ? nothing : html` ${u.advice}`}</p>
@@ -139,7 +140,7 @@ function utteranceView(u, state) {
 }
 
 const slotsOf = ({ slots }) =>
-  Object.entries(slots).map(([name, value]) => html` · ${name}: ${String(value)}`);
+  Object.entries(slots).map(([name, value]) => `${name}: ${String(value)}`);
 
 const partView = ({ question, probability, answer }) => html`
   <div class="part">

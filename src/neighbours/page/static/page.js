@@ -262,7 +262,7 @@ const tokenView = () =>
       <button class="main" ?disabled=${state.token === '' || state.busy.has('session')}>
         Open
       </button>
-      <p class="small" role="alert">${state.notice}</p>
+      ${state.notice === '' ? nothing : html`<p class="note" role="alert">${state.notice}</p>`}
     </form>
   </main>`;
 

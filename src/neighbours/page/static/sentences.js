@@ -62,8 +62,9 @@ function gutter(draft, result) {
   const warned = new Set((result?.warnings ?? []).map(({ line }) => line));
   return draft.split('\n').map((_, i) => {
     const line = i + 1;
-    if (bad.has(line)) return html`<b class="bad">✕${line}</b> `;
-    if (warned.has(line)) return html`<b class="warn">!${line}</b> `;
+    // The line break is a value of its own: formatters take it out of a template.
+    if (bad.has(line)) return [html`<b class="bad">✕${line}</b>`, '\n'];
+    if (warned.has(line)) return [html`<b class="warn">!${line}</b>`, '\n'];
     return `${line}\n`;
   });
 }

@@ -10,7 +10,7 @@ export const tryView = (state, act) => html`
         void act.trySentence(state.sentence);
       }}
     >
-      <label for="sentence">A sentence, as somebody would say it</label>
+      <label for="sentence">A sentence, as it would be said</label>
       <div class="row">
         <input
           id="sentence"
@@ -31,8 +31,8 @@ export const tryView = (state, act) => html`
       </div>
     </form>
     <p class="small">
-      Or say it to the microphone, and look at
-      <button class="link" @click=${() => act.open('live')}>Live</button>.
+      Or say it to the microphone:
+      <button class="link" @click=${() => act.open('live')}>watch it live</button>
     </p>
   </section>
   ${state.answer === null ? nothing : answerView(state.answer)}
@@ -98,9 +98,7 @@ function answerView({
                             ${phrase(words[0])} and <b>${phrase(words[1])}</b>, as in “${example}”
                             (${other})
                           </p>
-                          <p class="small">
-                            ${distance === 0 ? 'They sound the same.' : `${distance} apart; below 1 is very near.`}
-                          </p>
+                          <p class="small">${nearness(distance)}</p>
                         </li>`,
                     )}
                   </ul>`
@@ -108,6 +106,11 @@ function answerView({
         : nothing
     }
   </section>`;
+}
+
+function nearness(distance) {
+  if (distance === 0) return 'They sound the same.';
+  return `${distance < 0.9 ? 'Very near' : 'Near'}: ${distance} sounds apart.`;
 }
 
 const phrase = (words) => (words === '' ? 'nothing' : `“${words}”`);

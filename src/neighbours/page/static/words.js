@@ -53,7 +53,7 @@ export const onBar = (db) => Math.min(1, Math.max(0, (db + 80) / 74));
 /** What the level of the microphone means. */
 export function levelWords(level) {
   if (level === null) return '';
-  const noise = Math.round(level.noiseDb);
+  const noise = String(Math.round(level.noiseDb)).replace('-', '−');
   if (level.clipped) return 'Too loud: the sound is cut off. Lower the gain.';
   if (level.noiseDb > -30) return `Loud surroundings (${noise} dB). Speak near the microphone.`;
   return `Surroundings ${noise} dB`;
