@@ -16,6 +16,8 @@ import { Meter } from './meter.js';
 import { Streams } from './streams.js';
 
 const connectionsMax = 48;
+/** Longest wait for an answer; requests of MQTT have 30 s. */
+const actionMs = 45_000;
 /** For each address: opening the page takes some 20. */
 const requests = { atOnce: 120, perSecond: 10 };
 /** Health and state are told at most so often. */
@@ -148,6 +150,8 @@ export class Page implements Neighbour {
     const action = this.api.actions.get(name);
     if (action === undefined) throw new Refusal(name === 'events' ? 405 : 404, 'no such request');
     if (method !== 'POST') throw new Refusal(405, 'expected POST');
+    // Its turn may come late on a board that hears; HttpPort cuts off sooner.
+    request.socket.setTimeout(actionMs);
     answerJson(response, 200, await action.act(await jsonBody(request, action.bytesMax)));
   }
 

@@ -80,7 +80,7 @@ void t.test('on this machine alone, without a token', async (t) => {
     ...{ slots: { state: 'on', room: 'hall' }, verdict: /Accepted, \d+ % sure/ },
   });
 
-  t.match((await board.post('/api/selftest', {})).data, { status: 'ok', data: { passed: true } });
+  t.match((await board.post('/api/selftest', {})).data, { status: 'ok', data: { wanted: String } });
   t.match((await board.post('/api/mute', { mute: true })).data, { data: { muted: true } });
   t.match((await board.post('/api/mute', { mute: false })).data, { data: { muted: false } });
   t.equal((await board.post('/api/restart', {})).status, 404, 'no request without a button');

@@ -13,6 +13,8 @@ const noticeMs = 6000;
 /** After the wake phrase. */
 const wakeMs = 5000;
 const askAgainMs = 4000;
+/** What is being heard goes after this, if nothing came of it. */
+const partialMs = 5000;
 
 const tabs = [
   ['live', 'Live'],
@@ -166,13 +168,18 @@ function lock() {
 }
 
 let wakeTimer;
+let partialTimer;
 const events = {
   state: (device) => set({ device }),
   utterances: (list) => set({ utterances: [...list].reverse(), partial: '' }),
   utterance: (one) =>
     set({ utterances: [one, ...state.utterances].slice(0, utterancesMax), wake: false }),
   level: (level) => set({ level }),
-  partial: ({ text }) => set({ partial: text }),
+  partial({ text }) {
+    clearTimeout(partialTimer);
+    partialTimer = setTimeout(() => set({ partial: '' }), partialMs);
+    set({ partial: text });
+  },
   wake() {
     clearTimeout(wakeTimer);
     wakeTimer = setTimeout(() => set({ wake: false }), wakeMs);
