@@ -1,7 +1,8 @@
 /** A board with its page: broker, microphone and the daemon as it ships. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { defaultGrammarPath, defaultModelPath } from '../../src/runtime/paths.js';
 import { Daemon } from './daemon.js';
 import { MicSim } from './mic-sim.js';
 import { freePort, Mosquitto, Subscriber } from './mosquitto.js';
@@ -37,17 +38,25 @@ export class PageBoard {
     readonly port: number,
   ) {}
 
-  static async start({ token }: { readonly token?: string } = {}): Promise<PageBoard> {
+  static async start({
+    token,
+    shipped = false,
+  }: {
+    readonly token?: string;
+    /** With the model and the sentences that ship, instead of tones. */
+    readonly shipped?: boolean;
+  } = {}): Promise<PageBoard> {
     const broker = await Mosquitto.open();
     const subscriber = await Subscriber.open(broker.url);
     const mic = await MicSim.create({});
-    const { path: model } = await toneBundle();
+    const model = shipped ? defaultModelPath : (await toneBundle()).path;
+    const sentences = shipped ? await readFile(defaultGrammarPath, 'utf8') : grammar;
     const port = await freePort();
     const folder = await mkdtemp(join(tmpdir(), 'kikitori-page-'));
     if (token !== undefined) await writeFile(join(folder, 'token'), `${token}\n`);
     const daemon = await Daemon.start(
       {
-        ...{ url: broker.url, model, grammar, mic },
+        ...{ url: broker.url, model, grammar: sentences, mic },
         page:
           token === undefined
             ? { listen: `127.0.0.1:${port}` }

@@ -2,8 +2,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright-core';
 import t from 'tap';
+import { parseWav } from '../../../src/audio/index.js';
 import { until } from '../../sim/mic-sim.js';
 import { PageBoard } from '../../sim/page-board.js';
 
@@ -19,13 +21,16 @@ const skip = existsSync(executablePath)
   : `no browser at ${executablePath}: scripts/page-test installs it`;
 
 t.setTimeout(600_000);
-void t.test('the page on a phone and on a desk', { skip, timeout: 600_000 }, async (t) => {
-  const board = await PageBoard.start({ token });
-  const browser = await chromium.launch({
+const launch = async () =>
+  chromium.launch({
     executablePath,
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
     timeout: waitMs,
   });
+
+void t.test('the page on a phone and on a desk', { skip, timeout: 600_000 }, async (t) => {
+  const board = await PageBoard.start({ token });
+  const browser = await launch();
   t.teardown(async () => {
     await browser.close();
     await board.remove();
@@ -128,7 +133,7 @@ void t.test('the page on a phone and on a desk', { skip, timeout: 600_000 }, asy
   const lines = before.split('\n');
   lines[2] = lines[2]?.replace('stop [the] conveyor', 'stop [the conveyor') ?? '';
   await phone.fill('#grammar', lines.join('\n'));
-  await phone.getByRole('button', { name: 'Save and use' }).click();
+  await phone.getByRole('button', { name: 'Save', exact: true }).click();
   await phone.getByText('Not saved: one fault.').waitFor();
   await phone.getByRole('button', { name: 'Line 3' }).waitFor();
   await phone.locator('.gutter b', { hasText: '✕3' }).waitFor();
@@ -136,7 +141,7 @@ void t.test('the page on a phone and on a desk', { skip, timeout: 600_000 }, asy
   await fits(phone, 'sentences');
   t.equal(await readFile(board.daemon.grammarPath, 'utf8'), before, 'the file is as it was');
   await phone.fill('#grammar', before.replace('stop [the] conveyor', '(stop|slow) [the] conveyor'));
-  await phone.getByRole('button', { name: 'Save and use' }).click();
+  await phone.getByRole('button', { name: 'Save', exact: true }).click();
   await phone.getByText('Saved and in use').waitFor();
   t.match(await readFile(board.daemon.grammarPath, 'utf8'), '(stop|slow)');
   t.equal(await readFile(`${board.daemon.grammarPath}.before`, 'utf8'), before);
@@ -166,4 +171,39 @@ void t.test('the page on a phone and on a desk', { skip, timeout: 600_000 }, asy
   await board.daemon.child.kill();
   await phone.getByRole('status').getByText('Not connected').waitFor();
   await picture(phone, 'lost');
+});
+
+void t.test('the model that ships: all three questions', { skip, timeout: 600_000 }, async (t) => {
+  const board = await PageBoard.start({ shipped: true });
+  const browser = await launch();
+  t.teardown(async () => {
+    await browser.close();
+    await board.remove();
+  });
+  const page = await browser.newPage({
+    viewport: { width: 390, height: 800 },
+    deviceScaleFactor: 1.5,
+  });
+  page.setDefaultTimeout(waitMs);
+  await page.goto(board.url);
+  await page.getByRole('status').getByText('Listening').waitFor();
+  const utterances = page.locator('.utterance');
+  const folder = fileURLToPath(new URL('../../../demo/audio/', import.meta.url));
+  for (const [i, name] of ['03', '05', '01'].entries()) {
+    const wav = parseWav(await readFile(join(folder, `${name}.wav`)), name);
+    const samples = wav.channels[0] ?? new Float32Array(0);
+    const quiet = new Float32Array(wav.rateHz / 2).map((_, at) => 1e-4 * Math.sin(at * at));
+    await board.mic.say(new Float32Array([...quiet, ...samples, ...quiet]));
+    await until(`${name} is heard`, async () => (await utterances.count()) > i);
+  }
+  await utterances.last().locator('.text', { hasText: 'turn on the workshop lights' }).waitFor();
+  await utterances.nth(1).locator('.text', { hasText: 'No command' }).waitFor();
+  await utterances.first().locator('summary').click();
+  const questions = await utterances.first().locator('.part b').allTextContents();
+  t.same(questions, [
+    'Was that clear speech?',
+    'Was it this sentence?',
+    'Was it this command, and no other?',
+  ]);
+  if (pictures !== undefined) await page.screenshot({ path: join(pictures, 'page.png') });
 });

@@ -16,7 +16,7 @@ export const deviceView = (state, act) => {
         ${row('Microphone', microphoneWords(health.mic))}
         ${row('Processor for hearing', percent(health.rtf))}
         ${row('Last answer after', health.latencyMs === 0 ? '–' : `${health.latencyMs} ms`)}
-        ${row('Accepted, refused', `${health.accepted}, ${health.rejected} since the start`)}
+        ${row('Accepted', `${health.accepted} since the start`)} ${row('Refused', health.rejected)}
         ${row('Memory', `${health.rssMb} MB`)} ${row('Running for', duration(health.uptimeS))}
         ${row('Clock', health.clockSynced ? 'Right' : 'Not set by the network: times may be wrong')}
       </dl>
@@ -25,7 +25,9 @@ export const deviceView = (state, act) => {
           ${busy.has('selftest') ? 'Testing …' : 'Self-test'}
         </button>
       </div>
-      <div aria-live="polite">${selftest === null ? nothing : selftestView(selftest)}</div>
+      <div class="result" aria-live="polite">
+        ${selftest === null ? nothing : selftestView(selftest)}
+      </div>
     </section>
     <section class="card" aria-label="Outbox">
       <h2>Outbox</h2>
@@ -70,8 +72,9 @@ function selftestView({ passed, wanted, heard, confidence, realTimeFactor, error
     ${
       error === undefined
         ? html`<p class="small">
-            Wanted “${wanted}”, heard “${heard}”, ${percent(confidence)} sure; it took
-            ${percent(realTimeFactor)} of the sentence's own time.
+            Wanted “${wanted}”, heard ${heard === '' ? 'nothing' : `“${heard}”`},
+            ${percent(confidence)} sure; it took ${percent(realTimeFactor)} of the sentence's own
+            time.
           </p>`
         : nothing
     }`;

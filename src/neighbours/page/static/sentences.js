@@ -31,7 +31,7 @@ export function sentencesView({ grammar, busy }, act) {
         }}
       ></textarea>
     </div>
-    <div aria-live="polite">${resultView(result, faults)}</div>
+    <div class="result" aria-live="polite">${resultView(result, faults)}</div>
     <div class="buttons">
       <button ?disabled=${working} @click=${() => act.check()}>Check</button>
       ${
@@ -41,7 +41,7 @@ export function sentencesView({ grammar, busy }, act) {
                 ?disabled=${working || draft === text}
                 @click=${() => act.save()}
               >
-                Save and use
+                Save
               </button>
               <button ?disabled=${working || draft === text} @click=${() => act.loadGrammar()}>
                 Undo
