@@ -64,7 +64,7 @@ export class PageBoard {
       },
       folder,
     );
-    await daemon.event('page.listening');
+    await daemon.event('http.listening');
     await daemon.event('mic.up');
     return new PageBoard(daemon, mic, broker, subscriber, port);
   }
