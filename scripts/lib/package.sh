@@ -46,7 +46,8 @@ lay_out() { # ARCH VERSION NODE_FOLDER node_modules ROOT; in the folder of a che
 
   cp bin/*.js bin/*.cjs "$program/bin/"
   # A link as ./node_modules is hard to tell from a copy where the tree is linked into place: always a copy.
-  tar -cf - --exclude='*.map' config/sentences.yaml models/kikitori-en -C "${BUILT:-.}" dist/src | tar -C "$program" -xf -
+  tar -cf - --exclude='*.map' config/sentences.yaml models/kikitori-en src/neighbours/page/static \
+    -C "${BUILT:-.}" dist/src | tar -C "$program" -xf -
   node -e '
     const { name, version, type, license } = { ...require("./package.json"), version: process.argv[1].replace("~", "-") };
     process.stdout.write(JSON.stringify({ name, version, type, license }, null, 2) + "\n");

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import convict from 'convict';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { isLoopback, parseListen } from '../runtime/listen-address.js';
 import { nearest } from '../runtime/nearest.js';
 import { defaultGrammarPath, defaultModelPath, inHome } from '../runtime/paths.js';
 import {
@@ -144,6 +145,12 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
       at: 'capture.source',
       what: 'got "none", expected wyoming.listen with it: there is nothing to hear',
     };
+  const page = String(of('page.listen'));
+  if (page !== '' && of('page.tokenFile') === '' && !isLoopback(parseListen(page).host))
+    yield {
+      at: 'page.listen',
+      what: `got "${page}", which other machines reach: expected page.tokenFile with it, or 127.0.0.1`,
+    };
   for (const [one, other] of [
     ['certFile', 'keyFile'],
     ['keyFile', 'certFile'],
@@ -217,7 +224,7 @@ function reportUnknown(
   report(path, `unknown key; ${advice}`, above.join('.'));
 }
 
-const secretKeys = ['publish.mqtt.passwordFile', 'update.hawkbit.tokenFile'];
+const secretKeys = ['publish.mqtt.passwordFile', 'update.hawkbit.tokenFile', 'page.tokenFile'];
 const isSecretName = (name: string) => /^(pass(word|phrase|wd)?|pw|token|secret|user)$/i.test(name);
 
 /** Turns the value into its type in place; says what was expected when it does not fit. */

@@ -16,6 +16,7 @@ import { updateSchema } from './schema-update.js';
 import { feedbackSchema } from './schema-feedback.js';
 import { hermesSchema } from './schema-hermes.js';
 import { metricsSchema } from './schema-metrics.js';
+import { pageSchema } from './schema-page.js';
 import { wyomingSchema } from './schema-wyoming.js';
 
 export interface Format {
@@ -309,6 +310,7 @@ export const schema = {
   },
   feedback: feedbackSchema,
   metrics: metricsSchema,
+  page: pageSchema,
   wyoming: wyomingSchema,
   update: updateSchema,
   state: {

@@ -25,6 +25,11 @@ export const kinds: readonly (NeighbourKind | EarlyKind)[] = [
     open: async (house) => (await import('./sparkplug/sparkplug.js')).Sparkplug.open(house),
   },
   {
+    name: 'page',
+    enabled: ({ page }) => page.listen !== '',
+    open: async (house) => (await import('./page/page.js')).Page.open(house),
+  },
+  {
     name: 'wyoming',
     enabled: ({ wyoming }) => wyoming.listen !== '',
     begin: async (ground) => new (await import('./wyoming/service.js')).WyomingService(ground),

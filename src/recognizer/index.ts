@@ -12,6 +12,7 @@ export {
   findConfusable,
   GrammarError,
   isRead,
+  pronounceText,
   pronounceWord,
   readingsOf,
   sampleSentence,
@@ -25,6 +26,8 @@ export type {
   GrammarFile,
   GrammarFolder,
   GrammarSource,
+  Said,
+  SaidText,
 } from './grammar/index.js';
 export { buildLexicon, connectedForms, isVowel, Lexicon, parseUserWords } from './lexicon/index.js';
 export type { Pronunciation } from './lexicon/index.js';

@@ -253,6 +253,10 @@ export const logEvents = {
     'The file of metrics could not be written; it is tried again.',
     'Let the user of the service write its folder: `ReadWritePaths=` of the unit.',
   ),
+  'page.failed': error(
+    'The page of the device could not answer a request; hearing goes on.',
+    'Report it with `why`.',
+  ),
 
   'feedback.failed': warn(
     'Whoever speaks is not told by `what` (sound, led, program); hearing goes on.',

@@ -36,6 +36,7 @@ export interface DaemonOptions {
   readonly feedback?: Readonly<Record<string, unknown>>;
   /** Keys of `publish` besides the broker's address. */
   readonly publish?: Readonly<Record<string, unknown>>;
+  readonly page?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
   /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
   readonly watched?: false;
@@ -68,6 +69,7 @@ export class Daemon {
         metrics: options.metrics ?? {},
         wyoming: options.wyoming ?? {},
         feedback: options.feedback ?? {},
+        page: options.page ?? {},
         state: { dir: join(own, 'state') },
         log: options.log ?? {},
       }),

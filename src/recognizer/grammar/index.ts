@@ -9,3 +9,5 @@ export { readingsOf, wordsOf } from './readings.js';
 export { enumerateSentences, sampleSentence } from './sample.js';
 export { isRead } from './home-assistant.js';
 export type { GrammarFile, GrammarFolder, GrammarSource } from './source.js';
+export { pronounceText } from './say.js';
+export type { Said, SaidText } from './say.js';
