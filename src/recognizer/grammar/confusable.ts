@@ -142,6 +142,7 @@ class PairSearch {
     for (let node = this.pop(); node !== undefined; node = this.pop()) {
       if (node.left === node.right) {
         if (node.left < this.dfa.edges.length) this.note(state, node, node.left);
+        else if (this.settle(node)) this.goOnTogether(node);
         continue;
       }
       if (!this.settle(node)) continue;
@@ -177,6 +178,12 @@ class PairSearch {
 
   private first(state: number): number {
     return this.graph.arcStart[state] ?? 0;
+  }
+
+  /** Both have come to a branch that their words end with alike: the same phones to the same words. */
+  private goOnTogether(node: Node): void {
+    for (let arc = this.first(node.left); arc < this.first(node.left + 1); arc++)
+      this.step(node, arc, arc, 0);
   }
 
   /** `parting`: both sides are at the same place, and one order of the two is enough. */
