@@ -246,7 +246,7 @@ void t.test('npm pack: what runs, and no test, no training', async (t) => {
   ])
     t.ok(files.includes(path), path);
   const wanted =
-    /^(bin|config|systemd|docs|models\/kikitori-en|dist\/src)\/|^(scripts\/install|package\.json|LICENSE|README\.md|models\/(README\.md|card\.json))$/;
+    /^(bin|config|systemd|docs|models\/kikitori-en|dist\/src|src\/neighbours\/page\/static)\/|^(scripts\/install|package\.json|LICENSE|README\.md|models\/(README\.md|card\.json))$/;
   t.same(
     files.filter((path) => !wanted.test(path) || /\.(map|ts|safetensors)$/.test(path)),
     [],
