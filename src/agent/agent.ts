@@ -35,7 +35,8 @@ export class Agent {
   private stopped = false;
   private readonly answers = new Answers();
   private readonly pace = new Pace();
-  private readonly cover: Cover;
+  /** There since somebody wants to sound: otherwise audio passes as it is. */
+  private cover: Cover | null = null;
   private readonly intake: Intake;
   private readonly microphone: Microphone;
   private readonly streamClock: StreamClock;
@@ -58,10 +59,6 @@ export class Agent {
     this.timers = new Timers(clock);
     this.watchdog = new Watchdog(clock, notifier, log);
     this.streamClock = new StreamClock(
-      () => this.rateHz,
-      () => clock.now(),
-    );
-    this.cover = new Cover(
       () => this.rateHz,
       () => clock.now(),
     );
@@ -202,7 +199,13 @@ export class Agent {
         return ear.engine.recognizer(ear.grammar, options, acoustic);
       },
       spare: () => this.intake.idle(),
-      coverMicrophone: () => this.cover.begin(),
+      coverMicrophone: () => {
+        const cover = (this.cover ??= new Cover(
+          () => this.rateHz,
+          () => clock.now(),
+        ));
+        return () => cover.begin();
+      },
       health: () => this.health(),
       letters: () => publisher.stats(),
       info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
@@ -252,7 +255,7 @@ export class Agent {
 
   private async hear(captured: Chunk): Promise<void> {
     const { clock } = this.options;
-    const chunk = this.cover.take(captured);
+    const chunk = this.cover?.take(captured) ?? captured;
     const begin = clock.monotonic();
     const beginProcessorMs = processorMs();
     this.streamClock.received(chunk);

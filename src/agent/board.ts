@@ -1,6 +1,6 @@
 /** What the agent asks of the configuration and the board: how to reach the broker, whether the clock is right. */
 import { readFileSync } from 'node:fs';
-import { readSecret, type Config } from '../config/index.js';
+import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
 import type { RecognizerOptions } from '../recognizer/index.js';
 import { agentVersion } from '../runtime/version.js';
@@ -8,15 +8,6 @@ import { agentVersion } from '../runtime/version.js';
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
 export function linkOptions(config: Config) {
   const m = config.publish.mqtt;
-  const file = (key: 'passwordFile' | 'caFile' | 'certFile' | 'keyFile') =>
-    m[key] === '' ? undefined : readSecret(m[key], `publish.mqtt.${key}`);
-  const secrets = () => ({
-    password: file('passwordFile'),
-    ca: file('caFile'),
-    cert: file('certFile'),
-    key: file('keyFile'),
-  });
-  secrets();
   return {
     url: m.url,
     protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
@@ -27,7 +18,7 @@ export function linkOptions(config: Config) {
     keepaliveMs: m.keepaliveMs,
     connectTimeoutMs: m.connectTimeoutMs,
     ...(m.username === '' ? {} : { username: m.username }),
-    secrets,
+    secrets: brokerSecrets(m, 'publish.mqtt'),
     ...(m.servername === '' ? {} : { servername: m.servername }),
   };
 }

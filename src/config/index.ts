@@ -1,6 +1,6 @@
 /** config: a file and the environment in, one frozen object out, or every fault at once. */
 export { ConfigError, loadConfig, reloadConfig, setsNothing, unknownVariables } from './load.js';
-export { readSecret } from './secret.js';
+export { brokerSecrets, readSecret } from './secret.js';
 export { shownConfig } from './shown.js';
 export type { Environment, Fault } from './load.js';
 export { defaultYaml, referenceMarkdown } from './render.js';

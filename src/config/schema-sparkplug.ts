@@ -1,4 +1,5 @@
-import { brokerUrlOrNone, flag, text, topicLevel } from './formats.js';
+import { brokerUrlOrNone, flag, topicLevel } from './formats.js';
+import { brokerLogin } from './schema-broker-login.js';
 
 /** An edge node of Sparkplug B; see docs/sparkplug.md. */
 export const sparkplugSchema = {
@@ -22,29 +23,5 @@ export const sparkplugSchema = {
     format: brokerUrlOrNone,
     default: '',
   },
-  username: { doc: 'Empty: none.', format: text, default: '', secret: true },
-  passwordFile: {
-    doc: 'File that holds the password, or the name of a systemd credential. Empty: none.',
-    format: text,
-    default: '',
-    path: 'secret',
-  },
-  caFile: {
-    doc: "Certificate of the authority that signed the broker's. Empty: the system's.",
-    format: text,
-    default: '',
-    path: 'secret',
-  },
-  certFile: {
-    doc: 'Client certificate. Empty: none.',
-    format: text,
-    default: '',
-    path: 'secret',
-  },
-  keyFile: {
-    doc: 'Key of the client certificate. Empty: none.',
-    format: text,
-    default: '',
-    path: 'secret',
-  },
+  ...brokerLogin,
 } as const;

@@ -10,6 +10,7 @@ import {
   topicLevel,
   topicPath,
 } from './formats.js';
+import { brokerLogin } from './schema-broker-login.js';
 import { homeAssistantSchema } from './schema-home-assistant.js';
 import { sparkplugSchema } from './schema-sparkplug.js';
 import { updateSchema } from './schema-update.js';
@@ -246,31 +247,7 @@ export const schema = {
         format: text,
         default: '',
       },
-      username: { doc: 'Empty: none.', format: text, default: '', secret: true },
-      passwordFile: {
-        doc: 'File that holds the password, or the name of a systemd credential. Empty: none.',
-        format: text,
-        default: '',
-        path: 'secret',
-      },
-      caFile: {
-        doc: "Certificate of the authority that signed the broker's. Empty: the system's.",
-        format: text,
-        default: '',
-        path: 'secret',
-      },
-      certFile: {
-        doc: 'Client certificate. Empty: none.',
-        format: text,
-        default: '',
-        path: 'secret',
-      },
-      keyFile: {
-        doc: 'Key of the client certificate, a file or a systemd credential. Empty: none.',
-        format: text,
-        default: '',
-        path: 'secret',
-      },
+      ...brokerLogin,
       servername: {
         doc: "Name expected in the broker's certificate. Empty: the host of the URL.",
         format: text,

@@ -17,3 +17,28 @@ export function readSecret(path: string, key = 'a key ...File'): string {
     });
   }
 }
+
+/** How this device proves to a broker who it is; '' is none. */
+export interface BrokerSecrets {
+  readonly passwordFile: string;
+  readonly caFile: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/**
+ * Reads them anew each time, so that a renewed one needs no restart; one that is not there is thrown now, not later.
+ * `section` says where they are named.
+ */
+export function brokerSecrets(named: BrokerSecrets, section: string) {
+  const file = (key: keyof BrokerSecrets) =>
+    named[key] === '' ? undefined : readSecret(named[key], `${section}.${key}`);
+  const secrets = () => ({
+    password: file('passwordFile'),
+    ca: file('caFile'),
+    cert: file('certFile'),
+    key: file('keyFile'),
+  });
+  secrets();
+  return secrets;
+}

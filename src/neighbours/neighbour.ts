@@ -68,10 +68,10 @@ export interface House extends Ground {
   /** Resolves when no audio of the microphone waits: whoever wants the processor for long asks before each bit of work. */
   readonly spare: () => Promise<void>;
   /**
-   * This device is heard by its own microphone: from now on its audio is the room's noise, until the function given
-   * back is called and `tailMs` more.
+   * For who will make sounds, asked at its start. The function given back begins one: from then on the microphone's
+   * audio is the room's noise, until the function which that gives is called and `tailMs` more.
    */
-  readonly coverMicrophone: () => (tailMs: number) => void;
+  readonly coverMicrophone: () => () => (tailMs: number) => void;
   /** The numbers of the health message, as they are now. */
   readonly health: () => Readonly<Record<string, unknown>>;
   /** The outbox and what became of its messages. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Outbox, type DropReason, type OutboxOptions } from '../../src/publish/index.js';
+import { contents, letter, numbers } from '../sim/letters.js';
 import { TestClock } from '../sim/test-clock.js';
 
 const folders: string[] = [];
@@ -34,21 +35,6 @@ function options(dir: string, clock: TestClock, more: Partial<OutboxOptions> = {
   };
   return { all, dropped, disk, ready: () => ready };
 }
-
-const letter = (i: number, size = 10) => ({
-  topic: 'k/d/transcript',
-  payload: { i, text: 'x'.repeat(size) },
-});
-
-async function contents(outbox: Outbox): Promise<number[]> {
-  const out: number[] = [];
-  for (const { number } of outbox.from(0)) {
-    const read = await outbox.read(number);
-    out.push(Number(read?.payload['i'] ?? -1));
-  }
-  return out;
-}
-const numbers = (outbox: Outbox) => [...outbox.from(0)].map(({ number }) => number);
 
 /** Until what was begun is written, or refused. */
 async function settled(outbox: Outbox): Promise<void> {

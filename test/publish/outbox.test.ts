@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { Outbox, type DropReason, type OutboxOptions } from '../../src/publish/index.js';
+import { contents, letter, numbers } from '../sim/letters.js';
 import { TestClock } from '../sim/test-clock.js';
 
 const folders: string[] = [];
@@ -47,23 +48,6 @@ function options(dir: string, clock: TestClock, more: Partial<OutboxOptions> = {
   };
   return { all, seen };
 }
-
-const letter = (i: number, size = 10) => ({
-  topic: 'k/d/transcript',
-  payload: { i, text: 'x'.repeat(size) },
-});
-
-/** What would be sent, in order. */
-async function contents(outbox: Outbox): Promise<number[]> {
-  const out: number[] = [];
-  for (const { number } of outbox.from(0)) {
-    const read = await outbox.read(number);
-    out.push(Number(read?.payload['i'] ?? -1));
-  }
-  return out;
-}
-
-const numbers = (outbox: Outbox) => [...outbox.from(0)].map(({ number }) => number);
 
 void t.test(
   'what was put is there after the next start, in order, without what was removed',

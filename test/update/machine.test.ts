@@ -10,18 +10,9 @@ import {
   type UpdateState,
 } from '../../src/update/state.js';
 import { nothingHeard, type Statistics } from '../../src/update/trial.js';
+import { bundle, context } from '../sim/machine-setting.js';
 import { offerOf } from '../sim/folder-source.js';
 
-const rules = { utterances: 50, durationMs: 3_600_000, minSample: 20, realTimeFactor: 0.5 };
-const context = { nowMs: 1_700_000_000_000, rules };
-const bundle = (version: string) => ({
-  path: 'x.tar',
-  name: 'tones',
-  version,
-  sha256: version.replace(/\./g, '').padEnd(64, '0'),
-  bytes: 1000,
-  minAgent: '0.1.0',
-});
 const offers = { old: offerOf(bundle('1.0.0')), fresh: offerOf(bundle('2.0.0')) };
 const statistics = (change: Partial<Statistics>): Statistics => ({ ...nothingHeard, ...change });
 

@@ -27,9 +27,11 @@ export class Feedback implements Neighbour {
     const { sounds, device, volumeDb, tailMs, led, program, ...rest } = house.config().feedback;
     const { clock } = house;
     const onEnd = (what: string) => (why: string | null) => this.ended(what, why);
+    const sounding = sounds !== 'off' || (program !== '' && rest.programSounds);
+    const cover = sounding ? house.coverMicrophone() : null;
     const covered = () => {
-      const end = house.coverMicrophone();
-      return () => end(tailMs);
+      const end = cover?.();
+      return () => end?.(tailMs);
     };
     this.files = {
       heard: soundOf('heard', volumeDb),

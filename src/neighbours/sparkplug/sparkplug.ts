@@ -1,6 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSecret } from '../../config/index.js';
+import { brokerSecrets } from '../../config/index.js';
 import type { PublisherOptions } from '../../publish/index.js';
 import type { Heard } from '../../records.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
@@ -167,19 +167,10 @@ function linkOf(house: House): PublisherOptions['link'] {
   const clientId = `${same.clientId}-sparkplug`;
   if (s.url === '') return { ...same, clientId };
   const { protocolVersion, rejectUnauthorized, keepaliveMs, connectTimeoutMs } = same;
-  const file = (key: 'passwordFile' | 'caFile' | 'certFile' | 'keyFile') =>
-    s[key] === '' ? undefined : readSecret(s[key], `publish.sparkplug.${key}`);
-  const secrets = () => ({
-    password: file('passwordFile'),
-    ca: file('caFile'),
-    cert: file('certFile'),
-    key: file('keyFile'),
-  });
-  // One that is not there is said now.
-  secrets();
   return {
-    ...{ url: s.url, clientId, secrets, protocolVersion, rejectUnauthorized },
+    ...{ url: s.url, clientId, protocolVersion, rejectUnauthorized },
     ...{ keepaliveMs, connectTimeoutMs },
+    secrets: brokerSecrets(s, 'publish.sparkplug'),
     ...(s.username === '' ? {} : { username: s.username }),
   };
 }

@@ -57,7 +57,7 @@ function houseOf(feedback: Readonly<Record<string, unknown>>, clock = systemCloc
   };
   const house = {
     ...{ clock, log: lines.log, config: () => config },
-    coverMicrophone: () => {
+    coverMicrophone: () => () => {
       covers.push('begin');
       return (tailMs: number) => void covers.push(`end ${tailMs}`);
     },
