@@ -44,15 +44,6 @@ export class Neighbours implements Told {
     return neighbours;
   }
 
-  static async open(
-    house: House,
-    kinds: readonly (NeighbourKind | EarlyKind)[],
-  ): Promise<Neighbours> {
-    const neighbours = await Neighbours.begin(house, kinds);
-    await neighbours.enter(house);
-    return neighbours;
-  }
-
   /** The house is ready for all that are on. Rejects as `begin`. */
   async enter(house: House): Promise<void> {
     for (const early of this.begun)

@@ -6,6 +6,13 @@ import { KikitoriError } from '../../src/runtime/errors.js';
 import { LinesLog } from '../sim/lines-log.js';
 import { TestClock } from '../sim/test-clock.js';
 
+/** As the daemon does: those that are early, then all. */
+async function opened(house: House, kinds: readonly NeighbourKind[]): Promise<Neighbours> {
+  const neighbours = await Neighbours.begin(house, kinds);
+  await neighbours.enter(house);
+  return neighbours;
+}
+
 function stage() {
   const clock = new TestClock();
   const lines = new LinesLog();
@@ -24,7 +31,7 @@ void t.test('each is told, also beside one that throws', async (t) => {
   const throwing = () => {
     throw new Error('broken');
   };
-  const neighbours = await Neighbours.open(house, [
+  const neighbours = await opened(house, [
     kind('broken', { event: throwing, changed: throwing }),
     kind('well', { event: (name) => told.push(name), changed: (what) => told.push(what) }),
     kind('off', { event: () => told.push('off') }, false),
@@ -45,7 +52,7 @@ void t.test('each is told, also beside one that throws', async (t) => {
 void t.test('one that does not close is left behind', async (t) => {
   const { house, kind, clock, lines } = stage();
   let closed = 0;
-  const neighbours = await Neighbours.open(house, [
+  const neighbours = await opened(house, [
     kind('hangs', { close: () => new Promise(() => undefined) }),
     kind('well', { close: async () => void closed++ }),
   ]);
@@ -66,7 +73,7 @@ void t.test('a wrong setting ends the start, and closes those that are open', as
       throw new KikitoriError('no token', { kind: 'config', where: 'page.token' });
     },
   };
-  const open = Neighbours.open(house, [kind('well', { close: async () => void closed++ }), wrong]);
+  const open = opened(house, [kind('well', { close: async () => void closed++ }), wrong]);
   await t.rejects(open, /no token/);
   t.equal(closed, 1);
 });
@@ -79,7 +86,7 @@ void t.test('one that cannot be opened for another reason is done without', asyn
     enabled: () => true,
     open: async () => Promise.reject(new Error('out of luck')),
   };
-  const neighbours = await Neighbours.open(house, [
+  const neighbours = await opened(house, [
     unlucky,
     kind('well', { event: (name) => told.push(name) }),
   ]);
