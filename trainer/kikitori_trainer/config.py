@@ -66,6 +66,12 @@ class Discrimination:
     """Share of the loss; the rest is CTC."""
     card: str = ""
     """A card or manifest whose `decoding` the device searches with; empty: the network's own outputs."""
+    rivals: int = 0
+    """Sentences one word away that each example has to beat too (see rivals.py)."""
+    rivalWeight: float = 1.0
+    """Of each of them, where the loss of the whole sentence weighs 1."""
+    margin: float = 2.0
+    """Nats by which it has to beat them."""
 
 
 @dataclass(frozen=True)

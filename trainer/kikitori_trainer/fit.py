@@ -28,6 +28,7 @@ from .lexicon import UNITS
 from .network import Network, Shape
 from .pack import open_pack
 from .prepare import pack_folder
+from .rivals import Rivals, behind
 
 
 def learning_rate(t: Training, step: int, share: float) -> float:
@@ -72,9 +73,12 @@ class Run:
         self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
         self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
         self.chain: torch.Tensor | None = None
+        self.offset = search_offset(config.discrimination.card, len(UNITS))
         if config.discrimination.weight:
             self.chain = phone_chain(self.pack.clips, len(UNITS))
-            self.offset = search_offset(config.discrimination.card, len(UNITS))
+        self.rivals: Rivals | None = None
+        if config.discrimination.rivals:
+            self.rivals = Rivals(self.pack.clips, config.discrimination.rivals, t.seed + rank)
         self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
         self.resume()
 
@@ -166,11 +170,14 @@ class Run:
         phones = sum(len(t) for t in targets)
         connectionist = ctc(on_cpu, batch.steps, targets).sum() / max(phones, 1)
         loss = connectionist
+        d = self.config.discrimination
+        scores = (on_cpu + self.offset).log_softmax(2)
         if self.chain is not None:
-            share = self.config.discrimination.weight
-            scores = (on_cpu + self.offset).log_softmax(2)
             ahead = lead(scores, batch.steps, targets, self.chain).sum() / max(phones, 1)
-            loss = (1 - share) * connectionist - share * ahead
+            loss = (1 - d.weight) * connectionist - d.weight * ahead
+        if self.rivals is not None:
+            rivals = [self.rivals.of(clips, self.pronouncing) for clips in batch.clips]
+            loss = loss + d.rivalWeight * behind(scores, batch.steps, targets, rivals, d.margin) / max(phones, 1)
         if self.teachers is None:
             return loss, connectionist.detach()
         heard = features if batch.quiet is None else batch.quiet.to(self.device)
