@@ -58,6 +58,8 @@ export interface Decoding {
   readonly weightings?: readonly Weighting[];
   /** Vocal tracts through which an utterance is heard again that would be refused, as warps of the frequencies. Absent: none. */
   readonly warps?: readonly number[];
+  /** Frames by which it is heard again begun later, before all warps and whether it would be refused or not. Absent: none. */
+  readonly shifts?: readonly number[];
 }
 
 /** Each weighting costs a search; more than these are an error. */

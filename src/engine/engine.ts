@@ -1,6 +1,6 @@
 import { parseWav } from '../audio/index.js';
-import { Bundle, sha256 } from '../bundle/index.js';
-import { Frontend, warpRows } from '../frontend/index.js';
+import { Bundle, sha256, type Decoding } from '../bundle/index.js';
+import { Frontend, shiftRows, warpRows } from '../frontend/index.js';
 import type { Heard } from '../records.js';
 import {
   AcousticModel,
@@ -93,11 +93,23 @@ export class Engine {
 
   /** The network as other vocal tracts hear with it. */
   looks(
-    warps = this.bundle.manifest.decoding.warps ?? [],
+    decoding: Pick<Decoding, 'shifts' | 'warps'> = this.bundle.manifest.decoding,
     acoustic: WholeAcoustic = this.acoustic,
   ): Look[] {
     const { features } = this.bundle.manifest;
-    return warps.map((warp) => (rows) => acoustic.whole(warpRows(features, rows, warp)));
+    const { shifts = [], warps = [] } = decoding;
+    return [
+      ...shifts.map(
+        (shift): Look =>
+          (rows) =>
+            acoustic.whole(shiftRows(features, rows, shift)),
+      ),
+      ...warps.map(
+        (warp): Look =>
+          (rows) =>
+            acoustic.whole(warpRows(features, rows, warp)),
+      ),
+    ];
   }
 
   /** `acoustic`: this network in another way, as one that waits its turn. */

@@ -1,5 +1,6 @@
 import type { Weighting } from '../bundle/index.js';
 import { probabilityOf, speechFrames } from './confidence.js';
+import type { Look } from './acoustic.js';
 import type { UtteranceContext } from './context.js';
 import { decide, findingOf, type Decided, type Finding, type Weighed } from './finding.js';
 import { weighted } from './scores.js';
@@ -40,7 +41,10 @@ export function looksAgain({ looks, grammar }: UtteranceContext): boolean {
   return looks.length > 0 && grammar.graph.arcUnit.length <= weightingsArcsMax;
 }
 
-/** What was said, under all weightings and, where the first look leaves doubt, through all vocal tracts; undefined: nothing was. */
+/**
+ * What was said, under all weightings; where it is not hopeless also begun a few frames later, and where that leaves
+ * doubt through all vocal tracts. undefined: nothing was said.
+ */
 export async function judge(
   sounds: Sounds,
   context: UtteranceContext,
@@ -51,24 +55,33 @@ export async function judge(
     return undefined;
   const findings = findingsOf([sounds, ...weighAgain(logProbs, context)], sounds, context);
   const decided = decide(findings, context);
-  if (!looksAgain(context) || sounds.full || !doubtful(decided, context)) return decided;
-  for (const look of context.looks) {
-    const seen = (await look(sounds.features)).data;
-    findings.push(...findingsOf(weighAll(seen, context), sounds, context));
-  }
-  return decide(findings, context);
+  if (!looksAgain(context) || sounds.full || hopeless(decided, context)) return decided;
+  const through = async (looks: readonly Look[]) => {
+    for (const look of looks) {
+      const seen = (await look(sounds.features)).data;
+      findings.push(...findingsOf(weighAll(seen, context), sounds, context));
+    }
+    return decide(findings, context);
+  };
+  const shifts = context.decoding.shifts?.length ?? 0;
+  const steady = await through(context.looks.slice(0, shifts));
+  return doubtful(steady, context) ? through(context.looks.slice(shifts)) : steady;
+}
+
+function hopeless(decided: Decided | undefined, { confidence }: UtteranceContext): boolean {
+  return decided === undefined || probabilityOf(decided.score, confidence) < hopelessProbability;
 }
 
 /**
- * Whether another look may change what becomes of it: it would be refused, and is not hopeless, as what people say to each
- * other is. By the bundle's own thresholds, so that how sure an utterance is does not depend on what a site asks for.
+ * Whether another look may change what becomes of it: it would be refused. By the bundle's own thresholds, so that how
+ * sure an utterance is does not depend on what a site asks for.
  */
 function doubtful(decided: Decided | undefined, { confidence }: UtteranceContext): boolean {
   if (decided === undefined) return false;
-  const probability = probabilityOf(decided.score, confidence);
-  const refused =
-    probability < confidence.threshold || decided.certainty < (confidence.minCertainty ?? 0);
-  return refused && probability >= hopelessProbability;
+  return (
+    probabilityOf(decided.score, confidence) < confidence.threshold ||
+    decided.certainty < (confidence.minCertainty ?? 0)
+  );
 }
 
 /** The whole utterance under all weightings. */

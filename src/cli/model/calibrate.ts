@@ -7,7 +7,7 @@ import { commandSentence } from '../../measure/calibrate/commands.js';
 import { reliabilityDiagram } from '../../measure/chart/charts.js';
 import { parseLabels, type Label } from '../../measure/evaluate/labels.js';
 import { machineNoise } from '../../measure/evaluate/machine-noise.js';
-import { otherTracts } from '../../measure/calibrate/decoding.js';
+import { otherLooks } from '../../measure/calibrate/decoding.js';
 import { withLooks } from '../../measure/evaluate/network.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
 import { installedVoices, padded, speak } from '../../measure/evaluate/synthesis.js';
@@ -100,12 +100,12 @@ export const run: CommandRun = async (argv, io) => {
       random() < noisyShare
         ? mixAtSnr(samples, noise, snrDb, Math.floor(random() * noise.length))
         : samples;
-    clips.push({ text, clip: await withLooks(engine, noisy, warp, otherTracts) });
+    clips.push({ text, clip: await withLooks(engine, noisy, warp, otherLooks) });
   }
   for (let i = 0; i < noiseShare * sounds.length; i++)
     clips.push({
       text: '',
-      clip: await withLooks(engine, piece(noiseOf()), undefined, otherTracts),
+      clip: await withLooks(engine, piece(noiseOf()), undefined, otherLooks),
     });
   const usable = clips.filter((c) => c.clip.steps > 0);
   io.stderr.write(`${usable.length} clips through the network\n`);

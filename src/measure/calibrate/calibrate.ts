@@ -1,6 +1,6 @@
 import type { Confidence, Decoding, EndpointTimes, Manifest } from '../../bundle/index.js';
 import { certaintyOf, interpolated, scoreOf, signs, type Lexicon } from '../../recognizer/index.js';
-import { chooseDecoding, otherTracts, weightingsBeside, type GridPoint } from './decoding.js';
+import { chooseDecoding, otherLooks, weightingsBeside, type GridPoint } from './decoding.js';
 import {
   makeExamples,
   makerOf,
@@ -66,7 +66,7 @@ const firstShare = 3;
 
 /**
  * Priors, blank weight, confidence, threshold and the times that end an utterance, from held-out speech. Each clip gets grammars of its
- * own, so the choice does not depend on any one grammar; see examples.ts. `given`: with looks as `otherTracts`.
+ * own, so the choice does not depend on any one grammar; see examples.ts. `given`: with looks as `otherLooks`.
  */
 export async function calibrate(
   manifest: Manifest,
@@ -99,7 +99,7 @@ export async function calibrate(
   // Weightings and vocal tracts are chosen by confidence, which must be there before: fitted on the first alone.
   const some = clips.filter((_, i) => i % firstShare === 0);
   const before = await judge(first, manifest.confidence, some);
-  const decoding = { ...first, weightings: weightingsBeside(first), warps: otherTracts };
+  const decoding = { ...first, weightings: weightingsBeside(first), ...otherLooks };
   const { examples, fitted } = await judge(decoding, before.fitted.confidence, clips);
   const { confidence, ...rest } = fitted;
   const stepMs = manifest.features.hopMs * manifest.features.stride;

@@ -63,7 +63,10 @@ export function weightingsBeside({ priorWeight, blankBias }: Decoding): Weightin
  * Vocal tracts through which what would be refused is heard again, as warps: longer, much longer and shorter than usual
  * (docs/adr/0036-vocal-tracts.md). Training has voices of 0.82 to 1.2 (trainer/configs/compress-ctc.toml).
  */
-export const otherTracts: readonly number[] = [0.93, 0.86, 1.08];
+export const otherLooks = {
+  shifts: [1, 2],
+  warps: [0.93, 0.86, 1.08],
+} as const satisfies Pick<Decoding, 'shifts' | 'warps'>;
 
 /**
  * The middle of all points that the clips cannot tell from the best, which are those within its standard error. The

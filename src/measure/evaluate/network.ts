@@ -1,4 +1,4 @@
-import type { Manifest } from '../../bundle/index.js';
+import type { Decoding, Manifest } from '../../bundle/index.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Heard, Steps } from '../../records.js';
 import {
@@ -35,11 +35,11 @@ export async function withLooks(
   engine: Engine,
   samples: Float32Array,
   warp?: number,
-  warps = engine.bundle.manifest.decoding.warps,
+  decoding: Pick<Decoding, 'shifts' | 'warps'> = engine.bundle.manifest.decoding,
 ): Promise<NetworkClip> {
   const rows = engine.frontend(warp).feed(samples);
   const looks: Float32Array[] = [];
-  for (const look of engine.looks(warps)) looks.push((await look(rows.data)).data);
+  for (const look of engine.looks(decoding)) looks.push((await look(rows.data)).data);
   return { ...(await ofRows(engine, rows)), looks };
 }
 
@@ -84,7 +84,8 @@ export function hearAgain(
   options: RecognizerOptions = {},
 ): Promise<Heard> {
   const { levels, steps } = clip;
-  const looks = (manifest.decoding.warps ?? []).flatMap((_, i): Look[] => {
+  const { shifts = [], warps = [] } = manifest.decoding;
+  const looks = [...shifts, ...warps].flatMap((_, i): Look[] => {
     const data = clip.looks?.[i];
     if (data === undefined) return [];
     const units = data.length / Math.max(steps, 1);
