@@ -144,3 +144,55 @@ export async function curveChart(curve: Curve): Promise<string | undefined> {
     ],
   }));
 }
+
+export interface SnrLine {
+  readonly name: string;
+  /** Shares right; `low`, `high`: an interval, drawn as a band. */
+  readonly points: readonly {
+    readonly snrDb: number;
+    readonly right: number;
+    readonly low?: number;
+    readonly high?: number;
+  }[];
+}
+
+/** Shares right against the level of the noise, each line with its name at its end; the first is drawn strongest. */
+export async function snrChart(
+  lines: readonly SnrLine[],
+  title: string,
+): Promise<string | undefined> {
+  const at = { x: 'snrDb', y: 'right' } as const;
+  const all = lines.flatMap((l) => l.points);
+  const levels = all.map((p) => p.snrDb);
+  const lowest = Math.min(...all.map((p) => p.low ?? p.right));
+  return drawing(title, (plot) => ({
+    width: 740,
+    height: 400,
+    marginRight: 150,
+    grid: true,
+    x: { domain: [Math.min(...levels), Math.max(...levels)], label: 'signal to noise, dB' },
+    y: { domain: [Math.floor(10 * lowest) / 10, 1], label: 'right', tickFormat: shareOf },
+    marks: lines.flatMap(({ name, points }, i) => {
+      const stroke = i === 0 ? blue : (colours[2 + i] ?? '#888');
+      const [last] = [...points].sort((a, b) => b.snrDb - a.snrDb);
+      return [
+        plot.areaY(
+          points.filter((p) => p.low !== undefined),
+          { x: 'snrDb', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.2 },
+        ),
+        plot.line(points, { ...at, stroke, strokeWidth: i === 0 ? 3 : 1.2 }),
+        ...(last === undefined
+          ? []
+          : [
+              plot.text([{ ...last, name }], {
+                ...at,
+                text: 'name',
+                textAnchor: 'start',
+                dx: 8,
+                fill: stroke,
+              }),
+            ]),
+      ];
+    }),
+  }));
+}
