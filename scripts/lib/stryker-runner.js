@@ -92,6 +92,15 @@ class InOneProcess {
   }
 }
 
+/** Says what no test notices as soon as it is known: a run may be interrupted. */
+class AsFound {
+  onMutantTested({ status, fileName, location: { start }, replacement }) {
+    if (status !== 'Killed' && status !== 'Ignored')
+      console.log(`${status}: ${fileName}:${start.line}:${start.column} -> ${replacement}`);
+  }
+}
+
 export const strykerPlugins = [
   { kind: 'TestRunner', name: 'in-one-process', injectableClass: InOneProcess },
+  { kind: 'Reporter', name: 'as-found', injectableClass: AsFound },
 ];
