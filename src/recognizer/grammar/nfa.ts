@@ -160,8 +160,6 @@ class NfaBuilder {
     scope: Scope,
     path: readonly string[],
   ): readonly Front[] {
-    if (items.length === 1 && items[0] !== undefined)
-      return this.add(items[0], fronts, scope, path);
     if (this.tooMany(fronts, items.length)) return fronts;
     return this.merged(
       items.flatMap((item) => {
