@@ -160,6 +160,9 @@ void t.test(
     await outbox.put([letter(0), letter(1)]);
     await outbox.put([letter(2)]);
     t.equal(clock.pending, 1, 'however often it failed, one attempt is planned');
+    const failed = ready();
+    await Promise.all([3, 4].map(() => outbox.put([])));
+    t.equal(ready(), failed + 1, 'and what comes at once is one attempt');
     const bytes = outbox.sizeBytes;
     t.equal(
       bytes,

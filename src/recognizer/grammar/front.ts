@@ -12,7 +12,7 @@ export interface Front {
   readonly state: number;
   /** The word being written; empty after a space. */
   readonly text: string;
-  /** Slots that open or close within that word, by the letters before them. */
+  /** Slots that open or close within that word, by the letters before them, in order. */
   readonly marks: readonly { readonly at: number; readonly mark: Mark }[];
   readonly capitals: boolean;
   /** Where the word begins. */

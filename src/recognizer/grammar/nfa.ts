@@ -225,7 +225,7 @@ class NfaBuilder {
     };
     const whole = readWord(text, { own, capitals, afterNumber, ...outer });
     if (whole === undefined) return undefined;
-    const cuts = [...new Set([0, ...marks.map(({ at }) => at), text.length])].sort((a, b) => a - b);
+    const cuts = [...new Set([0, ...marks.map(({ at }) => at), text.length])];
     const marksAt = (cut: number) => marks.filter(({ at }) => at === cut);
     const parts = cuts.slice(1).map((cut, i) =>
       readWord(text.slice(cuts[i], cut), {

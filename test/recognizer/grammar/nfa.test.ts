@@ -96,6 +96,45 @@ void t.test('a unit behind a number, with or without a space', async (t) => {
   }
 });
 
+void t.test(
+  'a word that a slot cuts in two: only its first part is behind the number',
+  async (t) => {
+    const lists = {
+      n: { range: { from: 2, to: 2 } },
+      c: { values: [{ in: 'c[elsius]', out: 'celsius' }] },
+      u: { values: ['kg'] },
+      any: { values: ['(red|blue)'] },
+    };
+    for (const [template, all, slots] of [
+      [
+        '{n} °{c}',
+        ['two degree c', 'two degree celsius', 'two degrees c', 'two degrees celsius'],
+        { n: 2, c: 'celsius' },
+      ],
+      [
+        '{n}°{c}',
+        ['two degree c', 'two degree celsius', 'two degrees c', 'two degrees celsius'],
+        { n: 2, c: 'celsius' },
+      ],
+      ['{n} k{u}', ['two k kg'], { n: 2, u: 'kg' }],
+      ['{n}k{u}', ['two k kg'], { n: 2, u: 'kg' }],
+      ['{u}-{n}', ['kg two'], { u: 'kg', n: 2 }],
+      [
+        '£{n}{any}',
+        ['two pound blue', 'two pound red', 'two pounds blue', 'two pounds red'],
+        { n: 2, any: 'red' },
+      ],
+    ] as const) {
+      t.same(sentences(template, { lists }), all, template);
+      t.same(
+        meaningIn(readTemplate(template, { lists }).nfa, all.at(-1) ?? '')?.slots,
+        slots,
+        template,
+      );
+    }
+  },
+);
+
 void t.test('where each word was written first', async (t) => {
   const { nfa, faults } = read(`intents:
   A:
@@ -220,6 +259,9 @@ void t.test('slots that begin and end inside of a word', async (t) => {
     ['{id} {a}', 'r two lamp', { id: 'R2', a: 'lamp' }],
     ['{id}-{a}', 'r two big door', { id: 'R2', a: 'door' }],
     ['x{a}y', 'xbig doory', { a: 'door' }],
+    ['{any}-now', 'red now', { any: 'red' }],
+    ['go-{any}-now', 'go red now', { any: 'red' }],
+    ['{any}-{any:b}-now', 'red blue now', { any: 'red', b: 'blue' }],
   ] as const)
     t.same(meaningIn(readTemplate(template, { lists }).nfa, said)?.slots, slots, template);
 });
