@@ -257,6 +257,7 @@ void t.test(
     await symlink(dir, join(root, 'other'));
     await t.rejects(Outbox.open({ ...all, dir: join(root, 'other') }), {
       kind: 'storage',
+      message: /another kikitori uses this outbox/,
       where: join(root, 'other'),
       hint: 'stop it, or set another state.dir',
     });
