@@ -186,6 +186,19 @@ void t.test(
   },
 );
 
+void t.test('a disk that is back is noticed where nothing waits', { skip: linux }, async (t) => {
+  const clock = new TestClock();
+  const disk = await brokenDisk();
+  const { all, disk: said, nextReady } = options(disk.dir, clock);
+  const outbox = await Outbox.open(all);
+  await disk.mend();
+  const next = nextReady();
+  await clock.advance(1000);
+  await next;
+  t.same(said.at(-1), [null, 0]);
+  await outbox.close();
+});
+
 const lineBytes = (number: number, i: number, clock: TestClock) =>
   Buffer.byteLength(letterLine(number, clock.now(), letter(i)));
 

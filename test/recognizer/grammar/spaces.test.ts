@@ -1,5 +1,9 @@
 import t from 'tap';
-import { meaningIn, readTemplate as read, templateSentences as sentences } from '../../sim/templates.js';
+import {
+  meaningIn,
+  readTemplate as read,
+  templateSentences as sentences,
+} from '../../sim/templates.js';
 
 const slots = (sentence: string, said: string, more: object) =>
   meaningIn(read(sentence, more).nfa, said)?.slots;
