@@ -8,6 +8,8 @@ import { pathToFileURL } from 'node:url';
 const send = process.send?.bind(process);
 process.send = (message, ...more) =>
   typeof message === 'string' ? send?.(message, ...more) : true;
+// Who is interrupted leaves no process behind.
+process.once('disconnect', () => process.exit(1));
 const { t } = await import('tap');
 t.setTimeout(0); // Stryker has limits of its own
 // What a file asks for at its end is done at its end here, not at the end of the process; and tap, when asked for
@@ -90,6 +92,15 @@ class InOneProcess {
   }
 }
 
+/** Says what no test notices as soon as it is known: a run may be interrupted. */
+class AsFound {
+  onMutantTested({ status, fileName, location: { start }, replacement }) {
+    if (status !== 'Killed' && status !== 'Ignored')
+      console.log(`${status}: ${fileName}:${start.line}:${start.column} -> ${replacement}`);
+  }
+}
+
 export const strykerPlugins = [
   { kind: 'TestRunner', name: 'in-one-process', injectableClass: InOneProcess },
+  { kind: 'Reporter', name: 'as-found', injectableClass: AsFound },
 ];

@@ -15,7 +15,7 @@ export default {
   timeoutMS: 60_000,
   tempDirName: '.tap/mutants',
   ignorePatterns: ['dist', 'demo', 'bench', 'trainer', 'runs', '.tap', 'tsconfig*.json'],
-  reporters: ['clear-text', 'progress-append-only', 'json'],
+  reporters: ['as-found', 'clear-text', 'progress-append-only', 'json'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
   jsonReporter: { fileName: '.tap/mutation.json' },
   warnings: { unknownOptions: false },

@@ -15,13 +15,12 @@ export interface Ready {
   readonly grammar: GrammarDetails;
 }
 
-/** Audio kept for a bundle that takes over: the longest pre-roll or wake phrase, and what shows that somebody began. */
+/** Audio kept for a bundle that takes over. It covers the longest pre-roll or wake phrase, and the onset of speech. */
 const recentMs = 8000;
 
 /**
- * What hears now. Another bundle can take its place between two utterances: it is given the audio that
- * the old one still kept for a pre-roll, so that a sentence which begins at that moment is heard
- * whole, by one of them.
+ * Hears with the current bundle. Another can take over between two utterances. It is given the audio that the old one
+ * kept for its pre-roll. So a sentence that begins at that moment is heard whole, by one of them.
  */
 export class Ear {
   private frontend: Frontend;
@@ -34,7 +33,7 @@ export class Ear {
     private now: Ready,
     private readonly optionsFor: (engine: Engine) => RecognizerOptions,
     private readonly mode: ListenMode,
-    /** The old one is given up, the new one hears. */
+    /** Called with a bundle that is no longer needed. */
     private readonly onReplaced: (old: Ready) => void = () => undefined,
   ) {
     this.frontend = now.engine.frontend();
@@ -49,13 +48,13 @@ export class Ear {
     return this.now.grammar;
   }
 
-  /** Takes effect between two utterances; one that waited already is given up. */
+  /** Takes effect between two utterances. Another that waits is dropped. */
   replace(next: Ready): void {
     if (this.next !== null) this.onReplaced(this.next);
     this.next = next;
   }
 
-  /** Other sentences from the next utterance on, also for a bundle that waits; refused, the old ones stay. */
+  /** Other sentences from the next utterance on, also for a bundle that waits. When they are refused the old ones stay. */
   async compile(path: string, phonesMax?: number): Promise<GrammarDetails> {
     const { now, next } = this;
     const grammar = await now.engine.compile(path, phonesMax);
@@ -98,7 +97,7 @@ export class Ear {
     return [...events, ...(await this.settle())];
   }
 
-  /** Lets a bundle that waits take over now, if nobody is speaking; for when no audio comes. */
+  /** Lets a waiting bundle take over if nobody speaks. Needed when no audio comes. */
   async settle(): Promise<RecognizerEvent[]> {
     return this.next !== null && this.listener.between ? this.takeOver(this.next) : [];
   }

@@ -17,19 +17,19 @@ export interface ProbeOptions {
   readonly config: () => Config;
   readonly clock: Clock;
   readonly log: Log;
-  /** The program that tries a bundle; tests give one that fails. */
+  /** The program that tries a bundle. Tests give one that fails. */
   readonly probeCommand?: readonly string[];
-  /** Where the bundle lies that hears now; null before anything does. */
+  /** Path of the current bundle; null before there is one. */
   readonly runningPath: () => string | null;
   readonly runningRateHz: () => number | undefined;
-  /** Compiles the site's sentences for the bundle that hears; rejects when they do not. */
+  /** Compiles the site's sentences for the current bundle. Rejects when they do not compile. */
   readonly compile: () => Promise<void>;
 }
 
-/** Who ends the self-test from outside most often ends the daemon too: that word is waited for. */
+/** A self-test that is ended from outside often means that the daemon ends too: its signal is waited for. */
 const interruptedMs = 2000;
 
-/** In doubt a bundle is measured again, after one more wait each time; after the last the next check goes on. */
+/** Waits between measurements of a bundle in doubt. After the last it is left to the next check for updates. */
 export const waitsMs: readonly number[] = [60_000, 120_000, 240_000, 480_000];
 
 /** Faults of files that the site wrote. */
@@ -60,7 +60,7 @@ export class Probe {
     }
   }
 
-  /** Whether what fits otherwise is too slow: null no, `slow` yes, else it cannot be said now. */
+  /** Whether the bundle is too slow. Null: no. With `slow`: yes. Else the board is too busy to tell. */
   private async doubt(
     end: ProbeEnd,
     signal: AbortSignal,
@@ -80,7 +80,7 @@ export class Probe {
     return { why, slow: { reason: 'too-slow', detail: why, ours: false } };
   }
 
-  /** What hears now, measured in the same way; null when that does not come to an end. */
+  /** The cost of the current bundle, measured in the same way. Null: the measurement did not end. */
   private async running(signal: AbortSignal): Promise<Cost | null> {
     const path = this.options.runningPath();
     if (path === null) return null;
@@ -105,7 +105,7 @@ export class Probe {
     return runProbe(command, limits, clock, signal);
   }
 
-  /** All but how long it took. */
+  /** Everything but its speed. */
   private async judge(said: Said): Promise<PortFault | null> {
     const fault = said['fault'] as { kind?: unknown; message?: unknown } | undefined;
     if (fault !== undefined) {
@@ -139,7 +139,7 @@ export class Probe {
     return null;
   }
 
-  /** Sentences that do not compile: the bundle's fault only if they do against what hears now. */
+  /** Whose fault it is that the sentences do not compile: the bundle's, if they compile for the current one. */
   async blame(message: string): Promise<PortFault> {
     try {
       await this.options.compile();
@@ -158,14 +158,14 @@ const unfit = (reason: PortFault['reason'], detail: string): PortFault => ({
   ours: false,
 });
 
-/** Null: it took too long, and whose fault that is must be found out. */
+/** Null: it took too long, which may be the board's fault. */
 function faultOfEnd(end: ProbeEnd & { ended: 'killed' }): PortFault | null {
   if (end.late === true) return null;
   const { reason, detail } = end;
   return { reason, detail, ours: reason === 'interrupted' || reason === 'aborted' };
 }
 
-/** The bundle's own self-test came to no end without computing; that of what hears did: then it hangs. */
+/** Of a self-test that did not end. If that of the current bundle did, the board is not too busy: the new one hangs. */
 const lateWeight = (running: Cost | null) => (running === null ? 'doubt' : 'slow');
 
 const numberIn = (said: Said, name: string) =>

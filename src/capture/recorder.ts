@@ -10,15 +10,19 @@ export interface RecorderOptions {
 }
 
 const killAfterMs = 2000;
-/** A process that even SIGKILL does not end (stuck in a driver), or whose child holds the pipe, is let go after this. */
+/** SIGKILL may not end a process that is stuck in a driver, and a child may hold its pipe. After this it is left alone. */
 const letGoAfterMs = 1000;
 const keptErrorBytes = 4096;
 
 /**
- * One run of one recorder process, from node-record-lpcm16. Everything that package leaves open is
- * closed here: raw audio (its WAV ends after 2 GiB), a missing program, errors that are texts and come
- * on the wrong stream, an end with status 0, a process that ends while a child of it holds the pipe, and
- * a stop that the process ignores. Used once, never paused.
+ * One run of a recorder process, by node-record-lpcm16. Used once, never paused. What that package leaves open is handled
+ * here:
+ * - audio is raw: its WAV ends after 2 GiB;
+ * - a missing program;
+ * - errors that are texts, and come on the wrong stream;
+ * - an end with status 0;
+ * - a process that ends while a child of it holds the pipe;
+ * - a process that ignores the stop.
  */
 export class Recorder {
   private readonly recording: ReturnType<typeof lpcm16.record>;

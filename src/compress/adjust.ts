@@ -2,11 +2,11 @@ import { KikitoriError } from '../runtime/errors.js';
 import { tensorOf, tensorShapes, type Checkpoint, type NetworkCheckpoint } from './checkpoint.js';
 
 /**
- * The same network behind a floor under its log energies that is raised by `db` decibels.
+ * The same network with the floor of its log energies raised by `db` decibels. What is quieter than the floor drowns
+ * in it, above all the noise between words. No weight changes, nor does the cost (docs/adr/0031-log-floor.md).
  *
- * log(g E + f) = log g + log(E + f / g): a floor raised by 1 / g with the means moved by -log g is all audio made
- * quieter by g, before the old floor. Whatever is quieter than the floor, noise between the words above all,
- * drowns in it. No weight changes, and no cost (docs/adr/0031-log-floor.md).
+ * log(g E + f) = log g + log(E + f / g). So a floor raised by 1 / g, with the means moved by -log g, equals audio made
+ * quieter by g before the old floor.
  */
 export function withRaisedFloor(c: Checkpoint, db: number): Checkpoint {
   const factor = 10 ** (db / 10);
@@ -19,10 +19,10 @@ export function withRaisedFloor(c: Checkpoint, db: number): Checkpoint {
 }
 
 /**
- * (1 - share) of each weight of `from` and `share` of the same of `to`: between a network and what
- * fine-tuning made of it lie networks that keep more of what the first knew of other voices and noises than the
- * second does, often better than both (Wortsman et al., Robust fine-tuning of zero-shot models, 2022).
- * Features, units and what is said of the training are `to`'s. Scales of activations belong to one network: they are left out.
+ * Weight averaging: (1 - share) of each weight of `from`, and `share` of `to`, its fine-tuning. The networks in between
+ * keep more of what `from` knew of other voices and noises. They are often better than both (Wortsman et al., Robust
+ * fine-tuning of zero-shot models, 2022). Features, units and notes on training are `to`'s. Scales of activations are
+ * left out: they hold for one network.
  */
 export function blended<T extends NetworkCheckpoint>(from: T, to: T, share: number): T {
   const faults = differences(from, to);

@@ -98,8 +98,8 @@ export function setsNothing(path: string): boolean {
 }
 
 /**
- * Reads the configuration again for a daemon that runs. An empty file is refused where it would change
- * something: an editor or a full disk left it so, and the example's commands are nobody's wish.
+ * Reads the configuration again for a running daemon. A file that sets nothing is refused if it would change
+ * something: most likely an editor or a full disk emptied it. Nobody wants the example's commands.
  */
 export function reloadConfig(path: string | undefined, env: Environment, before: Config): Config {
   const config = loadConfig(path, env);
@@ -193,8 +193,8 @@ function flatten(
 }
 
 /**
- * An unknown key is named only where its name is nearly one that is known: it may be half a password
- * ("{url: mqtt://me:se,cret@host}" has the key "cret@host"). Its place is said always.
+ * Reports an unknown key by its place. Its name is shown only if it is a known one, or nearly. Any other may be half a
+ * password: in "{url: mqtt://me:se,cret@host}" the key is "cret@host".
  */
 function reportUnknown(
   path: readonly string[],
@@ -227,7 +227,7 @@ function reportUnknown(
 const secretKeys = ['publish.mqtt.passwordFile', 'update.hawkbit.tokenFile', 'page.tokenFile'];
 const isSecretName = (name: string) => /^(pass(word|phrase|wd)?|pw|token|secret|user)$/i.test(name);
 
-/** Turns the value into its type in place; says what was expected when it does not fit. */
+/** Turns the value into its type, in place. What is wrong with it, if anything. */
 function check(key: Key, given: Map<string, unknown>, at: string): string | undefined {
   const { format } = key;
   const got = given.get(at);
@@ -252,8 +252,8 @@ function check(key: Key, given: Map<string, unknown>, at: string): string | unde
 }
 
 /**
- * A text that YAML reads as a number is taken if nothing of it is lost; the 007 of `id: 007` would be 7. Says
- * what is wrong.
+ * Takes a text that YAML reads as a number, if nothing is lost. `id: 12` is the text "12"; `id: 007` would
+ * become 7, so it is refused. What is wrong, if anything.
  */
 function numberAsText(
   key: Key,
@@ -344,8 +344,8 @@ function deviceId(): string {
 }
 
 /**
- * Where a secret lies: a systemd credential of that name, a file of that name, or, for somebody who runs
- * kikitori by hand beside the service, the file that systemd would make `mqtt_NAME` of.
+ * Where a secret lies: a systemd credential of that name, else a file of that name, else the source of that
+ * credential in `secrets/`. The last is for whoever runs kikitori by hand beside the service.
  */
 function secretPath(name: string, folder: string, env: Environment): string {
   const credentials = env['CREDENTIALS_DIRECTORY'];

@@ -4,7 +4,7 @@ import { KikitoriError } from '../runtime/errors.js';
 /** One step of a roll-out that goes by itself. */
 export interface Stage {
   readonly percent: number;
-  /** Devices that must have finished before the next step, or all that are in it when they are fewer. */
+  /** Devices that must have finished before the next step. If the step has fewer: all of them. */
   readonly minSample: number;
   /** Percent of the finished that must have committed. */
   readonly success: number;
@@ -42,12 +42,12 @@ export type AutoAction =
   | { readonly do: 'pause'; readonly why: string }
   | { readonly do: 'finish'; readonly why: string };
 
-/** Boards appear one after the other when a reader connects: a step that takes in none of them yet waits this long. */
+/** How long a step without boards waits: they appear one after the other when a reader connects. */
 const emptyHoldMs = 10_000;
 
 /**
- * What follows from the reports: pure, so that a plan can be tried on paper. Failures count before the
- * minimum sample is there (against that sample), so that two bad boards of ten stop a roll-out at once.
+ * What follows from the reports. Pure: a plan can be tried on paper. Failures count at once, as a share of the minimum sample
+ * until that is reached. So two bad boards of ten stop a roll-out early.
  */
 export function nextStep(
   stages: readonly Stage[],
@@ -90,7 +90,7 @@ export function nextStep(
   };
 }
 
-/** Where a plan begins on a roll-out that has a percentage already: never narrower than it is. */
+/** The step at which a plan begins on a roll-out that is under way: never narrower than its percentage. */
 export function firstStage(stages: readonly Stage[], percent: number): number {
   const found = stages.findIndex((s) => s.percent >= percent);
   return found === -1 ? stages.length - 1 : found;

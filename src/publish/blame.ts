@@ -2,7 +2,7 @@ import { isCertain, mayBeAboutMessage } from './reasons.js';
 
 /** A message that was written and not acknowledged. */
 export interface UnderWay {
-  /** Of a message that is sent again after the connection; undefined: it is sent once. */
+  /** Of a message that is sent again on the next connection. Undefined: it is sent once. */
   readonly key: string | undefined;
   readonly topic: string;
   readonly bytes: number;
@@ -11,7 +11,7 @@ export interface UnderWay {
 /** How a connection ended. */
 export interface Ending {
   readonly underWay: readonly UnderWay[];
-  /** The broker hung up, or answered what cannot be read; no line that broke by itself. */
+  /** The broker hung up, or its answer cannot be read. False: the line broke. */
   readonly byPeer: boolean;
   /** The reason that the broker gave. */
   readonly reason: number | null;
@@ -21,15 +21,15 @@ export interface Ending {
 
 /** So many connections in a row must end with the same message under way, and it alone. */
 const endingsMax = 3;
-/** Less of them for a message like one that was blamed and like none that was acknowledged since. */
+/** Fewer for a message like one that was blamed, unless one like it was acknowledged since. */
 const endingsLikeCulprit = 2;
 const topicsMax = 100;
 
 /**
- * Which message makes the broker hang up. When a connection is ended by the broker, all that was under way
- * is suspected; from then on messages go one at a time, so that the next end has one cause. A message
- * that ends `endingsMax` connections in a row by itself, each of which had acknowledged something else, is
- * blamed. A line that breaks never blames: what it interrupts is acknowledged when it is back.
+ * Finds the message that makes the broker hang up. When the broker ends a connection, all messages under way are
+ * suspected. From then on they go one at a time, so the next end has one cause. Blamed is a message that ends
+ * `endingsMax` connections in a row by itself, if each had acknowledged something else before. A broken line
+ * never blames: what it interrupted is acknowledged later.
  */
 export class Blame {
   private readonly suspects = new Set<string>();

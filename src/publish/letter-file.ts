@@ -3,7 +3,7 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../runtime/atomic-write.js';
 
-/** A message that must not be lost: exactly what will be sent. */
+/** A message that must not be lost, exactly as it will be sent. */
 export interface Letter {
   readonly topic: string;
   readonly payload: Readonly<Record<string, unknown>>;
@@ -46,7 +46,7 @@ const readBytes = 1 << 20;
 const lineBytesMax = 1 << 20;
 const checkCharacters = 8;
 
-/** Eight hexadecimal digits of SHA-256: whether a line is what was written. */
+/** Check of a line: eight hexadecimal digits of SHA-256. */
 const checkOf = (json: string | Buffer) =>
   createHash('sha256').update(json).digest('hex').slice(0, checkCharacters);
 
@@ -72,10 +72,13 @@ function parseLine(line: Buffer): Line | undefined {
 }
 
 /**
- * Letters and their ends as lines of text, each with its own check, only ever appended:
- * `<check> {"n":7,"at":…,"topic":…,"payload":…}` and `<check> {"done":[5,6]}`. A line cut off at the
- * end is what a power cut leaves of a letter that was not accepted yet; anything else that does not
- * check is damage, and is counted.
+ * An append-only file of letters and of letters that are done. Each line has its own check:
+ *
+ *     <check> {"n":7,"at":…,"topic":…,"payload":…}
+ *     <check> {"done":[5,6]}
+ *
+ * A last line without its end is what a power cut leaves of a letter that was not accepted yet. Any other line that fails
+ * its check is damage, and is counted.
  */
 export class LetterFile {
   private constructor(
@@ -150,8 +153,8 @@ export class LetterFile {
   }
 
   /**
-   * A new file with only these letters takes the place of this one; the old one is kept at `asidePath`
-   * when given. `onSwapped` is called in the moment from which only the new places hold.
+   * Replaces the file by one with only these letters. The old one is kept at `asidePath`, when given. `onSwapped` is called
+   * at the moment from which only the new places hold.
    */
   async rewrite(
     letters: readonly Place[],

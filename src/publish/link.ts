@@ -12,7 +12,7 @@ import {
 import { reason } from './reasons.js';
 import { WillService } from './will.js';
 
-/** What authenticates this device; read for every attempt, so that a renewed one needs no restart. */
+/** What authenticates this device. Read for every attempt: a renewed certificate needs no restart. */
 export interface Secrets {
   readonly password?: string;
   readonly ca?: string;
@@ -44,7 +44,7 @@ export interface LinkOptions {
   readonly rejectUnauthorized: boolean;
   readonly keepaliveMs: number;
   readonly connectTimeoutMs: number;
-  /** What is asked of the broker; absent: retained messages and QoS 1. */
+  /** The service to ask for. Absent: retained messages and QoS 1. */
   readonly retain?: boolean;
   readonly qos?: 0 | 1;
   /** Published by the broker when this device vanishes; read for every attempt. */
@@ -64,7 +64,7 @@ export interface LinkOptions {
 }
 
 export interface PublishOptions {
-  /** 0: of no weight, left out when there is trouble. 1: as well as the configuration and the broker allow. */
+  /** 0: may be left out in trouble. 1: the best that configuration and broker allow. */
   readonly qos: 0 | 1;
   /** Also with QoS 0: the broker is seen to have taken it. */
   readonly wanted?: true;
@@ -91,9 +91,9 @@ const askAgainMs = 3_600_000;
 const nothing = { kickedOut: false, blamed: null, unanswered: 0, asksLess: false };
 
 /**
- * One connection to a broker, made again for ever: after a broken line, an absent broker, and also a
- * refused one (wrong password, not authorised), since the broker's side may be mended. mqtt.js is
- * the transport only: each attempt is a new client, its own retries and queues are off.
+ * A connection to a broker that is made again for ever, whatever ended it. A wrong password is no reason to stop: it may
+ * be mended on the broker's side. mqtt.js is the transport only. Each attempt is a new client, without its own retries
+ * and queues.
  */
 export class Link {
   private connection: Connection | null = null;
@@ -104,7 +104,7 @@ export class Link {
   private unanswered = 0;
   private closed = false;
   private lessSinceMs = 0;
-  /** Filters that ended connections, and until when they are not asked for. */
+  /** Until when a filter that ended a connection is not asked for. */
   private readonly deafUntilMs = new Map<string, number>();
   private cancelRetry: () => void = () => undefined;
   private cancelStable: () => void = () => undefined;

@@ -12,9 +12,9 @@ const silentMax = 2;
 type Phase = 'wanted' | 'trying' | 'confirming' | 'learned';
 
 /**
- * The last will goes with the first packet, so a broker that keeps no retained messages or knows no QoS 1
- * lets nobody in. MQTT 5 says why. MQTT 3.1.1 closes without a word, as a broker does that is only
- * just starting: less is tried, and believed when it is let in while the full will, tried again, is not.
+ * The last will goes with the first packet. A broker without retained messages or QoS 1 may refuse the connection for it.
+ * MQTT 5 says why. In MQTT 3.1.1 the broker closes without a word, as one does that is just starting. So less is tried, and
+ * then the full will again. The lesser will stays when it is let in and the full one is not.
  */
 export class WillService {
   private phase: Phase = 'wanted';

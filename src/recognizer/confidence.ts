@@ -2,19 +2,18 @@ import type { Confidence, Logistic } from '../bundle/index.js';
 import type { AlignedPhone } from './search/align.js';
 
 /**
- * What speaks for and against a sentence. Ratios are logarithms of likelihood ratios against the phone
- * loop, which may say any phones at all: 0 when the sentence explains the audio as well as anything could.
+ * What speaks for and against a sentence. Ratios are log-likelihood ratios against the phone loop, which allows
+ * any phones. A ratio of 0: nothing explains the audio better.
  */
 export interface Evidence {
   /**
-   * How much better the sentence explains all of the audio than phones of the language in any order, less
-   * ln(sentences), which one of so many does by chance; within leadMax of 0. In a bundle without a phone
-   * chain 0.
+   * Log-likelihood ratio of the sentence against the filler, over all of the audio. ln(sentences) is taken off:
+   * the best of so many gains that much by chance. Clipped to leadMax either way; 0 in a bundle without a phone chain.
    */
   readonly lead: number;
   /** Mean over phones of ln(share of the phone among all phones, blank left out) near its frame. */
   readonly clarity: number;
-  /** Edits between the phones that the network hears by itself, without priors, and the sentence's, for each of its phones. */
+  /** Phone error rate of greedy decoding without priors, against the sentence's phones. */
   readonly misheard: number;
   /** Mean over phones; at most 0. */
   readonly llrMean: number;
@@ -27,13 +26,13 @@ export interface Evidence {
   readonly marginPhone: number;
   /** Share of all looks at the utterance (weightings, vocal tracts) that found a sentence of the same meaning. */
   readonly agreement: number;
-  /** Mean over all looks of the margin, at most marginLookMax each, against it where a look found another meaning. */
+  /** Mean margin over all looks, each at most marginLookMax. Negative for a look that found another meaning. */
   readonly marginMean: number;
   /** Share of the frames with a phone that lie outside of the sentence's words. */
   readonly outside: number;
   /** |ln(phones a second / usual)|. */
   readonly rate: number;
-  /** Edits between the phones heard without a grammar and the sentence's, for each of its phones. */
+  /** Phone error rate of greedy decoding with priors, against the sentence's phones. */
   readonly mismatch: number;
   /** ln of the longest time between two phones of one word, in steps. */
   readonly gap: number;
@@ -81,7 +80,7 @@ export interface Heard {
   /** Level of each step. */
   readonly levels: Float32Array;
   readonly margin: number;
-  /** Phones of the best sentence that means something else; null when there is none. */
+  /** Of the runner-up, the best sentence of another meaning; null: there is none. */
   readonly secondPhones: readonly number[] | null;
   readonly sentences: number;
   readonly stepMs: number;
@@ -243,9 +242,9 @@ function loudness(levels: Float32Array, from: number, to: number): number {
 }
 
 /**
- * Evidence that a fit may use, each with the sign that its weight may have; one set for each question that
- * must be answered with yes. Few on purpose: each of these orders strangers as it orders known voices,
- * which other evidence (kept for bundles that have weights for it) did not.
+ * Evidence that a fit may use, with the sign of its weight. A set for each question; all must be answered with yes.
+ * Few on purpose: each of these ranks new voices as it ranks known ones. Other evidence did not; it is still
+ * computed for bundles that have weights for it.
  */
 export const signs = {
   /** Did anybody speak? */
@@ -262,10 +261,7 @@ function linear(evidence: Readonly<Record<string, number>>, { bias, weights }: L
   return sum;
 }
 
-/**
- * One number for all questions, as the logit of the product of their logistic functions: somebody spoke,
- * it is what was said, and the only command that it could be.
- */
+/** The answers to all questions as one number: the logit of the product of their probabilities. */
 export function scoreOf(
   evidence: Readonly<Record<string, number>>,
   model: Logistic & Pick<Confidence, 'rival' | 'speech'>,
@@ -280,7 +276,7 @@ export function scoreOf(
   return -Math.log(against);
 }
 
-/** Probability that no other command of the grammar was meant; 1 for a bundle that does not ask. */
+/** Probability that no other command was meant. 1 for a bundle without weights for it. */
 export function certaintyOf(
   evidence: Readonly<Record<string, number>>,
   { rival }: Pick<Confidence, 'rival'>,

@@ -25,21 +25,22 @@ const othersMax = 50;
 const secondPassArcsMax = 250_000;
 
 /**
- * Where only one of two opposites is a command, those who know the commands say the other once in twenty times: it is what was
- * said where it is heard that much better, and what speaks against the command where it is not (docs/adr/0042-opposites.md).
+ * How far an opposite must lead the command, as a log-likelihood ratio. Whoever knows the commands says the
+ * opposite that is none once in twenty times: a prior odds of 20. Below the lead the opposite is a rival, and
+ * lowers the margin of the command (docs/adr/0042-opposites.md).
  */
 const oppositeLead = Math.log(20);
 
 /** An utterance under certain weights of priors and blank, and what comes out of it. */
 export interface Weighed {
   readonly scores: Float32Array;
-  /** What the network said; where the utterance has a prior of its own, with that taken off. */
+  /** Of the network, less the utterance's own prior where it has one. */
   readonly logProbs: Float32Array;
   /** Score of any phones in any order; absent in a bundle without a phone chain. */
   readonly fillerScore: number | undefined;
-  /** Of the complete sentences at most one, the best; absent where none was looked for yet. */
+  /** The best complete sentence, or none; absent before the search. */
   readonly found?: readonly Candidate[];
-  /** Whether it only counts for or against what others find; see Weighting. */
+  /** Its sentence is never the answer: it only agrees or disagrees (see Weighting). */
   readonly votes?: boolean;
 }
 
@@ -64,10 +65,7 @@ export interface Decided extends Finding {
   readonly certainty: number;
 }
 
-/**
- * The one with most confidence. How many of the looks found the same is part of it: what is heard alike through three vocal tracts is
- * less likely a mistake than what only one of them makes out.
- */
+/** The finding with the highest score. Agreement is part of it: a mistake rarely survives three vocal tracts. */
 export function decide(
   findings: readonly Finding[],
   { confidence }: Pick<UtteranceContext, 'confidence'>,
@@ -163,7 +161,7 @@ function candidatesOf(
   });
 }
 
-/** The best sentence; of commands the best where an opposite that is none leads by less than oppositeLead. */
+/** The best sentence. An opposite that is no command counts only if it leads by oppositeLead; else the best command does. */
 function foremost(
   candidates: readonly Candidate[],
   context: UtteranceContext,

@@ -7,14 +7,14 @@ import { weighted } from './scores.js';
 import { fillerScore } from './search/filler.js';
 import type { Candidate } from './search/token-search.js';
 
-/** In graphs larger than this only the first look and weighting count: each other costs a search after the last word. */
+/** Larger graphs get one look and one weighting: any other is a search after the last word, which is heard as latency. */
 const weightingsArcsMax = 15_000;
 /** Fewer frames with a phone than this are no speech. */
 const speechFramesMin = 3;
 
 /**
- * What is less likely than this after the first look is not looked at again: of 1,309 hearings of orders two were
- * saved from below, and what people say to each other is nearly all there.
+ * Below this probability after the first look there is no other. Talk between people is nearly all below it. Of 1,309
+ * hearings of orders, more looks saved two from below.
  */
 const hopelessProbability = 0.1;
 
@@ -42,15 +42,15 @@ export function looksAgain({ looks, grammar }: UtteranceContext): boolean {
 }
 
 /**
- * What was said, under all weightings; where it is not hopeless also begun a few frames later, and where that leaves
- * doubt through all vocal tracts. undefined: nothing was said.
+ * What was said, under all weightings. Unless it is hopeless, also begun a few frames later. In doubt also through all
+ * vocal tracts. Undefined: nothing was said.
  */
 export async function judge(
   sounds: Sounds,
   context: UtteranceContext,
 ): Promise<Decided | undefined> {
   const { scores, logProbs, found } = sounds;
-  // Whether anybody spoke is for the first weighting to say: others only choose among sentences.
+  // The first weighting alone says whether anybody spoke. The others choose among sentences.
   if (found.length === 0 || speechFrames(scores, context.acoustic.units).length < speechFramesMin)
     return undefined;
   const findings = findingsOf([sounds, ...weighAgain(logProbs, context)], sounds, context);
@@ -73,8 +73,8 @@ function hopeless(decided: Decided | undefined, { confidence }: UtteranceContext
 }
 
 /**
- * Whether another look may change what becomes of it: it would be refused. By the bundle's own thresholds, so that how
- * sure an utterance is does not depend on what a site asks for.
+ * Whether another look may change the answer: it would be refused. By the bundle's own thresholds: the confidence must
+ * not depend on those of a site.
  */
 function doubtful(decided: Decided | undefined, { confidence }: UtteranceContext): boolean {
   if (decided === undefined) return false;

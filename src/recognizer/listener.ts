@@ -15,18 +15,21 @@ const wakeLeadSteps = 6;
 /** A phone counts when its probability, blank excluded, is above this. */
 const phoneProbability = 0.5;
 
-/** It has to have been quiet for this long after a sound that no word came of, before the pause counts from the last word. */
+/** After a sound without a word it must be quiet for this long. Then the pause counts from the last word. */
 const strayMs = 300;
 
 export type ListenMode = 'always' | 'push-to-talk' | 'wake';
 
 /**
- * Cuts a stream into utterances. The network runs all the time; when it hears phones, an utterance
- * begins with fresh state and the pre-roll fed again, so that the answer is the same as for a clip
- * cut by hand. The end depends on the grammar: soon after a sentence that cannot go on, later after
- * one that can, latest in the middle of one. Quiet means no phone in anything louder than the noise, so
- * a machine that never goes quiet does not hold an utterance open; a lone sound that no word came of does not
- * lengthen a pause; and a finished sentence ends after holdMs even if something that is taken for phones goes on.
+ * Cuts a stream into utterances.
+ *
+ * Beginning: the network runs all the time. When it hears phones, an utterance begins with fresh state, and the
+ * pre-roll is fed again. So the answer is the same as for a clip cut by hand.
+ *
+ * End (end-pointing): it depends on the grammar. Soon after a sentence that is complete (finalMs), later after one that
+ * may go on (openMs), latest in the middle of one (prefixMs). Quiet means: no phone in anything louder than the
+ * noise. So a machine that never stops does not hold an utterance open. A lone sound without a word does not lengthen a
+ * pause. A complete sentence ends after holdMs, even when noise goes on that is taken for phones.
  */
 export class Listener {
   /** Steps that went through the network since the start: the watchdog's progress. */
@@ -197,7 +200,7 @@ export class Listener {
     return [];
   }
 
-  /** Fresh state in the midst of talk: what is kept is heard again, so that no phrase is missed. */
+  /** Fresh state, warmed up with the kept audio: a wake phrase may be half said. */
   private async refreshIdle(): Promise<void> {
     this.idle = this.recognizer.beginNetwork();
     this.idleSteps = 0;
@@ -256,12 +259,12 @@ export class Listener {
     // After the wake phrase a speaker may think before the command.
     if (this.woken && text === '') return quietMs >= (this.recognizer.wake?.listenMs ?? prefixMs);
     if (final && trailing * this.recognizer.stepMs >= holdMs) return true;
-    // What is no beginning of a command is not waited for: that would only delay its refusal.
+    // Not the beginning of a command: waiting would only delay the refusal.
     if (!final && quietMs >= openMs && utterance.overAfterAll) return true;
     if (!final) return quietMs >= (hopeless ? openMs : prefixMs);
     const enoughMs = open ? openMs : finalMs;
     if (quietMs >= enoughMs) return true;
-    // A noise that was taken for a phone, and of which no word came, does not begin the pause anew.
+    // A noise taken for a phone made no word: the pause goes on.
     return quietMs >= strayMs && trailing * this.recognizer.stepMs >= enoughMs;
   }
 

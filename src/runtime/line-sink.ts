@@ -4,13 +4,13 @@ import { codeOf, messageOf } from './errors.js';
 /** Writes some of the bytes at once and says how many, or throws. */
 export type WriteSome = (bytes: Uint8Array) => number;
 
-/** A reader that is slow gets this long for one line; after that, nothing until it takes something again. */
+/** A slow reader gets this long for one line. After that it gets no time until it takes something again. */
 const patienceMs = 200;
 const pauseMs = 10;
 
 /**
- * Lines to a file descriptor, each written before the call returns. One that cannot be written (a full disk,
- * a reader that is gone) is dropped and counted: who hears has better things to do than to end for it.
+ * Lines to a file descriptor, each written before the call returns. A line that cannot be written is dropped and counted: a
+ * full disk or a reader that is gone must not end the daemon.
  */
 export class LineSink {
   /** Since the start. */

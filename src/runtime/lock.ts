@@ -8,9 +8,9 @@ import { atomicWrite } from './atomic-write.js';
 import { codeOf, KikitoriError } from './errors.js';
 
 /**
- * Runs `action` while no other process on this machine works on the same folder. The lock is a name
- * in the kernel (an abstract unix socket), which vanishes with its process: there is no stale lock
- * file after a power cut. Resolves to undefined, without having run the action, when somebody holds it.
+ * Runs `action` while no other process on this machine works on the same folder. Undefined: another one does, and
+ * the action was not run. The lock is an abstract unix socket. It vanishes with its process, so a power
+ * cut leaves no stale lock.
  */
 export async function withLock<T>(
   folder: string,
@@ -36,11 +36,11 @@ const holderName = 'holder.json';
 const askMs = 1000;
 
 /**
- * One process at a time works with a folder: two locks of the kernel's, which end with their process
- * however it ends. A name (an abstract unix socket) made of device and inode, so that a link or another mount
- * is the same folder; it holds also where the folder may not be read. And a flock of the folder itself,
- * which also another container sees. Nothing needs to be written, so a full or read-only disk is no hindrance;
- * holder.json only says who it is.
+ * One process at a time works with a folder. Two locks of the kernel, both of which end with the process:
+ * - An abstract unix socket. Its name is made of device and inode, so a link or another mount is the same folder.
+ *   It needs no permission to read the folder.
+ * - A flock of the folder. Another container sees it too.
+ * Neither writes anything, so a full or read-only disk does not matter. holder.json only tells people who it is.
  */
 export class FolderLock {
   private constructor(
@@ -77,14 +77,14 @@ export class FolderLock {
   }
 }
 
-/** Who works with the folder now: null nobody, undefined pid where that cannot be known. Changes nothing, takes no lock. */
+/** Who works with the folder now. Null: nobody. Without a pid: somebody unknown. Takes no lock. */
 export async function holderOf(folder: string): Promise<Partial<Holder> | null> {
   const named = await living(folder);
   if (named !== null) return named;
   return (await answers(await nameOf(folder))) ? {} : null;
 }
 
-/** The holder that the file names, if that process is still the same one: a pid is used again after a while. */
+/** The holder that the file names, if it still runs. Its time of birth is compared: a pid is used again. */
 async function living(folder: string): Promise<Holder | null> {
   try {
     const text = await readFile(join(folder, holderName), 'utf8');
@@ -107,7 +107,7 @@ async function inUse(folder: string): Promise<KikitoriError> {
   });
 }
 
-/** When the process began, in ticks since the board did; nothing where it cannot be known. */
+/** When the process began, in ticks since boot. Empty where /proc does not say. */
 function lifeOf(pid: number): { began?: string } {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
@@ -117,7 +117,7 @@ function lifeOf(pid: number): { began?: string } {
   }
 }
 
-/** Another one after every start of the board: tells a crash of the process from a loss of power. */
+/** Changes at every boot: tells a crash of the process from a power cut. */
 export function bootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
@@ -153,7 +153,7 @@ async function bind(name: string, where: string): Promise<Server | null> {
 
 const close = (server: Server) => new Promise<void>((done) => server.close(() => done()));
 
-/** Whether somebody listens under the name; also one that stands still. */
+/** Whether a process holds the name. One that does not answer in time holds it too. */
 function answers(name: string): Promise<boolean> {
   return new Promise((done) => {
     const socket = connect(`\0${name}`);
@@ -169,9 +169,9 @@ function answers(name: string): Promise<boolean> {
 }
 
 /**
- * Node has no flock. The program of that name locks what it is handed: the lock belongs to the open folder,
- * not to who asked for it, and stays when the program ends. Null: no such program, or the folder may not be
- * read, or it lies where there are no such locks.
+ * Node has no flock, so the program of that name is handed our open folder. The lock belongs to the open file
+ * description and stays when the program ends. Null: no such program, the folder may not be read, or its file system
+ * has no such locks.
  */
 async function flock(folder: string): Promise<FileHandle | 'held' | null> {
   const handle = await open(folder, 'r').catch(() => null);

@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import { KikitoriError, type ErrorKind } from './errors.js';
 
 /**
- * The text of a file, which must be UTF-8: what is not would lose letters in silence, so it is refused with its
- * place and with the encoding that it looks like. A byte order mark is left out; lines may end in LF, CRLF or CR.
+ * The text of a file in UTF-8. Anything else would lose letters in silence. It is refused with its place and the encoding
+ * that it looks like. A byte order mark is left out. Lines may end in LF, CRLF or CR.
  */
 export function decodeText(bytes: Uint8Array, where: string, kind: ErrorKind = 'input'): string {
   // A configuration may hold a password: nothing of it is shown.
@@ -81,7 +81,7 @@ function damage(bytes: Uint8Array, shows: boolean): Finding | null {
   return null;
 }
 
-/** What the file may be instead: letters of two bytes and more elsewhere say that it is UTF-8, and damaged. */
+/** What the file may be instead. If it has valid letters of several bytes elsewhere, it is damaged UTF-8. */
 function guess(bytes: Uint8Array, offset: number, shows: boolean) {
   const value = `0x${(bytes[offset] ?? 0).toString(16).toUpperCase()}`;
   const shown = `byte ${offset}${shows ? ` (${value})` : ''} is no UTF-8`;

@@ -41,7 +41,8 @@ export function madeAnew(name: LexiconName): Uint8Array {
   const loader = new URL('../../scripts/lib/transpiled.js', import.meta.url).href;
   const script = fileURLToPath(new URL('make-lexicon.ts', import.meta.url));
   return execFileSync(process.execPath, ['--import', loader, script, name], {
-    env: { ...process.env, NODE_OPTIONS: '' },
+    // Where tap measures coverage, its own transpiler is not handed on to this process: ours is wanted here.
+    env: { ...process.env, NODE_OPTIONS: '', _TAPJS_PROCESSINFO_COVERAGE_: '0' },
     maxBuffer: 64 << 20,
   });
 }

@@ -11,11 +11,11 @@ import {
 } from './matrix.js';
 
 /**
- * The directions in which the readers of a vector h look at it, most important first. A projection of
- * rank r is the first r rows of `directions`; whatever matrix W reads h becomes Z = W dual_r.
+ * The directions of a vector h that its readers use, most important first. The projection of rank r is the first r rows of
+ * `directions`. A matrix W that reads h becomes Z = W dual_r.
  */
 export interface Basis {
-  /** Squared singular values: what is lost by leaving a direction out; largest first. */
+  /** Squared singular values, largest first: the error of leaving the direction out. */
   readonly gains: Float64Array;
   /** [n, n]: P of full rank. */
   readonly directions: Mat;
@@ -30,14 +30,13 @@ export interface Reader {
 }
 
 /**
- * Singular vectors of the stacked readers [W_1; W_2; ...], each row weighted by the root of its cost,
- * in the metric C of h (C = L L^T; the identity when absent):
+ * Weighted singular value decomposition of the stacked readers [W_1; W_2; ...]. D is the root of each row's cost, C the
+ * metric of h (C = L L^T; the identity when absent):
  *
  *     [D_1 W_1; D_2 W_2] L = U S V^T,   P = V_r^T L^-1,   Z = W C P^T   (and P C P^T = I)
  *
- * which is the P and Z of rank r with the least E ||D (W - Z P) h||^2. The singular vectors come from
- * the Gram matrix L^T (sum W^T D^2 W) L in double precision; its eigenvectors are orthogonal to
- * rounding, so that full rank is exact however small the last singular values are.
+ * These P and Z of rank r have the least E ||D (W - Z P) h||^2. V comes from the Gram matrix L^T (sum W^T D^2 W) L in
+ * double precision. Its eigenvectors are orthogonal to rounding, so full rank is exact even where singular values vanish.
  */
 export function basisOf(readers: readonly Reader[], metric?: Mat): Basis {
   const grams = readers.map((r) => gram(r.weight, r.rowCosts));

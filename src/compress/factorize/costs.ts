@@ -10,10 +10,11 @@ const span = 50;
 const lanes = 16;
 
 /**
- * What an error in each pre-activation costs, in nats (or relative squared error) per step, to second
- * order: the diagonal of the Fisher information. A random vector xi whose covariance is the second
- * derivative of the loss at the outputs is sent back through time; the expectation of the squared
- * gradients is the diagonal (one draw for each step; an average over steps takes care of the noise).
+ * The cost of an error in each pre-activation, to second order: the diagonal of the Fisher information. In nats per step, or
+ * in relative squared error.
+ *
+ * Estimated by sampling. A random vector xi is sent back through time; its covariance is the second derivative of the loss at
+ * the outputs. The expected squared gradients are the diagonal. One draw a step is enough: steps are averaged.
  *
  * `inputs`: [steps, batch, inputs] as the first layer sees them.
  */

@@ -47,9 +47,10 @@ export function chooseDecoding(
 }
 
 /**
- * Two more weightings beside the one chosen. One with the utterance's own prior, which suits a voice or a room that brings some phones up everywhere
- * (docs/adr/0032-weightings.md). One with blank heavier, which only votes: it loses words and is the surer for it, but what it hears
- * otherwise is likelier wrong (docs/adr/0038-optional-words.md).
+ * Two weightings beside the chosen one.
+ * - With the utterance's own prior: for a voice or a room that raises some phones throughout (docs/adr/0032-weightings.md).
+ * - With a heavier blank, which only votes. It loses words and is overconfident, so its own answers are often wrong
+ *   (docs/adr/0038-optional-words.md).
  */
 export function weightingsBeside({ priorWeight, blankBias }: Decoding): Weighting[] {
   const heavier = Math.min(2, Number((priorWeight + 0.2).toFixed(2)));
@@ -60,8 +61,8 @@ export function weightingsBeside({ priorWeight, blankBias }: Decoding): Weightin
 }
 
 /**
- * Vocal tracts through which what would be refused is heard again, as warps: longer, much longer and shorter than usual
- * (docs/adr/0036-vocal-tracts.md). Training has voices of 0.82 to 1.2 (trainer/configs/compress-ctc.toml).
+ * Warps for the further looks at what would be refused: a longer, a much longer and a shorter vocal tract
+ * (docs/adr/0036-vocal-tracts.md). Training has 0.82 to 1.2 (trainer/configs/compress-ctc.toml).
  */
 export const otherLooks = {
   shifts: [1, 2],
@@ -69,9 +70,8 @@ export const otherLooks = {
 } as const satisfies Pick<Decoding, 'shifts' | 'warps'>;
 
 /**
- * The middle of all points that the clips cannot tell from the best, which are those within its standard error. The
- * good points lie on a long ridge (a heavier prior with a heavier blank); the highest of them is a matter of chance,
- * and one from its end does badly in noise or with other voices.
+ * The middle of all points within a standard error of the best. The good points lie on a long ridge: a heavier prior needs
+ * a heavier blank. Which of them is highest is chance, and those at its ends do badly in noise and with other voices.
  */
 export function plateauCentre(grid: readonly GridPoint[], clips: number): GridPoint {
   const most = Math.max(...grid.map((g) => g.right));

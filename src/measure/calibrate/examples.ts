@@ -14,14 +14,15 @@ export interface SpokenClip {
 
 export interface JudgedExample extends Example {
   readonly kind: Kind;
-  /** Which clip it came from: what is measured must come from other clips than what was fitted. */
+  /** The clip it came from. Fit and measurement must not share one. */
   readonly group: number;
 }
 
 /**
- * What a device meets, and how often each is taken to be met. Half of what is said is a command, under
- * grammars from a few sentences to millions; a fifth is noise, because machines are what a device hears
- * all day; the rest is near-misses, other speech and fragments. The confidence is a probability under this mixture.
+ * What a device hears, as shares. The confidence is a probability under this mixture.
+ * - Half are commands, under grammars of a few sentences to millions.
+ * - A fifth is noise: a device hears machines all day.
+ * - The rest is near-misses, other speech and fragments.
  */
 export const mixture = {
   few: 0.15,
@@ -40,7 +41,7 @@ export type Kind = keyof typeof mixture;
 export const nothingRight: readonly Kind[] = ['nearMiss', 'otherSpeech', 'fragment', 'noise'];
 
 const alternatives = 9;
-/** Of the words inside a sentence so many may be left out, and before so many another may come in. */
+/** Share of the words inside a sentence that may be left out, and share of the words before which another may stand. */
 const leftOutShare = 0.5;
 const comesInShare = 0.3;
 const positionsMax = 5;
@@ -97,8 +98,8 @@ export class GrammarMaker {
   }
 
   /**
-   * The sentence with some of its words to be left out, and with others that may come in: what a site writes as "[please] turn [all] lights
-   * on". Whether blank weighs right shows in nothing else: too heavy, and words get lost; too light, and more are heard than were said.
+   * The sentence with some words optional and other optional words added, as in "[please] turn [all] lights on".
+   * Only this kind shows whether the blank penalty is right. Too heavy a blank loses words, too light a one adds some.
    */
   optional(text: string): GrammarDetails {
     const said = text.split(' ');
@@ -201,7 +202,7 @@ export async function makeExamples(
     const heard = await hearAgain(manifest, clip, grammar);
     // Nothing heard, or what is no command, is refused whatever the confidence.
     if (heard.intent === null) return;
-    // By meaning, as the margin to what means something else is: a word that may be left out is no mistake.
+    // By meaning, as the margin is: a missed optional word is no mistake.
     const wanted = nothingRight.includes(kind)
       ? undefined
       : labelMeaning({ file: '', text }, grammar);

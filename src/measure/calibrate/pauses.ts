@@ -7,8 +7,8 @@ import type { SpokenClip } from './examples.js';
 const logHalf = Math.log(0.5);
 
 /**
- * Longest stretch inside a sentence, from its first phone to its last, in which the network hears no
- * phone, in steps: a pause, or just the way CTC spreads its phones.
+ * The longest run of blanks between the first and the last phone of a sentence, in steps. It may be a pause, or just the
+ * distance between two spikes of CTC.
  */
 export function longestQuiet(
   { logProbs, steps }: NetworkClip,
@@ -26,7 +26,7 @@ export function longestQuiet(
   return longest;
 }
 
-/** Which share of the sentences may hold a longer quiet than each time allows, and the times' limits. */
+/** Share of the sentences that may hold a longer quiet than each time, and the limits of the times. */
 const rules = {
   finalMs: { share: 0.2, low: 180, high: 330 },
   openMs: { share: 0.03, low: 240, high: 480 },
@@ -34,9 +34,10 @@ const rules = {
 } as const;
 
 /**
- * Times that end an utterance, from the quiet inside held-out sentences: hardly any sentence holds a
- * quiet of prefixMs, few one of openMs, which matters only where a sentence may end. finalMs ends what
- * cannot go on, so it only has to outlast the gaps that a late phone leaves.
+ * End-pointing times, from the quiet inside held-out sentences.
+ * - prefixMs ends a sentence in its middle: hardly any sentence may hold so long a quiet.
+ * - openMs ends a sentence that may go on: few may hold it.
+ * - finalMs ends what cannot go on: it only outlasts the gap before a late phone.
  */
 export function chooseEndpoint(
   clips: readonly SpokenClip[],

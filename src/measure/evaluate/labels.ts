@@ -91,8 +91,8 @@ function parseTsv(source: string, where: string): Label[] {
 }
 
 /**
- * What a label means under a grammar: its own intent, else the meaning of its text. undefined when the
- * text is no sentence of the grammar, so that only its words can be compared.
+ * What a label means under a grammar: its own intent, else the meaning of its text. Undefined: the text is no sentence of
+ * the grammar, and only its words can be compared.
  */
 export function labelMeaning(
   label: Label,

@@ -13,7 +13,7 @@ export interface Score {
 }
 
 export interface HeardClip {
-  /** Whether it means what was said: intent and every slot. */
+  /** Intent and every slot are as said. */
   readonly right: boolean;
   readonly heard: Heard;
 }
@@ -44,9 +44,11 @@ const thresholdMax = 0.97;
 const wrongCost = 2;
 
 /**
- * Threshold: above everything that the site's noise was taken for; lowered from the model's own only as far
- * as the site's rightly heard commands need it, and never by much, since a few recordings say little about
- * what else may be said; raised above commands that were taken for others as far as that is worth what it refuses.
+ * The threshold of confidence.
+ * - Never below anything that the site's noise was taken for.
+ * - Lowered only as far as nine in ten rightly heard commands need, and by thresholdDown at most: a few recordings
+ *   say little about what else may be said.
+ * - Raised above commands taken for others while each wrong one costs at most wrongCost right ones.
  */
 export function chooseThreshold(
   clips: readonly HeardClip[],
@@ -75,7 +77,7 @@ const pauseReserveMs = 150;
 const openMaxMs = 900;
 const prefixMaxMs = 1500;
 
-/** A pause counts where another clip has one at least so long beside it: a lone one is a word put in the wrong place. */
+/** A pause counts when another clip has one of this share of its length. A lone one is an alignment error. */
 const companyShare = 0.5;
 
 /** The longest pause that is not alone among the clips. */
@@ -87,7 +89,7 @@ function longestOf(pauses: readonly number[]): number {
   );
 }
 
-/** Times that the site's longest pause between two words of a sentence does not cut, never shorter than the model's. */
+/** End-pointing times that outlast the site's longest pause inside a sentence. Never shorter than the model's. */
 export function chooseTimes(
   clips: readonly HeardClip[],
   times: Manifest['endpoint'],
@@ -108,13 +110,13 @@ export function chooseTimes(
 }
 
 const wakeReserve = 0.1;
-/** A few recordings say little about how differently a phrase may be said: never further from what was in use. */
+/** Furthest from the threshold in use: a few recordings say little about how differently a phrase may be said. */
 const wakeUp = 0.5;
 const wakeDown = 1.2;
 
 /**
- * Threshold of the wake phrase, from its best score in each recording of it and from its scores in everything
- * else that was recorded: above these, and not above what nine in ten of the recordings reach.
+ * The threshold of the wake phrase. `hits`: its best score in each recording of it. `others`: its scores in
+ * everything else. Above the others, but where both cannot be, nine in ten of the hits pass.
  */
 export function chooseWakeThreshold(
   hits: readonly number[],

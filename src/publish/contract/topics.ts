@@ -1,6 +1,6 @@
 /**
- * Every topic: who says what on it, when, and what a reader may rely on. docs/mqtt is made of it, and what the daemon
- * publishes is held against it in tests. The daemon itself never loads it.
+ * Every topic: who publishes what and when, and what a reader may rely on. docs/mqtt is made of it, and tests hold the daemon
+ * to it. The daemon itself never loads it.
  */
 import { topicsOf, type Topics } from '../payloads.js';
 import * as device from './device.js';

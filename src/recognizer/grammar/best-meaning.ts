@@ -14,9 +14,12 @@ interface Found {
 }
 
 /**
- * Meaning of a sentence where several are possible, as Home Assistant chooses (hassil's `recognize_best`): a site's own
- * sentences before ready-made ones, one that names a thing before one about all of a kind, the longest name, then what
- * leaves the most letters outside of slots; the first in file order of those that are equal.
+ * The meaning that Home Assistant would choose among several (hassil's `recognize_best`). In this order:
+ * 1. a site's own sentences, before ready-made ones;
+ * 2. one that names a thing, before one about all of a kind;
+ * 3. the longest name;
+ * 4. the most letters outside of slots;
+ * 5. the first in file order.
  */
 export function bestMeaning(nfa: Nfa, words: readonly number[]): Interpretation | null {
   const useful = usefulPlaces(nfa, words);

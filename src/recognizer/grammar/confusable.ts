@@ -23,9 +23,9 @@ export interface Confusables {
 }
 
 /**
- * At this distance and below, commands are warned of. For scale: fifteen and fifty are 0.6 apart, start
- * and stop 0.82, on and off 1.0, increase and decrease 1.05, lock and unlock 1.2; left and right 1.33,
- * up and down 1.7, open and close 2.7.
+ * Pairs at this distance and below are warned of. For scale:
+ * fifteen, fifty 0.6; start, stop 0.82; on, off 1.0; increase, decrease 1.05; lock, unlock 1.2;
+ * and not warned of: left, right 1.33; up, down 1.7; open, close 2.7.
  */
 export const confusableDistance = 1.25;
 
@@ -42,16 +42,16 @@ const contextsMax = 8;
 const waysMax = 3;
 const interpretationsMax = 20_000;
 /**
- * Different words that lead to the same pair of states are gone on with separately for this many words;
- * after that only the nearest are, or else numbers behind them would be taken one by one.
+ * Paths are kept apart by the first so many words of each side. Of those with the same ones only the nearest goes on from a
+ * pair of states. Else every number behind them would be searched by itself.
  */
 const apartWordsMax = 2;
 
 /**
- * Looks for pairs on the automaton instead of among all pairs of sentences: from every state where words
- * part, two paths go on together as long as their phones are near, until they meet again or both end.
- * The cheapest pairs of states are gone on with first (Dijkstra), so the bound on the distance bounds
- * the search. Meanings are compared on example sentences through the place where the words part.
+ * Finds acoustically similar pairs on the automaton, not among all pairs of sentences. From every state where words
+ * part, two paths go on while their phones are near, until they meet again or both end. The cheapest pair of states goes
+ * first (Dijkstra), so the bound on the distance bounds the search. Meanings are compared on example sentences through
+ * the place where the words part.
  */
 export function findConfusable(
   grammar: GrammarDetails,
@@ -79,7 +79,7 @@ export function findConfusable(
   return differentInMeaning(grammar, search, pairsMax);
 }
 
-/** Two phrases from where they part (`before`) to where they meet; `after` is -1 where both end. */
+/** Two phrases between the states where they part (`before`) and meet (`after`; -1: both end). */
 interface Context {
   readonly a: readonly number[];
   readonly b: readonly number[];

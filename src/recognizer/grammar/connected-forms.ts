@@ -2,9 +2,9 @@ import { connectedForms, type Pronunciation } from '../lexicon/index.js';
 import type { Dfa } from './dfa.js';
 
 /**
- * Forms of connected speech for each word of a grammar (by id), without those that would make two words sound the same
- * where both may be said: what is a listed pronunciation of one is no form of the other ("closed" does not become
- * "close"), and a form that two would share is neither's. `skip` may be said anywhere.
+ * Forms of connected speech for each word of a grammar (by id). A form is left out if it makes two words sound the same
+ * where both may be said. So a listed pronunciation of one is no form of the other: "closed" does not become "close". A
+ * form that two words share is neither's. `skip`: words that may be said anywhere.
  */
 export function distinctForms(
   dfa: Dfa,

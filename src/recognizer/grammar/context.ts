@@ -18,7 +18,7 @@ export interface ContextRules {
   readonly excludes: readonly ContextRule[];
 }
 
-/** What a device knows of where it stands: `context:` of the grammar. */
+/** Where the device stands: `context:` of the grammar. */
 export type OwnContext = ReadonlyMap<string, SlotValue>;
 
 export interface InContext {
@@ -28,7 +28,7 @@ export interface InContext {
   readonly never?: Loss;
 }
 
-/** `requires_context:` or `excludes_context:` as it is written. */
+/** Reads `requires_context:` or `excludes_context:`. */
 export function contextRules(yaml: YamlNodes, node: unknown, what: string): ContextRule[] {
   return yaml.entries(node, what).map(([key, value]) => ({
     key,
@@ -50,8 +50,8 @@ function allowedValues(yaml: YamlNodes, node: unknown): readonly unknown[] | nul
 }
 
 /**
- * hassil's `requires_context` and `excludes_context`, settled when the grammar is compiled: the lists that the sentences
- * use lose the values whose `context:` does not fit, and what no list gives must be in the device's own context.
+ * hassil's `requires_context` and `excludes_context`, decided when the grammar is compiled. Lists of the sentences lose the
+ * values whose `context:` does not fit. A context that no list gives must be the device's own.
  */
 export function applyContext(
   yaml: YamlNodes,

@@ -4,24 +4,24 @@ import type { Mark } from './states.js';
 import type { Place } from './tree.js';
 
 /**
- * Where one way through a template stands while it is turned into an automaton: what is said so far (a
- * state), and the word that is being written and may go on in the next group. Fronts that write the same
- * word are joined, so only what really touches is written out, never whole sentences.
+ * Where one way through a template stands while it becomes an automaton: its state, and the word that is being written and
+ * may go on in the next group. Fronts that write the same word are joined. So only what touches is written out, never
+ * whole sentences.
  */
 export interface Front {
   readonly state: number;
   /** The word being written; empty after a space. */
   readonly text: string;
-  /** Slots that open or close within that word, by the letters before them. */
+  /** Slots that open or close within that word, by the letters before them, in order. */
   readonly marks: readonly { readonly at: number; readonly mark: Mark }[];
   readonly capitals: boolean;
   /** Where the word begins. */
   readonly at?: Place;
-  /** A spoken list, as something like it is written, which the word touches. */
+  /** One phrase of the spoken list that stands before the word without a space, as it is written. */
   readonly left?: string;
   /** A number stands before the word, with a space between: "5 kg". */
   readonly afterNumber: boolean;
-  /** What is still to be said from before a number that has just been said: the "pounds" of "£5". */
+  /** Words that are written before a number and said after it: the "pounds" of "£5". */
   readonly owed: readonly Ways[];
 }
 
@@ -61,13 +61,13 @@ export function keyOf(front: Front): string {
 export interface Surroundings {
   readonly own: ReadonlySet<string>;
   readonly capitals: boolean;
-  /** Spoken lists that touch the text on either side, as something like them is written. */
+  /** One phrase of each spoken list that touches the text, as it is written. */
   readonly left?: string;
   readonly right?: string;
   readonly afterNumber: boolean;
 }
 
-/** One word of a template as it is said; undefined when it cannot be read beside the numbers that it touches. */
+/** One word of a template as it is said. Undefined: it cannot be read together with the numbers that it touches. */
 export function readWord(
   text: string,
   { left, right, ...around }: Surroundings,
@@ -96,7 +96,7 @@ export function readWord(
 const only = <K extends string>(key: K, value: string | undefined) =>
   (value === undefined ? {} : { [key]: value }) as Partial<Record<K, string>>;
 
-/** Where the words of a written number stand among others; -1 when they have become something else. */
+/** Index of a written number among the words; -1 when reading it with its surroundings changed its words. */
 function indexOf(all: readonly Ways[], number: string, from: number): number {
   const wanted = JSON.stringify(readingsOf(number)[0]);
   return all.findIndex((ways, i) => i >= from && JSON.stringify(ways) === wanted);

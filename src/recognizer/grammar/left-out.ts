@@ -17,8 +17,8 @@ interface Lost {
 }
 
 /**
- * The grammar without sentences that can never be said, because each way to say them needs a list without values or a
- * context that nothing gives; one remark for each reason, with how many they are and which intents have none left.
+ * The grammar without sentences that can never be said: every way to say them needs an empty list, or a context that nothing
+ * gives. There is one remark for each reason. It counts the sentences and names the intents that have none left.
  */
 export function withoutLost(grammar: ParsedGrammar): ParsedGrammar {
   const lost = new Map<string, Lost>();

@@ -160,8 +160,6 @@ class NfaBuilder {
     scope: Scope,
     path: readonly string[],
   ): readonly Front[] {
-    if (items.length === 1 && items[0] !== undefined)
-      return this.add(items[0], fronts, scope, path);
     if (this.tooMany(fronts, items.length)) return fronts;
     return this.merged(
       items.flatMap((item) => {
@@ -227,7 +225,7 @@ class NfaBuilder {
     };
     const whole = readWord(text, { own, capitals, afterNumber, ...outer });
     if (whole === undefined) return undefined;
-    const cuts = [...new Set([0, ...marks.map(({ at }) => at), text.length])].sort((a, b) => a - b);
+    const cuts = [...new Set([0, ...marks.map(({ at }) => at), text.length])];
     const marksAt = (cut: number) => marks.filter(({ at }) => at === cut);
     const parts = cuts.slice(1).map((cut, i) =>
       readWord(text.slice(cuts[i], cut), {

@@ -24,9 +24,12 @@ export interface NumberStyle {
 }
 
 /**
- * All ways to say a number, most usual first: 105 is "one hundred five", "one hundred and five" and "a
- * hundred ...", 1500 also "fifteen hundred"; 0.5 is "zero point five", "point five", "oh point five",
- * "half" and "a half"; 1.25 also "one and a quarter", 500,000 "half a million". Magnitude up to numberMax.
+ * All ways to say a number of magnitude up to numberMax, most usual first.
+ * - 105: "one hundred five", "one hundred and five", "a hundred ..."
+ * - 1500: also "fifteen hundred"
+ * - 0.5: "zero point five", "point five", "oh point five", "half", "a half"
+ * - 1.25: also "one and a quarter"
+ * - 500,000: also "half a million"
  */
 export function spokenNumber(value: number, style: NumberStyle = {}): string[] {
   if (value < 0) {

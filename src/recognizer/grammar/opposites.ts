@@ -2,8 +2,8 @@ import { Differences } from './difference.js';
 import type { Dfa } from './dfa.js';
 
 /**
- * Words that mean the other thing, and are said in the same place: where a grammar allows one of them
- * alone, a speaker may still say the other, and "start the machine" must not stop it.
+ * Pairs of words that are said in the same place and mean the opposite. A speaker may say one where the grammar allows
+ * only the other: "start the machine" must not stop it.
  */
 const opposites = `on off|start stop|lock unlock|load unload|open close|open shut|up down|left right
 increase decrease|raise lower|enable disable|activate deactivate|connect disconnect|engage disengage
@@ -25,9 +25,9 @@ export interface WithOpposites {
 }
 
 /**
- * The sentences, and beside each place that allows one of such a pair, the other: sentences that are
- * heard in order to be refused. Where the other may be said too, only with what may not follow it:
- * beside "stop the machine" and "start conveyor three", "start the machine". Never one that sounds like a sentence.
+ * Adds the opposites of words, as sentences that are heard in order to be refused (anti-keywords). Where the grammar
+ * allows the opposite too, it is added only with what may not follow it. Beside "stop the machine" and "start conveyor
+ * three" that is "start the machine". Nothing is added that sounds like a sentence of the grammar.
  */
 export function withOpposites(
   dfa: Dfa,

@@ -22,9 +22,9 @@ export function clockText(minute: number): string {
 }
 
 /**
- * Phrases for every time of a window, with the time ("HH:MM", 24 hours) that each means. A phrase
- * without "a.m." or "p.m." means the first time of the window that it fits: from 08:00 to 19:00 "three
- * fifteen" is 15:15. Over the whole day it is the morning's, and "twelve" is noon.
+ * Phrases for every time of a window, each with its time ("HH:MM", 24 hours). Without "a.m." or "p.m." a phrase means the
+ * first time of the window that fits. From 08:00 to 19:00 "three fifteen" is 15:15. Over the whole day it is the
+ * morning's, and "twelve" is noon.
  */
 export function spokenTimes({ from, to, stepMinutes }: TimeSpec): Map<string, string> {
   const span = (((to - from) % minutesOfDay) + minutesOfDay) % minutesOfDay;
@@ -44,8 +44,8 @@ export function spokenTimes({ from, to, stepMinutes }: TimeSpec): Map<string, st
 }
 
 /**
- * Ways to say a time as it is written, "3:15"; undefined when it is none. Hours from 13 on, 0 and "03" are of the
- * 24 hours: with `exact` they are said so that no other time is meant. `half`: "a.m." or "p.m." follows.
+ * Ways to say a written time such as "3:15"; undefined: it is none. 13 to 23, 0 and "03" are hours of a 24-hour clock. With
+ * `exact` they are said so that no other time is meant. `half`: "a.m." or "p.m." follows.
  */
 export function clockWays(
   text: string,

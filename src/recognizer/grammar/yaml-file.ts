@@ -7,7 +7,7 @@ import type { Intent, Scope, Sentence, Tree } from './tree.js';
 import type { YamlNodes } from './yaml-reader.js';
 import { innerScope } from './yaml-scope.js';
 
-/** What hassil and Home Assistant have beside it and what says nothing about the words: read over. */
+/** Keys of hassil and Home Assistant that say nothing about the words: ignored. */
 const intentNotes = [
   'description',
   'domain',
@@ -166,8 +166,8 @@ export class YamlFile {
   }
 
   /**
-   * Home Assistant marks blocks of few sentences that say the same as richer ones beside them, for recognisers that
-   * cannot hear many: these alone, or the richer ones where there are any.
+   * Home Assistant marks blocks of few sentences, for recognisers that cannot hear many. They say the same as richer blocks
+   * beside them. Lean: the marked blocks alone. Else the richer ones, where there are any.
    */
   private blocks(intent: YAMLMap, { lean }: Surroundings): Node[] {
     const all = this.yaml.items(intent.get('data', true));
@@ -216,7 +216,7 @@ export class YamlFile {
     }));
   }
 
-  /** Slots that the sentences have whatever is said; of Home Assistant's also the domain and the area that they imply. */
+  /** Slots that hold whatever is said. Home Assistant's sentences also imply a domain and an area. */
   private fixedSlots(data: YAMLMap, { context }: Surroundings): [string, SlotValue][] {
     const { yaml, options } = this;
     const written = yaml
@@ -232,7 +232,7 @@ export class YamlFile {
     ];
   }
 
-  /** `name_domains:` of Home Assistant: which names are meant, by their domain or by a group of domains. */
+  /** `name_domains:` of Home Assistant: names of these domains, or of a group of domains. */
   private domains(name: string, data: YAMLMap): ContextRule[] {
     const { yaml, options } = this;
     const at = data.get('name_domains', true);

@@ -1,7 +1,6 @@
 /**
- * Which letters make which phones, learnt from a dictionary alone: expectation-maximisation in its
- * Viterbi form, each letter giving no, one or two phones. ("ph" becomes p -> F and h -> nothing; the
- * model's long contexts know that they go together.)
+ * Aligns letters with phones, learnt from a dictionary alone by Viterbi training (hard expectation-maximisation). A letter
+ * gives no, one or two phones. "ph" becomes p -> F and h -> nothing: the model's long contexts keep them together.
  */
 
 export interface SpelledWord {

@@ -3,18 +3,20 @@ import { isVowel } from './phone-distance.js';
 import { weakForms } from './weak-forms.js';
 
 /**
- * How words sound in a sentence. A dictionary says them as one does with care; in connected speech sounds are
- * left out, merge and lose their voice, and a network that writes down what it hears writes that. Each rule is one
- * of the textbooks' (Ladefoged and Johnson, "A Course in Phonetics"; Wells, "Accents of English"; for
- * recognisers Cohen, "Phonological structures for speech recognition", 1989). They know no stress, because the lexicon has none,
- * so some forms come out that nobody says; docs/adr/0035-connected-speech.md has what each is worth.
+ * How words sound in a sentence. A dictionary has careful speech. In connected speech sounds are dropped, merged and
+ * devoiced, and the network writes what it hears.
+ *
+ * The rules are the textbooks' (Ladefoged and Johnson, "A Course in Phonetics"; Wells, "Accents of English"; for
+ * recognisers Cohen, "Phonological structures for speech recognition", 1989). The lexicon has no stress, so they make
+ * some forms that nobody says. What each is worth: docs/adr/0035-connected-speech.md.
  */
 interface Rule {
   readonly name: string;
-  /** What stands for how many phones from `at` on; undefined where the rule does not apply. */
+  /** The change at phone `at`; undefined where the rule does not apply. */
   readonly change: (phones: readonly string[], at: number) => Change | undefined;
 }
 
+/** `take` phones are replaced by others. */
 interface Change {
   readonly by: readonly string[];
   readonly take: number;
@@ -105,8 +107,8 @@ const rules: readonly Rule[] = [
 const formsMax = 8;
 
 /**
- * Other forms of a word beside those the lexicon gives, those with the fewest changes first, with the rules that made each; at
- * most eight. `units` are the manifest's. A word spelled letter by letter is said with care and has none.
+ * Pronunciation variants of a word beyond `listed`, each with the rules that made it. At most formsMax, fewest changes
+ * first. `units` are the manifest's. A word spelled letter by letter has none: it is said with care.
  */
 export function connectedForms(
   word: string,

@@ -1,13 +1,13 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
 
 /**
- * The lexicon file: a line `kikitori-lexicon 2`, a line of JSON {units, parts: [{name, packed, bytes}]},
- * then the parts one after another, each compressed with brotli by itself, so that a reader unpacks what
- * it needs when it needs it. The sizes must add up to the file, to the byte.
+ * The lexicon file: a line `kikitori-lexicon 2`, a line of JSON {units, parts: [{name, packed, bytes}]}, then the parts.
+ * Each part is compressed with brotli by itself: a reader unpacks what it needs when it needs it. The sizes must add up to
+ * the file, to the byte.
  */
 const magic = 'kikitori-lexicon 2';
 const newline = 10;
-/** A part of more is refused before it is unpacked. */
+/** A larger part is refused before it is unpacked. */
 const partBytesMax = 16 * 1024 * 1024;
 /** Units are written as bytes, with room for the dictionary's other symbols. */
 const unitsMax = 128;
@@ -82,8 +82,8 @@ export function readContainer(file: Uint8Array): Container {
 }
 
 /**
- * All of a part in one piece of memory: in Node's pieces of 16 KB it leaves the allocator full of holes,
- * 5 MB more at each change of the model, at first.
+ * Unpacks a part into one piece of memory. Node's own pieces of 16 KB fragment the heap: 5 MB more at each of the first
+ * changes of the model.
  */
 export function unpack(part: PackedPart): Buffer {
   const bytes = brotliDecompressSync(part.bytes, {

@@ -1,11 +1,12 @@
 /**
- * The dictionary as it lies in memory: entries in order of their letters, each a byte that says how many
- * symbols it shares with the entry before, then the symbols that are new. A symbol is a letter with the
- * phones it gives ("c" as K), so one sequence says both how a word is written and how it sounds; that
- * packs in half the room of letters and phones side by side, and costs no arithmetic to read.
+ * The dictionary as it lies in memory, front-coded. Entries stand in order of their letters. Each is a byte with the
+ * number of symbols shared with the entry before, then the new symbols.
+ *
+ * A symbol is a graphone: a letter with the phones it gives ("c" as K). One sequence says how a word is written and how
+ * it sounds. That takes half the room of letters and phones side by side, and needs no arithmetic to read.
  */
 
-/** Symbols are below this; what is left of a byte says how much is shared. */
+/** Symbols are below this. The other values of a byte say how many symbols are shared. */
 export const symbolsMax = 224;
 /** Most symbols that two entries can share. */
 export const sharedMax = 255 - symbolsMax;
@@ -94,7 +95,7 @@ export class PackedDictionary implements Dictionary {
     return low;
   }
 
-  /** Turns the symbols of an entry into those of the next, which begins at `at`; where that one ends. */
+  /** Turns `symbols` of one entry into those of the next, which begins at `at`. Returns where it ends. */
   private next(at: number, symbols: number[]): number {
     symbols.length = Math.min(symbols.length, 255 - (this.body[at] ?? 255));
     let to = at + 1;

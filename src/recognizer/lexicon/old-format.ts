@@ -3,10 +3,12 @@ import type { Dictionary } from './dictionary.js';
 import { suffixOf, type RuleHeader, type Rules } from './rule-tree.js';
 
 /**
- * The first format of the lexicon file, which boards in the field may still hold in a slot: gzip of a
- * line `kikitori-lexicon 1`, a line of JSON {units, words, g2p: bytes of each part}, the dictionary
- * (lines `word TAB phones`, sorted by byte value, variants as further lines; phone n is the character
- * with code 64 + n) and the letter-to-sound rules. It is read, and not written any more.
+ * The first format of the lexicon file. Only read: boards in the field may still hold it in a slot. It is gzip of
+ * 1. a line `kikitori-lexicon 1`;
+ * 2. a line of JSON {units, words, g2p}, the last two the bytes of the parts;
+ * 3. the dictionary: lines `word TAB phones`, sorted by byte value, a line for each variant; phone n is the character
+ *    with code 64 + n;
+ * 4. the letter-to-sound rules.
  */
 export interface OldLexicon {
   readonly units: readonly string[];
@@ -53,8 +55,8 @@ export function readOldLexicon(file: Uint8Array): OldLexicon {
 }
 
 /**
- * What a gzip file says of its own unpacked size in its last four bytes (RFC 1952), and one more, so that
- * all of it goes into one piece of memory; container.ts says why.
+ * A chunk that holds all of the unpacked file, and one byte: see unpack in container.ts. The last four bytes of a gzip
+ * file say its unpacked size (RFC 1952).
  */
 function sizeWithin(file: Uint8Array): number {
   const end = file.length;

@@ -62,11 +62,13 @@ export function clampBackOff(units: number): number {
 }
 
 /**
- * A line of JSON, then, each as one block for all nodes in order: numbers of children; symbols; costs;
- * back-offs of the nodes that have children. Whatever follows "abc" mostly follows "bc" as well, so a
- * symbol is written as its place among the children of the shorter n-gram, less the place of the
- * sibling before (`absent` and the symbol itself where it is not there), and a cost as the difference
- * to the cost after the shorter n-gram. brotli then finds little to say.
+ * A line of JSON, then four blocks, each for all nodes in order: numbers of children; symbols; costs; back-offs of the
+ * nodes that have children.
+ *
+ * Most that follows "abc" also follows "bc", so nodes are written as differences to the shorter n-gram, for brotli:
+ * - a symbol as its place among the children of the shorter n-gram, less the place of the sibling before;
+ * - a symbol that is not there as `absent` and itself;
+ * - a cost less the cost after the shorter n-gram.
  */
 export function encodeRules({ header, tree }: Rules): Uint8Array {
   const nodes = tree.symbol.length;

@@ -1,42 +1,12 @@
 import t from 'tap';
-import { determinize } from '../../../src/recognizer/grammar/dfa.js';
-import { interpretWords } from '../../../src/recognizer/grammar/interpret.js';
-import { buildNfa, type Nfa } from '../../../src/recognizer/grammar/nfa.js';
-import { parseYamlGrammar } from '../../../src/recognizer/grammar/yaml.js';
-import type { Fault } from '../../../src/recognizer/grammar/tree.js';
+import {
+  meaningIn,
+  readTemplate as read,
+  templateSentences as sentences,
+} from '../../sim/templates.js';
 
-interface Words {
-  readonly nfa: Nfa;
-  readonly faults: readonly Fault[];
-}
-
-function read(sentence: string, more: object): Words {
-  const source = JSON.stringify({ intents: { A: { data: [{ sentences: [sentence] }] } }, ...more });
-  const { grammar, faults } = parseYamlGrammar(source);
-  return { nfa: buildNfa(grammar, faults), faults };
-}
-
-/** Every sentence of a template, sorted. */
-function sentences(sentence: string, more: object): string[] {
-  const { nfa, faults } = read(sentence, more);
-  if (faults.length > 0) return faults.map(({ message }) => `refused: ${message}`);
-  const { edges, final } = determinize(nfa);
-  const all: string[] = [];
-  const visit = (state: number, said: readonly number[]): void => {
-    if (final[state] === true) all.push(said.map((id) => nfa.words[id]).join(' '));
-    for (const [word, target] of edges[state] ?? []) visit(target, [...said, word]);
-  };
-  visit(0, []);
-  return all.sort();
-}
-
-function slots(sentence: string, said: string, more: object): unknown {
-  const { nfa } = read(sentence, more);
-  return interpretWords(
-    nfa,
-    said.split(' ').map((word) => nfa.words.indexOf(word)),
-  )?.slots;
-}
+const slots = (sentence: string, said: string, more: object) =>
+  meaningIn(read(sentence, more).nfa, said)?.slots;
 
 const site = {
   lists: {
