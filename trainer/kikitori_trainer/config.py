@@ -29,6 +29,8 @@ class Data:
     heldOutClips: int = 300
     synthetic: int = 0
     """Clips to synthesise; their texts are generated, a fifth are texts of the sources."""
+    contrasts: int = 0
+    """Clips to synthesise of sentences that hang on one short word (see contrast.py), a set of their own."""
     noise: list[str] = field(default_factory=list)
     """Folders of noise recordings."""
     syntheticNoises: int = 250

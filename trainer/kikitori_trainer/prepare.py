@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .config import Config, Source
+from .contrast import contrast_sentence
 from .corpora import LAYOUTS, Clip, clips_tsv, common_voice, librispeech
 from .pack import build
-from .synthesize import Own, synthesize
+from .synthesize import Own, synthesize, vocabulary_of_packages
 
 
 def read(sources: Sequence[Source]) -> list[Clip]:
@@ -46,6 +47,13 @@ def prepare(config: Config) -> None:
         if not (spoken / "clips.tsv").exists():
             texts = sorted({c.text for c in clips if len(c.text.split()) > 3})
             synthesize(spoken, data.synthetic, seed, Own(texts))
+        clips += [c for c in clips_tsv(spoken) if not banned & set(c.text.split())]
+    if data.contrasts:
+        spoken = folder / "contrasts"
+        if not (spoken / "clips.tsv").exists():
+            vocabulary, chance = vocabulary_of_packages(), random.Random(seed)
+            texts = [contrast_sentence(vocabulary, chance) for _ in range(data.contrasts)]
+            synthesize(spoken, data.contrasts, seed + 1, Own(texts, 1.0, "contrasts"))
         clips += [c for c in clips_tsv(spoken) if not banned & set(c.text.split())]
     noises = [
         p for f in data.noise for p in sorted(Path(f).expanduser().rglob("*")) if p.suffix in {".flac", ".wav", ".opus"}

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from kikitori_trainer.config import Config, Data
+from kikitori_trainer.contrast import EVERY
+from kikitori_trainer.pack import open_pack
+from kikitori_trainer.prepare import prepare
 from kikitori_trainer.synthesize import Own, plan, synthesize, vocabulary_of_packages, voices
 
 
@@ -29,3 +33,13 @@ def test_the_plan_is_repeatable_and_varied() -> None:
     assert len({o.engine for o in orders}) == len(voices())
     words = {w for o in orders for w in o.text.split()}
     assert len(words) > 400 and any(o.text == "a text of its own" for o in orders)
+
+
+@pytest.mark.skipif(not voices(), reason="no synthesiser is installed")
+def test_contrasts_are_a_set_of_their_own_in_the_pack(tmp_path: Path) -> None:
+    config = Config(out=str(tmp_path), data=Data(contrasts=8, syntheticNoises=1, rooms=1))
+    prepare(config)
+    clips = open_pack(tmp_path / "pack" / "train").clips
+    words = {w for pair in EVERY for w in " ".join(pair).split()}
+    assert len(clips) > 4 and {c.set for c in clips} == {"contrasts"}
+    assert all(words & set(c.text.split()) for c in clips)
