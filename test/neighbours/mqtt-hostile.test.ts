@@ -64,7 +64,7 @@ void t.test('a daemon with everything that listens at a broker', async (t) => {
   await hears('stop the conveyor', 'Stop');
   const pid = daemon.child.child.pid ?? 0;
   const begun = await sizeOf(pid);
-  t.ok(begun.peakMb < 250, `${begun.peakMb.toFixed(0)} MB at the most, with 144 MB kept for it`);
+  t.ok(begun.peakMb < 200, `${begun.peakMb.toFixed(0)} MB at the most, with 144 MB kept for it`);
   for (const topic of topics) await other.publishAsync(topic, '', { retain: true, qos: 1 });
 
   // Longer than they may be.
