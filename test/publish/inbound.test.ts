@@ -72,7 +72,11 @@ void t.test('small packets go on in the bytes that came', async (t) => {
 void t.test('what is no message and too long, and what has no length', async (t) => {
   t.throws(() => new Inbound(bytesMax).feed(Buffer.from([0x90, 0xff, 0x7f])), /no message/);
   const none = Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
-  t.same(Buffer.concat(new Inbound(bytesMax).feed(none)), none, 'left to mqtt.js, which refuses it');
+  t.same(
+    Buffer.concat(new Inbound(bytesMax).feed(none)),
+    none,
+    'left to mqtt.js, which refuses it',
+  );
 });
 
 for (const version of [4, 5] as const)

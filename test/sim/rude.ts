@@ -54,7 +54,11 @@ export class Rude {
 }
 
 /** So many at once; each with what `first` says. */
-export function crowd(port: number, count: number, first: (i: number) => string | Uint8Array = () => '') {
+export function crowd(
+  port: number,
+  count: number,
+  first: (i: number) => string | Uint8Array = () => '',
+) {
   return Array.from({ length: count }, (_, i) => new Rude(port, { first: first(i) }));
 }
 

@@ -43,7 +43,10 @@ void t.test('a daemon with metrics', async (t) => {
       one.leave();
     }
   }
-  t.ok([...answers.keys()].every((status) => /^[1-4]/.test(status)), [...answers.keys()].join(' '));
+  t.ok(
+    [...answers.keys()].every((status) => /^[1-4]/.test(status)),
+    [...answers.keys()].join(' '),
+  );
   t.ok((answers.get('404') ?? 0) > 0 && (answers.get('400') ?? 0) > 0);
 
   // Asked for again and again before the first answer, and not read.

@@ -56,7 +56,9 @@ void t.test('a daemon with a page', async (t) => {
     Buffer.from(
       'POST /api/sentence HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{"tex\r\n9\r\nt": "go"}\r\n0\r\n\r\n',
     ),
-    Buffer.from('GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'),
+    Buffer.from(
+      'GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n',
+    ),
     Buffer.from('CONNECT localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n'),
     Buffer.from('GET / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\r\n'),
   ];
@@ -78,7 +80,10 @@ void t.test('a daemon with a page', async (t) => {
       one.leave();
     }
   }
-  t.ok([...answers.keys()].every((status) => /^[1-4]/.test(status)), [...answers.keys()].join(' '));
+  t.ok(
+    [...answers.keys()].every((status) => /^[1-4]/.test(status)),
+    [...answers.keys()].join(' '),
+  );
   t.ok((answers.get('200') ?? 0) > 0 && (answers.get('400') ?? 0) > 0);
 
   // Bodies that are JSON, and nothing that can be meant.
@@ -143,7 +148,12 @@ void t.test('a daemon with a page', async (t) => {
 
   await Promise.all(slow.map((one) => one.closed));
   t.pass('who sends a byte a second is cut off');
-  await until('it answers', async () => board.get('/').then(({ ok }) => ok, () => false));
+  await until('it answers', async () =>
+    board.get('/').then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
   await board.hears('turn off the kitchen light', 'Light');
   const after = await sizeOf(pid);
   t.ok(after.peakMb - before.peakMb < moreMbMax, `${(after.peakMb - before.peakMb).toFixed(0)} MB`);

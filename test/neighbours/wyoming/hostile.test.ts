@@ -85,7 +85,10 @@ void t.test('a daemon with the Wyoming service', async (t) => {
     [line({ type: 'recognize', data_length: -1 }), 'data_length'],
     [`${'['.repeat(60_000)}\n`, 'a line'],
     [`{"type": "recognize", "data": {"text": ${'['.repeat(20_000)}${']'.repeat(20_000)}}}\n`, ''],
-    [line({ type: 'recognize', data: JSON.parse('{"__proto__": {"text": "stop"}}') as object }), ''],
+    [
+      line({ type: 'recognize', data: JSON.parse('{"__proto__": {"text": "stop"}}') as object }),
+      '',
+    ],
   ] as const) {
     const one = new Rude(port, { first: bytes });
     await until('it is answered', () => one.got.includes('"type"'));
@@ -98,8 +101,7 @@ void t.test('a daemon with the Wyoming service', async (t) => {
   const half = crowd(
     port,
     60,
-    (i) =>
-      line({ type: 'recognize', data_length: 256 * 1024 }) + 'x'.repeat(200_000 + (i % 5)),
+    (i) => line({ type: 'recognize', data_length: 256 * 1024 }) + 'x'.repeat(200_000 + (i % 5)),
   );
   const payload = Buffer.alloc(64 * 1024);
   const long = new Rude(port, { first: line({ type: 'played', payload_length: 100e6 }) });
