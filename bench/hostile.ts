@@ -58,6 +58,7 @@ await writeFile(
     },
     ...{ page: { listen: local }, metrics: { listen: local }, wyoming: { listen: local } },
     state: { dir: join(folder, 'state') },
+    capture: { stallAfterMs: '20s', backoffMinMs: 100, backoffMaxMs: 500 },
   }),
 );
 const env = await standInRecorder(root, folder, played, pauseMs);

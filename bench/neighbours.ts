@@ -186,6 +186,8 @@ async function stage(
       model: { path: join(root, 'models/kikitori-en') },
       grammar: { path: join(root, 'config/sentences.yaml') },
       state: { dir: join(folder, 'state') },
+      // On a busy machine the stand-in takes its time to begin.
+      capture: { stallAfterMs: '20s', backoffMinMs: 100, backoffMaxMs: 500 },
       ...more,
       publish: { ...more['publish'], mqtt: { url } },
     }),

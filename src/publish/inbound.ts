@@ -22,8 +22,11 @@ export class Inbound {
 
   constructor(private readonly bytesMax = packetBytesMax) {}
 
-  /** What goes on of these bytes. Throws for a packet that is too long and no message. */
-  feed(bytes: Buffer): Buffer[] {
+  /**
+   * What goes on of these bytes, in one piece: mqtt.js takes packets that came together otherwise than apart. Throws
+   * for a packet that is too long and no message.
+   */
+  feed(bytes: Buffer): Buffer {
     const parts: Buffer[] = [];
     let from = 0;
     let at = 0;
@@ -51,7 +54,7 @@ export class Inbound {
       }
     }
     passUntil(at);
-    return parts;
+    return Buffer.concat(parts);
   }
 
   /** The first bytes of a packet as they go on; null until its length is known. */
@@ -95,11 +98,14 @@ export function guardInbound(stream: Readable, onFault: (error: Error) => void):
     throw new Error('mqtt.js reads its stream in another way than it did');
   const inbound = new Inbound();
   stream.on('data', (bytes: Buffer) => {
+    let part: Buffer;
     try {
-      for (const part of inbound.feed(bytes)) toParser.call(stream, part);
+      part = inbound.feed(bytes);
     } catch (error) {
       onFault(error instanceof Error ? error : new Error(String(error)));
+      return;
     }
+    if (part.length > 0) toParser.call(stream, part);
   });
   stream.off('data', toParser);
 }

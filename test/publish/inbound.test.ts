@@ -44,7 +44,7 @@ void t.test('every message comes, in order; of a long one the beginning', async 
       sizes.flatMap((size, i) => [message(i + 1, size), ...(random() < 0.3 ? [ping] : [])]),
     );
     const inbound = new Inbound(bytesMax);
-    const out = Buffer.concat(cut(random, sent).flatMap((piece) => inbound.feed(piece)));
+    const out = Buffer.concat(cut(random, sent).map((piece) => inbound.feed(piece)));
     const [whole, got] = [read(sent), read(out)];
     t.equal(got.length, whole.length);
     for (const [i, packet] of got.entries()) {
@@ -66,17 +66,13 @@ void t.test('every message comes, in order; of a long one the beginning', async 
 
 void t.test('small packets go on in the bytes that came', async (t) => {
   const sent = Buffer.concat([message(1, 10), ping, message(2, 20)]);
-  t.same(Buffer.concat(new Inbound(bytesMax).feed(sent)), sent);
+  t.same(new Inbound(bytesMax).feed(sent), sent);
 });
 
 void t.test('what is no message and too long, and what has no length', async (t) => {
   t.throws(() => new Inbound(bytesMax).feed(Buffer.from([0x90, 0xff, 0x7f])), /no message/);
   const none = Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3]);
-  t.same(
-    Buffer.concat(new Inbound(bytesMax).feed(none)),
-    none,
-    'left to mqtt.js, which refuses it',
-  );
+  t.same(new Inbound(bytesMax).feed(none), none, 'left to mqtt.js, which refuses it');
 });
 
 for (const version of [4, 5] as const)
