@@ -1,12 +1,10 @@
 /** The service told to the network by mDNS (`_wyoming._tcp`), so that Home Assistant offers it by itself. */
-import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import type { Answer, Question } from 'dns-packet';
-import multicastDns from 'multicast-dns';
 import type { MulticastDNS } from 'multicast-dns';
 import { messageOf } from '../../runtime/errors.js';
 import type { Ground } from '../neighbour.js';
-import { guardDatagrams, isOwnFault } from './datagrams.js';
+import { guardedMdns, isOwnFault } from './datagrams.js';
 
 /** Addresses come and go: a board often starts before its network does. */
 const lookMs = 30_000;
@@ -127,9 +125,7 @@ export class Announcer {
   }
 
   private speakAt(address: string): void {
-    const socket = createSocket({ type: 'udp4', reuseAddr: true });
-    const speaker = multicastDns({ interface: address, bind: '0.0.0.0', socket });
-    guardDatagrams(socket, this.ground.clock);
+    const speaker = guardedMdns({ interface: address, bind: '0.0.0.0' }, this.ground.clock);
     this.speakers.set(address, speaker);
     speaker.on('error', (error) => {
       this.fault(messageOf(error));

@@ -1,5 +1,6 @@
 /** What other machines send to mDNS's port: looked at before it is taken apart, which takes time from hearing. */
-import type { RemoteInfo, Socket } from 'node:dgram';
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import multicastDns, { type MulticastDNS, type Options } from 'multicast-dns';
 import type { Clock } from '../../runtime/clock.js';
 import { codeOf } from '../../runtime/errors.js';
 
@@ -7,6 +8,14 @@ import { codeOf } from '../../runtime/errors.js';
 const bytesMax = 9000;
 /** A busy network has some ten. */
 const perSecondMax = 200;
+
+/** multicast-dns on a socket that is guarded. */
+export function guardedMdns(options: Options, clock: Pick<Clock, 'monotonic'>): MulticastDNS {
+  const socket = createSocket({ type: options.type ?? 'udp4', reuseAddr: true });
+  const speaker = multicastDns({ ...options, socket });
+  guardDatagrams(socket, clock);
+  return speaker;
+}
 
 /** Puts it between a socket and multicast-dns, which listens to it already. */
 export function guardDatagrams(socket: Socket, clock: Pick<Clock, 'monotonic'>): void {
