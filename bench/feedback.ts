@@ -68,7 +68,6 @@ const clips = await Promise.all(
     audio: (await readAudioFile(join(recordings, label.file), { rateHz, channel: 'mix' })).samples,
   })),
 );
-const random = randomFrom(24);
 const echoes = echoOf(randomFrom(1));
 const played = Object.fromEntries(
   (['heard', 'accepted', 'refused'] as const).map((signal) => {

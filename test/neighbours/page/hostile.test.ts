@@ -241,7 +241,7 @@ void t.test('an answer has a time, also for who reads a byte now and then', asyn
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(get(path));
-    socket.once('readable', () => socket.read(1));
+    socket.once('readable', () => void socket.read(1));
     return socket;
   };
   const [slow, endless] = [reads('/'), reads('/endless')];
