@@ -26,6 +26,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const pauseMs = 1500;
 const settleMs = 15_000;
 const lastAnswerMs = 5000;
+const collectMs = 3000;
 const longBytes = 8e6;
 const connections = numberArgument('connections', 1000);
 const utterances = numberArgument('utterances', 11);
@@ -68,7 +69,10 @@ subscriber.on('message', () => answers.push({ atMs: performance.timeOrigin + per
 await subscriber.subscribeAsync(['kikitori/bench/intent/#', 'kikitori/bench/rejected']);
 const daemon = spawn(
   process.execPath,
-  [join(root, 'bin/kikitori.js'), 'run', '--config', join(folder, 'config.json')],
+  [
+    ...['--expose-gc', "--import=data:text/javascript,process.on('SIGUSR2',()=>{gc();gc()})"],
+    ...[join(root, 'bin/kikitori.js'), 'run', '--config', join(folder, 'config.json')],
+  ],
   { env: { ...env, ...(await unitEnvironment(root)) }, stdio: ['ignore', 'pipe', 'inherit'] },
 );
 const closed = new Promise((resolve) => daemon.once('close', resolve));
@@ -141,6 +145,10 @@ const refused = state.refused;
 for (const socket of sockets) socket.destroy();
 await sleep(settleMs);
 const after = await sizeOf();
+// A quiet process collects seldom: what is really held shows after a collection.
+daemon.kill('SIGUSR2');
+await sleep(collectMs);
+const collected = await sizeOf();
 const alive = daemon.exitCode === null;
 daemon.kill('SIGTERM');
 await closed;
@@ -172,6 +180,7 @@ report(
           ['before', before],
           ['amid it', amid],
           ['after it', after],
+          ['after a collection', collected],
         ] as const
       ).map(([when, size]) => ({
         name: `${{ mb: 'memory', peakMb: 'peak memory', files: 'open files' }[key]} ${when}`,
