@@ -3,6 +3,7 @@ import type { Clock } from '../runtime/clock.js';
 import { codeOf, messageOf } from '../runtime/errors.js';
 import type { Blame, UnderWay } from './blame.js';
 import { Flow } from './flow.js';
+import { guardInbound } from './inbound.js';
 import { reasonText } from './reasons.js';
 import type { Service } from './will.js';
 
@@ -77,6 +78,8 @@ export interface ConnectionOptions {
 const acknowledgeTimeoutMs = 30_000;
 /** A message that ended connections goes only when this one has been well for so long. */
 const quietMs = 1000;
+/** So much may wait to be written; beyond it what nobody waits for is left out. */
+const unwrittenBytesMax = 1024 * 1024;
 const receiveMaximumDefault = 65_535;
 /** The other side went away, in the words of a socket. */
 const hangUpCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
@@ -114,6 +117,7 @@ export class Connection {
     };
     const client = mqtt.connect(options.url, options.settings);
     this.client = client;
+    guardInbound(client.stream, (error) => this.failed(error));
     client.on('connect', (packet) => this.up(packet));
     client.on('message', (topic, payload, packet) => {
       if (!this.ended) options.onMessage(topic, payload, packet.retain);
@@ -158,7 +162,8 @@ export class Connection {
       throw new TooLargeError(bytes, this.limits.maximumPacketBytes);
     if (!wanted) {
       // Whether it ended the connection could not be told from what is under suspicion.
-      if (!this.options.blame.careful) this.write(message, () => undefined);
+      if (!this.options.blame.careful && this.client.stream.writableLength < unwrittenBytesMax)
+        this.write(message, () => undefined);
       return;
     }
     await this.inTurn({ key, topic, bytes }, (done) => {

@@ -9,6 +9,7 @@ import {
   type Limits,
   type Payload,
 } from './connection.js';
+import { packetBytesMax } from './inbound.js';
 import { reason } from './reasons.js';
 import { WillService } from './will.js';
 
@@ -288,6 +289,7 @@ export class Link {
       resubscribe: false,
       rejectUnauthorized: o.rejectUnauthorized,
       will: { topic: o.will.topic, payload: Buffer.from(o.will.payload), ...this.will.service },
+      ...(o.protocolVersion === 5 ? { properties: { maximumPacketSize: packetBytesMax } } : {}),
       ...(o.username === undefined ? {} : { username: o.username }),
       ...(o.servername === undefined ? {} : { servername: o.servername }),
       ...Object.fromEntries(Object.entries(o.secrets()).filter(([, value]) => value !== undefined)),

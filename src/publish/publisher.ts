@@ -17,6 +17,7 @@ import {
   type Context,
   type Topics,
 } from './payloads.js';
+import { RequestLog } from './request-log.js';
 import { failure, RequestDesk, type Answer, type RequestHandler } from './requests.js';
 import {
   retainedKey,
@@ -35,6 +36,8 @@ const expireMs = 60_000;
 /** Closing waits this long for acknowledgements before what is left stays for the next start. */
 const lastWordsMs = 1500;
 const untoldKey = 'untold';
+/** Answers on their way at once; a request beyond is not answered. */
+const answersMax = 64;
 
 export interface PublisherOptions {
   readonly base: string;
@@ -87,6 +90,8 @@ export class Publisher {
   private tellsDrops = true;
   private settingAside: Promise<void> = Promise.resolve();
   private closed = false;
+  private answering = 0;
+  private readonly requestLog: RequestLog;
   private cancelExpire: () => void = () => undefined;
 
   private constructor(
@@ -96,6 +101,7 @@ export class Publisher {
   ) {
     const { base, device, clock, random, log } = options;
     this.outbox = outbox;
+    this.requestLog = new RequestLog(log, clock);
     this.topics = topicsOf(base, device);
     this.retained.set(this.topics.state, { state: 'online' });
     this.desk = new RequestDesk(options.handlers, clock);
@@ -396,22 +402,26 @@ export class Publisher {
 
   private async request(topic: string, payload: Buffer, retained: boolean): Promise<void> {
     const name = topic.split('/').at(-1) ?? '';
-    if (retained) {
-      this.options.log.warn(
-        { event: 'request.retained', name },
-        'a retained request is ignored: publish requests without retain',
-      );
-      return;
+    if (retained) return this.requestLog.retained(name);
+    if (this.answering >= answersMax) return this.requestLog.unanswered(name);
+    this.answering++;
+    try {
+      const answer = await this.desk.answer(name, payload);
+      if (this.closed) return;
+      this.requestLog.answered(name, answer.status);
+      await this.say(name, answer);
+    } finally {
+      this.answering--;
     }
-    const answer = await this.desk.answer(name, payload);
-    if (this.closed) return;
-    this.options.log.info({ event: 'request.answered', name, status: answer.status }, 'a request');
-    const say = async (what: Answer) =>
+  }
+
+  private async say(name: string, answer: Answer): Promise<void> {
+    const send = async (what: Answer) =>
       this.link.publish(this.topics.response(name), JSON.stringify(what), { qos: 1 });
-    await say(answer).catch(async (error: unknown) => {
+    await send(answer).catch(async (error: unknown) => {
       if (!(error instanceof TooLargeError)) return;
       const { transaction } = answer;
-      await say(failure(`the answer has ${messageOf(error)}`, transaction)).catch(() => undefined);
+      await send(failure(`the answer has ${messageOf(error)}`, transaction)).catch(() => undefined);
     });
   }
 }

@@ -150,7 +150,13 @@ export const logEvents = {
     'Delete the file `path` when you have looked; check the disk.',
   ),
 
-  'request.answered': info('A request over MQTT was answered, with its `status`.'),
+  'request.answered': info(
+    'A request over MQTT was answered, with its `status`. After 100 lines one a second; `leftOut` counts the others.',
+  ),
+  'request.unanswered': warn(
+    'A request was not answered: 64 answers were on their way to the broker.',
+    'Find who publishes so many requests.',
+  ),
   'request.retained': warn(
     'A retained request was ignored.',
     'Publish requests without `retain`, and clear the retained one.',

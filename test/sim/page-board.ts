@@ -3,7 +3,7 @@ import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultGrammarPath, defaultModelPath } from '../../src/runtime/paths.js';
-import { Daemon } from './daemon.js';
+import { Daemon, type DaemonOptions } from './daemon.js';
 import { MicSim } from './mic-sim.js';
 import { freePort, Mosquitto, Subscriber } from './mosquitto.js';
 import { tinyLexicon } from './tiny-checkpoint.js';
@@ -41,10 +41,13 @@ export class PageBoard {
   static async start({
     token,
     shipped = false,
+    more = {},
   }: {
     readonly token?: string;
     /** With the model and the sentences that ship, instead of tones. */
     readonly shipped?: boolean;
+    /** Other neighbours beside the page. */
+    readonly more?: Partial<DaemonOptions>;
   } = {}): Promise<PageBoard> {
     const broker = await Mosquitto.open();
     const subscriber = await Subscriber.open(broker.url);
@@ -61,6 +64,7 @@ export class PageBoard {
           token === undefined
             ? { listen: `127.0.0.1:${port}` }
             : { listen: `0.0.0.0:${port}`, tokenFile: join(folder, 'token') },
+        ...more,
       },
       folder,
     );

@@ -8,6 +8,8 @@ type Reason = 'nominal' | 'timeout' | 'intentNotRecognized' | 'abortedByUser';
 /** A longer name of a session is not taken over. */
 const idLengthMax = 256;
 const defaultSite = 'default';
+/** As a request of the device's own topics. */
+const payloadBytesMax = 64 * 1024;
 
 /** Conversations in the Hermes protocol, whole: a session begins, is heard, and ends in every case. One at a time. */
 export class Hermes implements Neighbour {
@@ -145,6 +147,7 @@ export class Hermes implements Neighbour {
 /** An empty payload is an empty object; what is none is null. */
 function objectOf(payload: Buffer): Readonly<Record<string, unknown>> | null {
   if (payload.length === 0) return {};
+  if (payload.length > payloadBytesMax) return null;
   try {
     const value: unknown = JSON.parse(payload.toString());
     return typeof value === 'object' && value !== null && !Array.isArray(value)

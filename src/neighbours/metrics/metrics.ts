@@ -9,12 +9,15 @@ import { Numbers } from './numbers.js';
 /** Prometheus asks so often by default. */
 const textfileMs = 15_000;
 const connectionsMax = 16;
+/** Who asks more often gets the same: making the text takes time from hearing. */
+const freshMs = 250;
 
 /** Numbers for Prometheus: over HTTP, into a file, or both. */
 export class Metrics implements Neighbour {
   private readonly timers: Timers;
   private port: HttpPort | null = null;
   private lastFault = '';
+  private made: { readonly text: Promise<string>; readonly atMs: number } | null = null;
   private writing: Promise<void> = Promise.resolve();
   readonly audio;
   readonly computed;
@@ -67,10 +70,17 @@ export class Metrics implements Neighbour {
     if (request.method !== 'GET' && request.method !== 'HEAD') return end(405, 'only GET\n');
     if (path !== '/metrics') return end(404, 'the numbers are at /metrics\n');
     try {
-      end(200, await this.numbers.text(), this.numbers.contentType);
+      end(200, await this.text(), this.numbers.contentType);
     } catch (error) {
       end(500, `${messageOf(error)}\n`);
     }
+  }
+
+  private text(): Promise<string> {
+    const now = this.house.clock.monotonic();
+    if (this.made === null || now - this.made.atMs >= freshMs)
+      this.made = { text: this.numbers.text(), atMs: now };
+    return this.made.text;
   }
 
   /** Beside it and renamed: the collector never reads a half. A disk that refuses is said once. */

@@ -193,6 +193,7 @@ export class Page implements Neighbour {
       throw new Refusal(503, 'too many have this page open; close it elsewhere', {
         'retry-after': '10',
       });
+    this.port.endless(response);
     head(response, 200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'x-accel-buffering': 'no',

@@ -35,7 +35,8 @@ export class Streams {
   /** Headers are sent already. */
   add(response: ServerResponse, first: readonly (readonly [string, unknown])[]): void {
     this.open.set(response, 0);
-    response.on('close', () => this.open.delete(response));
+    // Of the connection: an answer whose turn never came (pipelining) is not told.
+    response.req.socket.once('close', () => this.open.delete(response));
     // A browser that lost it asks again after this.
     response.write('retry: 2000\n\n');
     for (const [name, data] of first) response.write(eventText(name, data));
@@ -52,7 +53,7 @@ export class Streams {
 
   close(): void {
     this.timers.cancel();
-    for (const response of this.open.keys()) response.destroy();
+    for (const response of this.open.keys()) cut(response);
     this.open.clear();
   }
 
@@ -60,17 +61,22 @@ export class Streams {
     for (const [response, before] of this.open) {
       const behind = response.writableLength > 0 ? before + 1 : 0;
       this.open.set(response, behind);
-      if (behind >= beatsBehindMax) response.destroy();
+      if (behind >= beatsBehindMax) cut(response);
     }
     this.write(':\n\n');
   }
 
   private write(text: string, ofTheMoment = false): void {
     for (const response of this.open.keys()) {
-      if (response.writableLength > waitingBytesMax) response.destroy();
+      if (response.writableLength > waitingBytesMax) cut(response);
       else if (!ofTheMoment || response.writableLength <= momentBytesMax) response.write(text);
     }
   }
+}
+
+function cut(response: ServerResponse): void {
+  response.destroy();
+  response.req.socket.destroy();
 }
 
 /** JSON has no line breaks of its own, so one line holds it. */

@@ -1,6 +1,12 @@
 /** A small HTTP server with a limit on everything, that comes back by itself: metrics and the page stand on it. */
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { codeOf, messageOf } from '../../runtime/errors.js';
 import { parseListen } from '../../runtime/listen-address.js';
 import type { Ground } from '../neighbour.js';
@@ -13,8 +19,12 @@ const headerBytesMax = 8192;
 const requestMs = 10_000;
 const headersMs = 5000;
 const keepAliveMs = 5000;
-/** One that does not read its answer is cut off. */
+/** One that neither sends nor reads for so long is cut off. */
 const idleMs = 20_000;
+/** From a request to its answer, read to the end: also one that reads a byte now and then is cut off. */
+const answerMs = 60_000;
+/** Requests that are sent before the answer to the one before; more end the connection. */
+const aheadMax = 4;
 
 export interface HttpPortOptions {
   /** host:port */
@@ -31,6 +41,9 @@ export class HttpPort {
   private closed = false;
   private lastFault = '';
   private cancelRetry: () => void = () => undefined;
+  /** Requests of a connection that are not answered yet. */
+  private readonly unanswered = new WeakMap<Socket, number>();
+  private readonly cancelLimits = new WeakMap<ServerResponse, () => void>();
 
   constructor(
     private readonly ground: Pick<Ground, 'clock' | 'log'>,
@@ -44,7 +57,7 @@ export class HttpPort {
         keepAliveTimeout: keepAliveMs,
         connectionsCheckingInterval: 1000,
       },
-      options.handle,
+      (request, response) => this.take(request, response),
     );
     this.server.maxConnections = options.connectionsMax;
     this.server.setTimeout(idleMs);
@@ -59,6 +72,11 @@ export class HttpPort {
     return typeof address === 'object' ? address : null;
   }
 
+  /** This answer has no end: its reader is watched by whoever writes it. */
+  endless(response: ServerResponse): void {
+    this.cancelLimits.get(response)?.();
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.cancelRetry();
@@ -66,6 +84,28 @@ export class HttpPort {
       this.server.close(() => resolve());
       this.server.closeAllConnections();
     });
+  }
+
+  private take(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    // Node reads on to the end of what came, also after the connection was ended.
+    if (socket.destroyed) return;
+    const ahead = this.unanswered.get(socket) ?? 0;
+    if (ahead > aheadMax) {
+      socket.destroy();
+      return;
+    }
+    this.unanswered.set(socket, ahead + 1);
+    const cancel = this.ground.clock.after(answerMs, () => socket.destroy());
+    this.cancelLimits.set(response, cancel);
+    // An answer whose turn never came is not told of the end.
+    socket.once('close', cancel);
+    response.once('finish', () => {
+      cancel();
+      socket.off('close', cancel);
+      this.unanswered.set(socket, (this.unanswered.get(socket) ?? 1) - 1);
+    });
+    this.options.handle(request, response);
   }
 
   private listen(): void {

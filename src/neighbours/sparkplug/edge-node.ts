@@ -14,6 +14,8 @@ const calmMs = 60_000;
 /** So many in a row are said. */
 const stormBirths = 5;
 const farewellMs = 1000;
+/** A rebirth has 40. */
+const commandBytesMax = 64 * 1024;
 /** The broker was not reached, so it has seen no will. */
 const notReached =
   /^(connect |getaddrinfo )|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN/;
@@ -174,6 +176,7 @@ export class EdgeNode {
 
   private command(payload: Buffer): void {
     try {
+      if (payload.length > commandBytesMax) throw new Error(`${payload.length} bytes`);
       if (decodeCommand(payload).get(rebirth) === true) this.askedForBirth();
     } catch (error) {
       if (this.said.badCommand) return;

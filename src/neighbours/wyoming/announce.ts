@@ -1,10 +1,10 @@
 /** The service told to the network by mDNS (`_wyoming._tcp`), so that Home Assistant offers it by itself. */
 import { networkInterfaces } from 'node:os';
 import type { Answer, Question } from 'dns-packet';
-import multicastDns from 'multicast-dns';
 import type { MulticastDNS } from 'multicast-dns';
 import { messageOf } from '../../runtime/errors.js';
 import type { Ground } from '../neighbour.js';
+import { guardedMdns, isOwnFault } from './datagrams.js';
 
 /** Addresses come and go: a board often starts before its network does. */
 const lookMs = 30_000;
@@ -125,7 +125,7 @@ export class Announcer {
   }
 
   private speakAt(address: string): void {
-    const speaker = multicastDns({ interface: address, bind: '0.0.0.0' });
+    const speaker = guardedMdns({ interface: address, bind: '0.0.0.0' }, this.ground.clock);
     this.speakers.set(address, speaker);
     speaker.on('error', (error) => {
       this.fault(messageOf(error));
@@ -133,7 +133,9 @@ export class Announcer {
       // Tried again at the next look.
       if (this.speakers.get(address) === speaker) this.speakers.delete(address);
     });
-    speaker.on('warning', (error) => this.fault(messageOf(error)));
+    speaker.on('warning', (error) => {
+      if (isOwnFault(error)) this.fault(messageOf(error));
+    });
     speaker.on('query', ({ questions }, { address: from, port }) => {
       const { answers, additionals } = answersTo(
         questions,

@@ -85,6 +85,7 @@ export class Connection {
   private timestampMs: number | null = null;
   private listensToPayload = false;
   private events = 0;
+  private usedMs: number;
   private waitedMs = 0;
 
   constructor(
@@ -93,6 +94,7 @@ export class Connection {
   ) {
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
+    this.usedMs = service.clock.monotonic();
     // A reset shows in the reading too.
     socket.on('error', () => undefined);
     this.bytes = socket[Symbol.asyncIterator]();
@@ -101,6 +103,11 @@ export class Connection {
   /** Somebody is heard: it is not given up for another one. */
   get busy(): boolean {
     return this.hearing !== null;
+  }
+
+  /** When it began, or did something last. */
+  get lastUsedMs(): number {
+    return this.usedMs;
   }
 
   /** Resolves when the connection is over; never rejects. */
@@ -196,6 +203,7 @@ export class Connection {
       return;
     }
     if (++this.events % eventsAtOnce === 0) await this.service.turns.take(() => undefined);
+    this.usedMs = this.service.clock.monotonic();
     const { type, data } = piece.event;
     this.listensToPayload = type === 'audio-chunk';
     switch (type) {

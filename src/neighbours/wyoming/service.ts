@@ -95,7 +95,9 @@ export class WyomingService implements Begun, Neighbour {
 
   private welcome(socket: Socket): void {
     if (this.connections.size >= connectionsMax) {
-      const [idlest] = [...this.connections].filter((connection) => !connection.busy);
+      const [idlest] = [...this.connections]
+        .filter((connection) => !connection.busy)
+        .sort((a, b) => a.lastUsedMs - b.lastUsedMs);
       if (idlest === undefined) {
         socket.destroy();
         this.cut('too many connections');
