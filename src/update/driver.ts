@@ -26,6 +26,9 @@ const optional: ReadonlySet<UpdateEvent['type']> = new Set([
   'prepared',
 ]);
 
+/** What hears afterwards is another. */
+const changeovers: ReadonlySet<Action['type']> = new Set(['switch', 'return']);
+
 /**
  * Performs what the machine says: writes the journal, then acts. One event after the other; what
  * takes long (download, self-test) runs beside and comes back as an event.
@@ -44,6 +47,8 @@ export class Driver {
   probed: string | null = null;
   /** It is being opened. */
   opening = false;
+  /** The state names a bundle that does not hear yet: nothing is said until it does. */
+  changingOver = false;
   private queue: Promise<void> = Promise.resolve();
   /** Actions found at the start, until the agent is built. */
   private held: Action[] | null = [];
@@ -147,7 +152,7 @@ export class Driver {
       this.state = state;
       await this.apply({ type: 'start', bootId });
       const { current } = this.state;
-      if (current !== this.hears?.place) await this.goBack(current);
+      if (current !== this.hears?.place) await this.changeOver(() => this.goBack(current));
     });
   }
 
@@ -199,6 +204,8 @@ export class Driver {
         return;
       }
     }
+    const changesOver = this.held === null && actions.some(({ type }) => changeovers.has(type));
+    if (changesOver) this.changingOver = true;
     if (state.phase !== before.phase || state.current !== before.current) this.turned(before);
     await this.perform(actions);
   }
@@ -288,9 +295,9 @@ export class Driver {
       case 'prepare':
         return this.prepare(action);
       case 'switch':
-        this.hears = hearing.switchOver();
-        this.onChange();
-        return;
+        return this.changeOver(async () => {
+          this.hears = hearing.switchOver();
+        });
       case 'discard':
         return hearing.discard();
       case 'point':
@@ -302,7 +309,7 @@ export class Driver {
           );
         });
       case 'return':
-        return this.goBack(action.place);
+        return this.changeOver(() => this.goBack(action.place));
       case 'evidence':
         return this.journal
           .evidence(action.of, agentVersion, new Date(clock.now()).toISOString())
@@ -422,6 +429,16 @@ export class Driver {
     this.statistics = forgetting(sum(this.statistics, this.pending));
     this.pending = nothingHeard;
     await this.saveStatistics();
+  }
+
+  /** Said when it is over, and so what is said of it is true. */
+  private async changeOver(change: () => Promise<void>): Promise<void> {
+    try {
+      await change();
+    } finally {
+      this.changingOver = false;
+      this.onChange();
+    }
   }
 
   /** Opens what is to hear again; if it cannot be opened, the factory's; else what hears goes on. */

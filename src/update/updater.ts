@@ -366,7 +366,7 @@ export class Updater {
   }
 
   private publish(): void {
-    if (!this.begun) return;
+    if (!this.begun || this.driver.changingOver) return;
     const { status } = this;
     this.options.onStatus(status);
     this.trigger?.heard(status);
