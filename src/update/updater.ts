@@ -29,6 +29,7 @@ export class Updater {
   private latest: Offer | null = null;
   private checkError = '';
   private checkReason = '';
+  private answeredMs: number | null = null;
   private asking: Promise<Offer | null> | null = null;
   private activity: ActivityCounter | null = null;
   private statisticsSavedMs: number;
@@ -139,6 +140,11 @@ export class Updater {
     });
   }
 
+  /** When the repository or the trigger last answered, Unix ms; null before the first time. */
+  get lastCheckMs(): number | null {
+    return this.answeredMs;
+  }
+
   /** What the bundle in `place` answered. */
   heard(place: Place, accepted: boolean, confidence: number): void {
     const { state } = this.driver;
@@ -247,6 +253,7 @@ export class Updater {
         this.checkError = error;
         this.publish();
       },
+      answered: () => this.answered(),
     };
   }
 
@@ -321,6 +328,7 @@ export class Updater {
     const cancel = clock.after(checkMsMax, () => limit.abort());
     try {
       this.latest = await question(limit.signal);
+      this.answered();
       return this.latest;
     } catch (error) {
       this.checkError = messageOf(error);
@@ -347,6 +355,10 @@ export class Updater {
       await this.driver.dispatch({ type: 'roll-back', reason: 'withdrawn' });
     else if (waiting && !explicit && (withdrawn || replaced))
       await this.driver.dispatch({ type: 'abort' });
+  }
+
+  private answered(): void {
+    this.answeredMs = this.options.clock.now();
   }
 
   private openWindow(): void {
