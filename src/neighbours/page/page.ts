@@ -8,6 +8,7 @@ import { HttpPort } from '../shared/http-port.js';
 import { Allowance } from './allowance.js';
 import { apiOf, smallBytesMax, type Api } from './api.js';
 import { Board } from './board.js';
+import { CheckThread } from './check-thread.js';
 import { readFiles, type StaticFile } from './files.js';
 import { Gate } from './gate.js';
 import { Guard } from './guard.js';
@@ -32,6 +33,7 @@ export class Page implements Neighbour {
   private readonly streams: Streams;
   private readonly guard: Guard;
   private readonly requests: Allowance;
+  private readonly checks: CheckThread;
   private readonly api: Api;
   private readonly port: HttpPort;
   private cancelState: (() => void) | null = null;
@@ -47,7 +49,8 @@ export class Page implements Neighbour {
     this.streams = new Streams(clock);
     this.guard = new Guard(clock, token);
     this.requests = new Allowance(clock, requests.atOnce, requests.perSecond);
-    this.api = apiOf(house, new Gate(clock, () => house.spare()));
+    this.checks = new CheckThread(clock);
+    this.api = apiOf(house, new Gate(clock, () => house.spare()), this.checks);
     this.port = new HttpPort(house, {
       ...{ listen: house.config().page.listen, connectionsMax, name: 'page' },
       handle: (request, response) => void this.answer(request, response),
@@ -61,7 +64,7 @@ export class Page implements Neighbour {
   async close(): Promise<void> {
     this.cancelState?.();
     this.streams.close();
-    await this.port.close();
+    await Promise.all([this.port.close(), this.checks.close()]);
   }
 
   // Told by the daemon
