@@ -1,12 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { brokerSecrets } from '../../config/index.js';
-import type { PublisherOptions } from '../../publish/index.js';
 import type { Heard, SlotType } from '../../records.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../../runtime/errors.js';
 import { agentVersion } from '../../runtime/version.js';
 import type { Changed, Context, House, Neighbour } from '../neighbour.js';
+import { linkOf } from './broker.js';
 import { EdgeNode } from './edge-node.js';
 import type { DataType } from './payload.js';
 import { typeOf, Values } from './values.js';
@@ -32,7 +31,12 @@ export class Sparkplug implements Neighbour {
     const { clock, random, log } = house;
     this.begin();
     this.node = new EdgeNode({
-      ...{ group, node: node === '' ? device.id : node, link: linkOf(house), lastSession },
+      ...{
+        group,
+        node: node === '' ? device.id : node,
+        link: linkOf(publish.sparkplug, house.broker()),
+        lastSession,
+      },
       onSession: (session) => this.save(session),
       birth: () => this.values.birth(),
       ...{ clock, random, log },
@@ -171,18 +175,4 @@ async function lastSessionOf(path: string): Promise<number | null> {
     if (error instanceof SyntaxError || codeOf(error) !== undefined) return null;
     throw error;
   }
-}
-
-function linkOf(house: House): PublisherOptions['link'] {
-  const s = house.config().publish.sparkplug;
-  const same = house.broker();
-  const clientId = `${same.clientId}-sparkplug`;
-  if (s.url === '') return { ...same, clientId };
-  const { protocolVersion, rejectUnauthorized, keepaliveMs, connectTimeoutMs } = same;
-  return {
-    ...{ url: s.url, clientId, protocolVersion, rejectUnauthorized },
-    ...{ keepaliveMs, connectTimeoutMs },
-    secrets: brokerSecrets(s, 'publish.sparkplug'),
-    ...(s.username === '' ? {} : { username: s.username }),
-  };
 }

@@ -18,6 +18,10 @@ const mdnsPort = 5353;
 /** Leaving takes at most this. */
 const goodbyeMs = 500;
 
+/** How the service is named there. */
+export const labelOf = (device: string) =>
+  `kikitori-${device.replace(/[^A-Za-z0-9-]/g, '-')}`.slice(0, 63);
+
 /** Everything that is said of one service. */
 export function recordsOf(
   device: string,
@@ -25,7 +29,7 @@ export function recordsOf(
   addresses: readonly string[],
   leaving = false,
 ): Answer[] {
-  const label = `kikitori-${device.replace(/[^A-Za-z0-9-]/g, '-')}`.slice(0, 63);
+  const label = labelOf(device);
   const [name, target] = [`${label}.${serviceType}`, `${label}.local`];
   const of = (seconds: number) => (leaving ? 0 : seconds);
   return [
@@ -173,7 +177,7 @@ export class Announcer {
 }
 
 /** Of each interface the first address; only the one listened at, if it is one. */
-function ownAddresses(host: string): string[] {
+export function ownAddresses(host: string): string[] {
   const every = ['0.0.0.0', '::', ''].includes(host);
   return Object.values(networkInterfaces()).flatMap((addresses = []) => {
     const own = addresses.filter(({ family, internal }) => family === 'IPv4' && !internal);
