@@ -331,6 +331,8 @@ export class Updater {
       this.answered();
       return this.latest;
     } catch (error) {
+      // While a download goes on the repository is asked nothing else: no fault, the next check will do.
+      if (codeOf(error) === 'busy' && isBusy(this.driver.state.phase)) throw error;
       this.checkError = messageOf(error);
       this.checkReason = codeOf(error) ?? '';
       log.warn(
