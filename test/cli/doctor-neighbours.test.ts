@@ -188,7 +188,11 @@ void t.test('everything wrong at once', async (t) => {
     { publish: publish(), metrics: { textfile: at('nowhere/kikitori.prom') } },
     ['metrics'],
   );
-  t.match(file, { status: 'failed', what: /nowhere: there is no such file/, todo: /ReadWritePaths/ });
+  t.match(file, {
+    status: 'failed',
+    what: /nowhere: there is no such file/,
+    todo: /ReadWritePaths/,
+  });
   const [, local] = await doctor(
     { publish: publish(), wyoming: { listen: `127.0.0.1:${await freePort()}` } },
     ['wyoming'],
