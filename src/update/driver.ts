@@ -1,6 +1,7 @@
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
 import { diskReason } from './disk.js';
+import { changeovers, livedEveryMs, optional, saveEveryMs } from './driver-rules.js';
 import type { Journal } from './journal.js';
 import { isBusy, transition, type Action, type Fault, type UpdateEvent } from './machine.js';
 import { faultOf, type Hears, type UpdaterOptions } from './ports.js';
@@ -11,23 +12,7 @@ import { forgetting, nothingHeard, sum, type Statistics } from './trial.js';
 import type { Gate } from './trigger.js';
 import { isOpen } from './window.js';
 
-/** Trial statistics without a change of phase are written this often at most: flash wears out. */
-const saveEveryMs = 60_000;
-/** The running time of a bundle that settles is written this often. */
-const livedEveryMs = 30 * 60_000;
 const downloadMsMax = 12 * 3_600_000;
-/** Events that must wait when the disk takes no journal; after all others the device is in the new state anyhow. */
-const optional: ReadonlySet<UpdateEvent['type']> = new Set([
-  'offered',
-  'downloaded',
-  'stored',
-  'probed',
-  'window-open',
-  'prepared',
-]);
-
-/** What hears afterwards is another. */
-const changeovers: ReadonlySet<Action['type']> = new Set(['switch', 'return']);
 
 /**
  * Performs what the machine says: writes the journal, then acts. One event after the other; what
@@ -295,9 +280,7 @@ export class Driver {
       case 'prepare':
         return this.prepare(action);
       case 'switch':
-        return this.changeOver(async () => {
-          this.hears = hearing.switchOver();
-        });
+        return this.changeOver(async () => void (this.hears = hearing.switchOver()));
       case 'discard':
         return hearing.discard();
       case 'point':
