@@ -38,6 +38,7 @@ export interface HeardWord {
 }
 
 export type SlotValue = string | number | boolean;
+export type SlotType = 'string' | 'number' | 'boolean';
 
 export type RejectReason =
   | 'low-confidence'

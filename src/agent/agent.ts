@@ -210,6 +210,7 @@ export class Agent {
       letters: () => publisher.stats(),
       info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
       update: () => updates.status,
+      lastUpdateCheckMs: () => updates.lastCheckMs,
       ask: publisher.port.ask,
       broker: () => linkOptions(this.config),
       mqtt: {

@@ -171,6 +171,11 @@ export class Updates {
     return this.updater.status;
   }
 
+  /** When who says what to hear with last answered, Unix ms; null before the first time. */
+  get lastCheckMs(): number | null {
+    return this.updater.lastCheckMs;
+  }
+
   rollback() {
     return this.updater.rollback();
   }

@@ -78,6 +78,8 @@ export interface House extends Ground {
   readonly letters: () => ReturnType<Publisher['stats']>;
   readonly info: () => Readonly<Record<string, unknown>>;
   readonly update: () => UpdateStatus;
+  /** When the repository, or hawkBit, last answered, Unix ms; null before the first time. */
+  readonly lastUpdateCheckMs: () => number | null;
   /** The requests of MQTT (docs/mqtt), by name; never rejects. */
   readonly ask: (name: string, payload?: Readonly<Record<string, unknown>>) => Promise<Answer>;
   readonly mqtt: MqttPort;

@@ -1,6 +1,7 @@
 import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
 import { diskReason } from './disk.js';
+import { changeovers, livedEveryMs, optional, saveEveryMs } from './driver-rules.js';
 import type { Journal } from './journal.js';
 import { isBusy, transition, type Action, type Fault, type UpdateEvent } from './machine.js';
 import { faultOf, type Hears, type UpdaterOptions } from './ports.js';
@@ -11,20 +12,7 @@ import { forgetting, nothingHeard, sum, type Statistics } from './trial.js';
 import type { Gate } from './trigger.js';
 import { isOpen } from './window.js';
 
-/** Trial statistics without a change of phase are written this often at most: flash wears out. */
-const saveEveryMs = 60_000;
-/** The running time of a bundle that settles is written this often. */
-const livedEveryMs = 30 * 60_000;
 const downloadMsMax = 12 * 3_600_000;
-/** Events that must wait when the disk takes no journal; after all others the device is in the new state anyhow. */
-const optional: ReadonlySet<UpdateEvent['type']> = new Set([
-  'offered',
-  'downloaded',
-  'stored',
-  'probed',
-  'window-open',
-  'prepared',
-]);
 
 /**
  * Performs what the machine says: writes the journal, then acts. One event after the other; what
@@ -44,6 +32,8 @@ export class Driver {
   probed: string | null = null;
   /** It is being opened. */
   opening = false;
+  /** The state names a bundle that does not hear yet: nothing is said until it does. */
+  changingOver = false;
   private queue: Promise<void> = Promise.resolve();
   /** Actions found at the start, until the agent is built. */
   private held: Action[] | null = [];
@@ -147,7 +137,7 @@ export class Driver {
       this.state = state;
       await this.apply({ type: 'start', bootId });
       const { current } = this.state;
-      if (current !== this.hears?.place) await this.goBack(current);
+      if (current !== this.hears?.place) await this.changeOver(() => this.goBack(current));
     });
   }
 
@@ -199,6 +189,8 @@ export class Driver {
         return;
       }
     }
+    const changesOver = this.held === null && actions.some(({ type }) => changeovers.has(type));
+    if (changesOver) this.changingOver = true;
     if (state.phase !== before.phase || state.current !== before.current) this.turned(before);
     await this.perform(actions);
   }
@@ -288,9 +280,7 @@ export class Driver {
       case 'prepare':
         return this.prepare(action);
       case 'switch':
-        this.hears = hearing.switchOver();
-        this.onChange();
-        return;
+        return this.changeOver(async () => void (this.hears = hearing.switchOver()));
       case 'discard':
         return hearing.discard();
       case 'point':
@@ -302,7 +292,7 @@ export class Driver {
           );
         });
       case 'return':
-        return this.goBack(action.place);
+        return this.changeOver(() => this.goBack(action.place));
       case 'evidence':
         return this.journal
           .evidence(action.of, agentVersion, new Date(clock.now()).toISOString())
@@ -422,6 +412,16 @@ export class Driver {
     this.statistics = forgetting(sum(this.statistics, this.pending));
     this.pending = nothingHeard;
     await this.saveStatistics();
+  }
+
+  /** Said when it is over, and so what is said of it is true. */
+  private async changeOver(change: () => Promise<void>): Promise<void> {
+    try {
+      await change();
+    } finally {
+      this.changingOver = false;
+      this.onChange();
+    }
   }
 
   /** Opens what is to hear again; if it cannot be opened, the factory's; else what hears goes on. */

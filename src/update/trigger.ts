@@ -18,6 +18,8 @@ export interface Board {
   abort(): Promise<void>;
   /** Shown beside the state; '' takes it back. */
   complain(reason: string, error: string): void;
+  /** The trigger was asked, and answered. */
+  answered(): void;
 }
 
 /**

@@ -29,6 +29,7 @@ export class Updater {
   private latest: Offer | null = null;
   private checkError = '';
   private checkReason = '';
+  private answeredMs: number | null = null;
   private asking: Promise<Offer | null> | null = null;
   private activity: ActivityCounter | null = null;
   private statisticsSavedMs: number;
@@ -139,6 +140,11 @@ export class Updater {
     });
   }
 
+  /** When the repository or the trigger last answered, Unix ms; null before the first time. */
+  get lastCheckMs(): number | null {
+    return this.answeredMs;
+  }
+
   /** What the bundle in `place` answered. */
   heard(place: Place, accepted: boolean, confidence: number): void {
     const { state } = this.driver;
@@ -247,6 +253,7 @@ export class Updater {
         this.checkError = error;
         this.publish();
       },
+      answered: () => this.answered(),
     };
   }
 
@@ -321,8 +328,11 @@ export class Updater {
     const cancel = clock.after(checkMsMax, () => limit.abort());
     try {
       this.latest = await question(limit.signal);
+      this.answered();
       return this.latest;
     } catch (error) {
+      // While a download goes on the repository is asked nothing else: no fault, the next check will do.
+      if (codeOf(error) === 'busy' && isBusy(this.driver.state.phase)) throw error;
       this.checkError = messageOf(error);
       this.checkReason = codeOf(error) ?? '';
       log.warn(
@@ -349,6 +359,10 @@ export class Updater {
       await this.driver.dispatch({ type: 'abort' });
   }
 
+  private answered(): void {
+    this.answeredMs = this.options.clock.now();
+  }
+
   private openWindow(): void {
     if (this.driver.waits && this.driver.mayChange)
       void this.driver.dispatch({ type: 'window-open' });
@@ -366,7 +380,7 @@ export class Updater {
   }
 
   private publish(): void {
-    if (!this.begun) return;
+    if (!this.begun || this.driver.changingOver) return;
     const { status } = this;
     this.options.onStatus(status);
     this.trigger?.heard(status);

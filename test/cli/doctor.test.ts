@@ -168,7 +168,7 @@ void t.test('for people, and with a bad configuration', async (t) => {
   await recorder('voice');
   const { stdout } = await doctor({ ...good, model: { path: 'none' } }, []);
   t.match(stdout, /^ok {7}platform/);
-  t.match(stdout, /^FAILED {3}model .*\n {20} -> /m);
+  t.match(stdout, /^FAILED {3}model .*\n {23} -> /m);
   const bad = await doctor({ capture: { gain: 1 } }, []);
   t.equal(bad.status, 2);
   t.match(bad.stderr, /capture\.gain: unknown key, did you mean capture\.gainDb/);

@@ -43,6 +43,8 @@ export class HomeAssistantSim {
   /** Of the components, by topic of discovery and key. */
   private readonly components = new Map<string, Component>();
   readonly events: HeardEvent[] = [];
+  /** What update entities were told, one after the other. */
+  readonly updates: Json[] = [];
   /** Subtypes of device triggers, as they went off. */
   readonly triggered: string[] = [];
   readonly complaints: string[] = [];
@@ -222,6 +224,7 @@ export class HomeAssistantSim {
     const given = JSON.parse(value) as Json;
     const fault = updateFault(given);
     if (fault !== '') this.complain(`${component.id}: ${fault}`);
+    this.updates.push(given);
     component.attributes = { ...component.attributes, ...given };
     component.state = given['latest_version'] === given['installed_version'] ? 'off' : 'on';
   }

@@ -91,12 +91,11 @@ void t.test('publish, trial, commit; bad ones go back by themselves and say why'
   await state('1.2.0', 'trial');
   while (!updates().some((u) => u['state'] === 'rolled-back')) await say('stop');
   t.match(await state('1.2.0', 'rolled-back'), {
-    installedVersion: /1\.[12]\.0/,
+    installedVersion: '1.1.0',
     reason: 'refuses',
     error: /refuses 100 %/,
   });
   const accepted = subscriber.topics(on('transcript')).length;
-  await until('1.1.0 again', () => updates().at(-1)?.['installedVersion'] === '1.1.0');
   await say('start');
   t.equal(subscriber.topics(on('transcript')).length, accepted + 1, 'the one before hears again');
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { constants } from 'node:fs';
 import { access, mkdir, open, rm, statfs } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { clockSynced } from '../../agent/board.js';
 import { Capture } from '../../capture/index.js';
@@ -22,7 +22,12 @@ import {
   type Io,
 } from '../shared/command.js';
 import { brokerCheck } from './broker.js';
+import { homeAssistantFindings, sparkplugFindings } from './brokered.js';
+import { feedbackFindings } from './feedback.js';
 import { failed, ok, warning, type Finding } from './finding.js';
+import { metricsFindings, pageFindings, wyomingFindings } from './listeners.js';
+import { cardsAmong, isListed, isProgram, soundDevices } from './programs.js';
+import { secretFindings } from './secrets.js';
 
 const usage = 'kikitori doctor [--config FILE] [--json]';
 
@@ -40,18 +45,6 @@ async function platformCheck(): Promise<Finding> {
   if (platform() !== 'linux' || !['arm64', 'x64'].includes(arch()))
     return failed('platform', what, 'Linux on arm64 or x64 is needed');
   return ok('platform', what);
-}
-
-async function isProgram(name: string, env: Io['env']): Promise<boolean> {
-  for (const folder of (env['PATH'] ?? '').split(delimiter)) {
-    try {
-      await access(join(folder, name), constants.X_OK);
-      return true;
-    } catch {
-      // The next folder.
-    }
-  }
-  return false;
 }
 
 async function deviceCheck(config: Config, io: Io): Promise<Finding> {
@@ -77,12 +70,9 @@ async function deviceCheck(config: Config, io: Io): Promise<Finding> {
     );
   if (recorder !== 'arecord' || device === '')
     return ok('device', device === '' ? `${recorder}, the default device` : device);
-  const { stdout } = await run('arecord', ['-L'], { timeout: 5000 });
-  const names = stdout.split('\n').filter((line) => line !== '' && !/^\s/.test(line));
-  const wanted = device.replace(/^plughw:/, 'hw:').split(',')[0] ?? device;
-  if (names.some((name) => name.startsWith(wanted) || name.startsWith(device.split(',')[0] ?? '')))
-    return ok('device', device);
-  const known = names.filter((name) => /CARD=/.test(name) && name.startsWith('plughw'));
+  const names = await soundDevices('arecord');
+  if (isListed(device, names)) return ok('device', device);
+  const known = cardsAmong(names);
   return failed(
     'device',
     `there is no ${device}`,
@@ -268,8 +258,8 @@ export const doctor: CommandRun = async (argv, io) => {
     if (values.json === true) jsonLine(io, finding);
     else {
       const mark = { ok: 'ok', warning: 'warning', failed: 'FAILED' }[finding.status];
-      const todo = finding.todo === undefined ? '' : `\n${' '.repeat(20)} -> ${finding.todo}`;
-      io.stdout.write(`${mark.padEnd(8)} ${finding.check.padEnd(11)} ${finding.what}${todo}\n`);
+      const todo = finding.todo === undefined ? '' : `\n${' '.repeat(23)} -> ${finding.todo}`;
+      io.stdout.write(`${mark.padEnd(8)} ${finding.check.padEnd(14)} ${finding.what}${todo}\n`);
     }
   };
   const checks: [string, () => Promise<Finding | Finding[]>][] = [
@@ -277,7 +267,15 @@ export const doctor: CommandRun = async (argv, io) => {
     ['device', () => deviceCheck(config, io)],
     ['microphone', () => microphoneCheck(config)],
     ['model', () => hearingChecks(config)],
+    ['secrets', async () => secretFindings(config, Date.now())],
     ['broker', () => brokerCheck(config)],
+    // What stands beside it, as far as it is switched on.
+    ['home-assistant', () => homeAssistantFindings(config)],
+    ['sparkplug', () => sparkplugFindings(config)],
+    ['feedback', () => feedbackFindings(config, io)],
+    ['metrics', () => metricsFindings(config)],
+    ['page', () => pageFindings(config)],
+    ['wyoming', () => wyomingFindings(config)],
     ['clock', clockCheck],
     ['disk', () => diskCheck(config)],
   ];

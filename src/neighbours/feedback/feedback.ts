@@ -1,15 +1,12 @@
-import { join } from 'node:path';
 import { intentPayload, rejectedPayload } from '../../publish/index.js';
 import type { Heard, Partial } from '../../records.js';
-import { KikitoriError } from '../../runtime/errors.js';
 import type { Context, House, Neighbour } from '../neighbour.js';
 import { OneProgram } from '../shared/one-program.js';
-import { Led } from './led.js';
+import { Led, ledFolderOf } from './led.js';
 import { soundOf, type Signal } from './sounds.js';
 
 /** A sound card that is stuck. */
 const soundLimitMs = 5000;
-const ledFolder = '/sys/class/leds';
 
 /** Heard, accepted, refused: told to whoever spoke, by a sound, a light, or a program of the operator's. */
 export class Feedback implements Neighbour {
@@ -54,18 +51,10 @@ export class Feedback implements Neighbour {
             ...(rest.programSounds ? { onStart: covered } : {}),
             onEnd: onEnd('program'),
           });
-    const folder = led.includes('/') ? led : join(ledFolder, led);
-    this.led = led === '' ? null : new Led(folder, clock, onEnd('led'));
+    this.led = led === '' ? null : new Led(ledFolderOf(led), clock, onEnd('led'));
   }
 
   static async open(house: House): Promise<Feedback> {
-    const { led } = house.config().feedback;
-    if (led.includes('/') && !led.startsWith('/'))
-      throw new KikitoriError('a light is named by its name or by its whole path', {
-        kind: 'config',
-        where: 'feedback.led',
-        expected: `a name from ${ledFolder}, or a path that begins with /`,
-      });
     return new Feedback(house);
   }
 

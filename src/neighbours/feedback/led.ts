@@ -1,8 +1,21 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../runtime/clock.js';
-import { codeOf, messageOf } from '../../runtime/errors.js';
+import { codeOf, KikitoriError, messageOf } from '../../runtime/errors.js';
 import type { Signal } from './sounds.js';
+
+const ledsFolder = '/sys/class/leds';
+
+/** The folder of a light; throws for what is no name of one. */
+export function ledFolderOf(led: string): string {
+  if (led.includes('/') && !led.startsWith('/'))
+    throw new KikitoriError('a light is named by its name or by its whole path', {
+      kind: 'config',
+      where: 'feedback.led',
+      expected: `a name from ${ledsFolder}, or a path that begins with /`,
+    });
+  return led.includes('/') ? led : join(ledsFolder, led);
+}
 
 /** On and off in turn, ms; the last one ends dark. */
 const patterns: Readonly<Record<Signal | 'dark', readonly number[]>> = {

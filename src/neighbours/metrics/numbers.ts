@@ -74,13 +74,16 @@ export class Numbers implements Told {
   /** Read when they are asked for. */
   private gauges(): void {
     const { house, registry } = this;
-    const gauge = (name: string, help: string, read: () => number) =>
+    const gauge = (name: string, help: string, read: () => number | null) =>
       new Gauge({
         name: `kikitori_${name}`,
         help,
         registers: [registry],
         collect() {
-          this.set(read());
+          const value = read();
+          // What is not known is no 0.
+          if (value === null) this.remove();
+          else this.set(value);
         },
       });
     const labelled = (
@@ -127,5 +130,13 @@ export class Numbers implements Told {
     labelled('update_state', '1: the state of the update.', ['state'], () => [
       [{ state: house.update().state }, 1],
     ]);
+    gauge(
+      'update_last_check_timestamp_seconds',
+      'When the repository or hawkBit last answered.',
+      () => {
+        const atMs = house.lastUpdateCheckMs();
+        return atMs === null ? null : atMs / 1000;
+      },
+    );
   }
 }

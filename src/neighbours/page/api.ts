@@ -1,13 +1,9 @@
 /** What the page asks of the device: each is a POST with a JSON object, answered with one. */
+import { basename } from 'node:path';
 import type { House } from '../neighbour.js';
+import type { CheckThread } from './check-thread.js';
 import type { Gate } from './gate.js';
-import {
-  checkGrammar,
-  grammarBytesMax,
-  readGrammar,
-  saveGrammar,
-  type GrammarHouse,
-} from './grammar-file.js';
+import { grammarBytesMax, readGrammar, saveGrammar, type GrammarHouse } from './grammar-file.js';
 import { Refusal, textOf } from './http.js';
 import { SentenceDesk } from './sentence.js';
 
@@ -34,22 +30,31 @@ export interface Api {
   readonly grammar: () => Promise<unknown>;
 }
 
-export function apiOf(house: House, gate: Gate): Api {
+export function apiOf(house: House, gate: Gate, checks: CheckThread): Api {
   const desk = new SentenceDesk();
-  const grammarHouse = (): GrammarHouse => ({
-    path: house.config().grammar.path,
-    phonesMax: house.config().grammar.phonesMax,
-    lexicon: house.engine().lexicon,
-    reload: async () => {
-      const { status, error } = await house.ask('grammar');
-      return status === 'ok' ? null : (error ?? 'it was refused');
-    },
-  });
+  const check = async (text: string) => {
+    const { path, phonesMax, wordsPath } = house.config().grammar;
+    const modelPath = house.engine().bundle.path;
+    const job = { text, file: basename(path), phonesMax, modelPath, wordsPath };
+    const checked = await checks.check(job);
+    if (checked === null)
+      throw new Refusal(429, 'Other sentences are being checked. Try again in a moment.');
+    return checked;
+  };
   const heavy = async <T>(work: () => T | Promise<T>): Promise<T> => {
     const turn = await gate.through(work);
     if (turn === null) throw new Refusal(429, 'The device is busy. Try again in a moment.');
     return turn.done;
   };
+  const grammarHouse = (): GrammarHouse => ({
+    path: house.config().grammar.path,
+    check,
+    reload: async () => {
+      await house.spare();
+      const { status, error } = await house.ask('grammar');
+      return status === 'ok' ? null : (error ?? 'it was refused');
+    },
+  });
   const small = (act: Action) => ({ bytesMax: smallBytesMax, act });
   const large = (act: Action) => ({ bytesMax: grammarBodyBytesMax, act });
   const grammarText = (body: Body) => {
@@ -76,7 +81,7 @@ export function apiOf(house: House, gate: Gate): Api {
         'grammar/check',
         large(async (body) => {
           const text = grammarText(body);
-          return heavy(() => checkGrammar(text, grammarHouse()));
+          return check(text);
         }),
       ],
       [
@@ -84,7 +89,7 @@ export function apiOf(house: House, gate: Gate): Api {
         large(async (body) => {
           const text = grammarText(body);
           const before = textOf(body, 'before', 64);
-          return heavy(async () => saveGrammar(text, before, grammarHouse()));
+          return saveGrammar(text, before, grammarHouse());
         }),
       ],
     ]),

@@ -3,21 +3,14 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { access, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { compileGrammar, GrammarError, type Lexicon } from '../../recognizer/index.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { codeOf, fileFault, KikitoriError, messageOf } from '../../runtime/errors.js';
 import { defaultGrammarPath } from '../../runtime/paths.js';
 import { decodeText } from '../../runtime/text-file.js';
+import type { Checked, Refused } from './check-grammar.js';
 
 /** Larger files are edited elsewhere. */
 export const grammarBytesMax = 256 * 1024;
-const faultsShown = 50;
-
-export interface Place {
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-}
 
 export interface GrammarText {
   readonly name: string;
@@ -29,23 +22,10 @@ export interface GrammarText {
   readonly readOnly?: string;
 }
 
-export type Checked =
-  | {
-      readonly ok: true;
-      readonly sentences: number;
-      readonly warnings: readonly Place[];
-    }
-  | { readonly ok: false; readonly faults: readonly Place[]; readonly more: number };
-
-export type Saved =
-  | Checked
-  /** Not saved, for a reason that is not in the text. */
-  | { readonly ok: false; readonly refused: string };
-
 export interface GrammarHouse {
   readonly path: string;
-  readonly phonesMax: number;
-  readonly lexicon: Lexicon;
+  /** What compiling says, without saving. */
+  readonly check: (text: string) => Promise<Checked | Refused>;
   /** Takes the file over; resolves with what is wrong, or null. */
   readonly reload: () => Promise<string | null>;
 }
@@ -100,46 +80,23 @@ async function whyReadOnly(path: string): Promise<string | null> {
   return null;
 }
 
-/** What compiling says, without saving. */
-export function checkGrammar(
-  text: string,
-  { path, phonesMax, lexicon }: Pick<GrammarHouse, 'path' | 'phonesMax' | 'lexicon'>,
-): Checked {
-  try {
-    const { sentences, warnings } = compileGrammar(text, {
-      file: basename(path),
-      lexicon,
-      phonesMax,
-    });
-    return { ok: true, sentences, warnings: warnings.slice(0, faultsShown) };
-  } catch (error) {
-    if (!(error instanceof GrammarError)) throw error;
-    const sorted = [...error.faults].sort((a, b) => a.line - b.line || a.column - b.column);
-    const faults = sorted.slice(0, faultsShown);
-    return { ok: false, faults, more: sorted.length - faults.length };
-  }
-}
-
 /** `before`: the sha256 of what was edited; somebody may have changed the file meanwhile. */
 export async function saveGrammar(
   text: string,
   before: string,
   house: GrammarHouse,
-): Promise<Saved> {
-  const refused = (why: string) => ({ ok: false as const, refused: why });
-  const old = await readGrammar(house.path);
-  if (old.text === null || old.readOnly !== undefined)
-    return refused(old.readOnly ?? 'the file cannot be read');
-  if (old.sha256 !== before)
-    return refused(
-      'The file has changed since it was opened here. Copy what you wrote, load it again, and put your change in.',
-    );
-  const checked = checkGrammar(text, house);
+): Promise<Checked | Refused> {
+  const first = await editable(house.path, before);
+  if (typeof first !== 'string') return first;
+  const checked = await house.check(text);
   if (!checked.ok) return checked;
+  // Checking takes its time.
+  const old = await editable(house.path, before);
+  if (typeof old !== 'string') return old;
   const path = await realpath(house.path);
   const mode = (await stat(path)).mode & 0o777;
   try {
-    await atomicWrite(`${path}.before`, old.text, mode);
+    await atomicWrite(`${path}.before`, old, mode);
     await atomicWrite(path, text, mode);
   } catch (error) {
     return refused(
@@ -149,6 +106,20 @@ export async function saveGrammar(
   const why = await house.reload();
   if (why === null) return checked;
   // Compiled it did: a bundle that waits to take over may say no where this one said yes.
-  await atomicWrite(path, old.text, mode);
+  await atomicWrite(path, old, mode);
   return refused(`The device did not take them: ${why}. The old file is back.`);
 }
+
+/** The text that would be replaced. */
+async function editable(path: string, before: string): Promise<string | Refused> {
+  const { text, readOnly, sha256: now } = await readGrammar(path);
+  if (text === null || readOnly !== undefined)
+    return refused(readOnly ?? 'the file cannot be read');
+  if (now !== before)
+    return refused(
+      'The file has changed since it was opened here. Copy what you wrote, load it again, and put your change in.',
+    );
+  return text;
+}
+
+const refused = (why: string): Refused => ({ ok: false, refused: why });

@@ -1,19 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { readSecret } from '../../config/index.js';
 import type { Heard, Chunk, Partial } from '../../records.js';
-import { KikitoriError, messageOf } from '../../runtime/errors.js';
-import { isLoopback, parseListen } from '../../runtime/listen-address.js';
+import { messageOf } from '../../runtime/errors.js';
 import type { Changed, Context, House, Neighbour } from '../neighbour.js';
 import { HttpPort } from '../shared/http-port.js';
 import { Allowance } from './allowance.js';
 import { apiOf, smallBytesMax, type Api } from './api.js';
 import { Board } from './board.js';
+import { CheckThread } from './check-thread.js';
 import { readFiles, type StaticFile } from './files.js';
 import { Gate } from './gate.js';
 import { Guard } from './guard.js';
 import { answerJson, head, jsonBody, Refusal, textOf } from './http.js';
 import { Meter } from './meter.js';
 import { Streams } from './streams.js';
+import { tokenLettersMax, tokenOf } from './token.js';
 
 const connectionsMax = 48;
 /** Longest wait for an answer; requests of MQTT have 30 s. */
@@ -22,8 +22,6 @@ const actionMs = 45_000;
 const requests = { atOnce: 120, perSecond: 10 };
 /** Health and state are told at most so often. */
 const stateMs = 1000;
-const tokenLettersMin = 16;
-const tokenLettersMax = 512;
 
 /** The page of the device: what it hears, why it refused, and its sentences, on a phone beside the machine. */
 export class Page implements Neighbour {
@@ -32,6 +30,7 @@ export class Page implements Neighbour {
   private readonly streams: Streams;
   private readonly guard: Guard;
   private readonly requests: Allowance;
+  private readonly checks: CheckThread;
   private readonly api: Api;
   private readonly port: HttpPort;
   private cancelState: (() => void) | null = null;
@@ -47,7 +46,8 @@ export class Page implements Neighbour {
     this.streams = new Streams(clock);
     this.guard = new Guard(clock, token);
     this.requests = new Allowance(clock, requests.atOnce, requests.perSecond);
-    this.api = apiOf(house, new Gate(clock, () => house.spare()));
+    this.checks = new CheckThread(clock);
+    this.api = apiOf(house, new Gate(clock, () => house.spare()), this.checks);
     this.port = new HttpPort(house, {
       ...{ listen: house.config().page.listen, connectionsMax, name: 'page' },
       handle: (request, response) => void this.answer(request, response),
@@ -55,13 +55,13 @@ export class Page implements Neighbour {
   }
 
   static async open(house: House): Promise<Page> {
-    return new Page(house, tokenOf(house), await readFiles());
+    return new Page(house, tokenOf(house.config().page), await readFiles());
   }
 
   async close(): Promise<void> {
     this.cancelState?.();
     this.streams.close();
-    await this.port.close();
+    await Promise.all([this.port.close(), this.checks.close()]);
   }
 
   // Told by the daemon
@@ -217,26 +217,4 @@ function sendFile(method: string, { type, bytes }: StaticFile, response: ServerR
     'cache-control': 'no-cache',
   });
   response.end(method === 'HEAD' ? undefined : bytes);
-}
-
-/** Null on a port that only this machine reaches and that asks for none. */
-function tokenOf(house: House): string | null {
-  const { listen, tokenFile } = house.config().page;
-  if (tokenFile === '') {
-    if (isLoopback(parseListen(listen).host)) return null;
-    throw new KikitoriError('other machines reach this address', {
-      kind: 'config',
-      where: 'page.listen',
-      expected: 'page.tokenFile with it, or 127.0.0.1',
-    });
-  }
-  const token = readSecret(tokenFile, 'page.tokenFile').trim();
-  if (token.length < tokenLettersMin || token.length > tokenLettersMax || /\s/.test(token))
-    throw new KikitoriError('this token can be guessed or typed by nobody', {
-      kind: 'config',
-      where: 'page.tokenFile',
-      expected: `${tokenLettersMin} to ${tokenLettersMax} characters without a space`,
-      hint: 'make one: head -c 18 /dev/urandom | base64',
-    });
-  return token;
 }

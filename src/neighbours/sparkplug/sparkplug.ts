@@ -1,12 +1,11 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { brokerSecrets } from '../../config/index.js';
-import type { PublisherOptions } from '../../publish/index.js';
-import type { Heard } from '../../records.js';
+import type { Heard, SlotType } from '../../records.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { codeOf, KikitoriError, messageOf } from '../../runtime/errors.js';
 import { agentVersion } from '../../runtime/version.js';
 import type { Changed, Context, House, Neighbour } from '../neighbour.js';
+import { linkOf } from './broker.js';
 import { EdgeNode } from './edge-node.js';
 import type { DataType } from './payload.js';
 import { typeOf, Values } from './values.js';
@@ -32,7 +31,12 @@ export class Sparkplug implements Neighbour {
     const { clock, random, log } = house;
     this.begin();
     this.node = new EdgeNode({
-      ...{ group, node: node === '' ? device.id : node, link: linkOf(house), lastSession },
+      ...{
+        group,
+        node: node === '' ? device.id : node,
+        link: linkOf(publish.sparkplug, house.broker()),
+        lastSession,
+      },
       onSession: (session) => this.save(session),
       birth: () => this.values.birth(),
       ...{ clock, random, log },
@@ -105,8 +109,10 @@ export class Sparkplug implements Neighbour {
       ['Refused/Reason', 'String'],
       ['Refused/Text', 'String'],
       ['Refused/Confidence', 'Double'],
+      // Not in the health message before the first command.
+      ['Health/confidence', 'Double'],
     ];
-    for (const [name, type] of none) this.values.set(name, type, null, now);
+    for (const [name, type] of none) this.values.declare(name, type, now);
     for (const name of ['Command/Count', 'Refused/Count']) this.values.set(name, 'Int64', 0, now);
     this.health();
     this.info();
@@ -128,7 +134,10 @@ export class Sparkplug implements Neighbour {
     values.set('Properties/Model/Name', 'String', name, now);
     values.set('Properties/Model/Version', 'String', version, now);
     values.set('Properties/Grammar/SHA256', 'String', house.grammar().sha256, now);
-    values.only(slots, house.grammar().slots, now);
+    const slotTypes = [...house.grammar().slots].map(
+      ([slot, types]) => [slot, dataTypeOf(types)] as const,
+    );
+    values.only(slots, new Map(slotTypes), now);
   }
 
   /** The next run goes on from here: a will of this run that comes late is not mistaken for one of the next. */
@@ -150,6 +159,13 @@ export class Sparkplug implements Neighbour {
   }
 }
 
+/** Of a slot: values of several types are told as texts. */
+function dataTypeOf(types: ReadonlySet<SlotType>): DataType {
+  const [type] = types;
+  if (types.size !== 1 || type === undefined) return 'String';
+  return ({ number: 'Double', boolean: 'Boolean', string: 'String' } as const)[type];
+}
+
 /** null: the first run, or nothing that can be read. */
 async function lastSessionOf(path: string): Promise<number | null> {
   try {
@@ -159,18 +175,4 @@ async function lastSessionOf(path: string): Promise<number | null> {
     if (error instanceof SyntaxError || codeOf(error) !== undefined) return null;
     throw error;
   }
-}
-
-function linkOf(house: House): PublisherOptions['link'] {
-  const s = house.config().publish.sparkplug;
-  const same = house.broker();
-  const clientId = `${same.clientId}-sparkplug`;
-  if (s.url === '') return { ...same, clientId };
-  const { protocolVersion, rejectUnauthorized, keepaliveMs, connectTimeoutMs } = same;
-  return {
-    ...{ url: s.url, clientId, protocolVersion, rejectUnauthorized },
-    ...{ keepaliveMs, connectTimeoutMs },
-    secrets: brokerSecrets(s, 'publish.sparkplug'),
-    ...(s.username === '' ? {} : { username: s.username }),
-  };
 }

@@ -2,8 +2,8 @@ import type { DataType, Metric, Value } from './payload.js';
 
 interface Kept {
   type: DataType;
-  /** It had a value: before that any type may come. */
-  typed: boolean;
+  /** As it was told of before it had a value. */
+  declared: DataType;
   value: Value;
   atMs: number;
   changed: boolean;
@@ -14,31 +14,38 @@ export class Values {
   private readonly kept = new Map<string, Kept>();
   private unborn = false;
 
+  /** There is such a metric, without a value so far: the first one needs no new birth. */
+  declare(name: string, type: DataType, atMs: number): void {
+    this.kept.set(name, { type, declared: type, value: null, atMs, changed: true });
+    this.unborn = true;
+  }
+
   /** `again`: it is news also when it is the same. A value of another type than those before makes it a text for good. */
   set(name: string, type: DataType, value: Value, atMs: number, again = false): void {
     const old = this.kept.get(name);
-    const typed = (old?.typed ?? false) || value !== null;
     if (old === undefined) {
-      this.kept.set(name, { type, typed, value, atMs, changed: true });
+      this.kept.set(name, { type, declared: type, value, atMs, changed: true });
       this.unborn = true;
       return;
     }
-    const settled = value === null || old.type === type ? old.type : old.typed ? 'String' : type;
+    const settled = value === null || old.type === type ? old.type : 'String';
     const fits = settled === 'String' && value !== null ? String(value) : value;
     if (settled !== old.type) this.unborn = true;
     else if (fits === old.value && !again) return;
-    this.kept.set(name, { type: settled, typed, value: fits, atMs, changed: true });
+    this.kept.set(name, { ...old, type: settled, value: fits, atMs, changed: true });
   }
 
   /** From now on there are these names after the prefix, and no others. */
-  only(prefix: string, names: readonly string[], atMs: number): void {
-    const wanted = new Set(names.map((name) => `${prefix}${name}`));
+  only(prefix: string, types: ReadonlyMap<string, DataType>, atMs: number): void {
     for (const name of this.namesAfter(prefix)) {
-      if (wanted.has(name)) continue;
+      if (types.has(name.slice(prefix.length))) continue;
       this.kept.delete(name);
       this.unborn = true;
     }
-    for (const name of wanted) if (!this.kept.has(name)) this.set(name, 'String', null, atMs);
+    for (const [slot, type] of types) {
+      const name = `${prefix}${slot}`;
+      if (this.kept.get(name)?.declared !== type) this.declare(name, type, atMs);
+    }
   }
 
   /** All after the prefix at once: those that are not given have no value now. */

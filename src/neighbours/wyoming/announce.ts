@@ -1,5 +1,6 @@
 /** The service told to the network by mDNS (`_wyoming._tcp`), so that Home Assistant offers it by itself. */
-import { networkInterfaces } from 'node:os';
+import { isIPv6 } from 'node:net';
+import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import type { Answer, Question } from 'dns-packet';
 import type { MulticastDNS } from 'multicast-dns';
 import { messageOf } from '../../runtime/errors.js';
@@ -15,8 +16,13 @@ const serviceType = '_wyoming._tcp.local';
 const ttlHostS = 120;
 const ttlServiceS = 4500;
 const mdnsPort = 5353;
+const groupV6 = 'ff02::fb';
 /** Leaving takes at most this. */
 const goodbyeMs = 500;
+
+/** How the service is named there. */
+export const labelOf = (device: string) =>
+  `kikitori-${device.replace(/[^A-Za-z0-9-]/g, '-')}`.slice(0, 63);
 
 /** Everything that is said of one service. */
 export function recordsOf(
@@ -25,7 +31,7 @@ export function recordsOf(
   addresses: readonly string[],
   leaving = false,
 ): Answer[] {
-  const label = `kikitori-${device.replace(/[^A-Za-z0-9-]/g, '-')}`.slice(0, 63);
+  const label = labelOf(device);
   const [name, target] = [`${label}.${serviceType}`, `${label}.local`];
   const of = (seconds: number) => (leaving ? 0 : seconds);
   return [
@@ -38,12 +44,13 @@ export function recordsOf(
     },
     { name, type: 'SRV', ttl: of(ttlHostS), flush: true, data: { port, target } },
     { name, type: 'TXT', ttl: of(ttlServiceS), flush: true, data: '' },
-    ...addresses.map((data): Answer => ({
+    ...addresses.map((address): Answer => ({
       name: target,
-      type: 'A',
+      type: isIPv6(address) ? 'AAAA' : 'A',
       ttl: of(ttlHostS),
       flush: true,
-      data,
+      // The zone is this machine's own matter.
+      data: address.split('%')[0] ?? address,
     })),
   ];
 }
@@ -72,7 +79,7 @@ export class Announcer {
   constructor(
     private readonly ground: Ground,
     private readonly at: { readonly host: string; readonly port: number },
-    /** Those of this machine, one an interface. */
+    /** Those of this machine: of each interface at most one of each kind, IPv6 with the interface behind a %. */
     private readonly addressesNow: () => string[] = () => ownAddresses(at.host),
   ) {}
 
@@ -125,7 +132,12 @@ export class Announcer {
   }
 
   private speakAt(address: string): void {
-    const speaker = guardedMdns({ interface: address, bind: '0.0.0.0' }, this.ground.clock);
+    const speaker = guardedMdns(
+      isIPv6(address)
+        ? { type: 'udp6', ip: groupV6, interface: `::%${address.split('%')[1] ?? ''}`, bind: '::' }
+        : { interface: address, bind: '0.0.0.0' },
+      this.ground.clock,
+    );
     this.speakers.set(address, speaker);
     speaker.on('error', (error) => {
       this.fault(messageOf(error));
@@ -172,12 +184,27 @@ export class Announcer {
   }
 }
 
-/** Of each interface the first address; only the one listened at, if it is one. */
-function ownAddresses(host: string): string[] {
-  const every = ['0.0.0.0', '::', ''].includes(host);
-  return Object.values(networkInterfaces()).flatMap((addresses = []) => {
-    const own = addresses.filter(({ family, internal }) => family === 'IPv4' && !internal);
-    const fit = own.find(({ address }) => every || address === host);
-    return fit === undefined ? [] : [fit.address];
+type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+
+/**
+ * Of each interface the first address of either kind that the service answers at. 0.0.0.0 is IPv4 alone, :: is both.
+ * An IPv6 address of the link alone counts where there is no other: what is told of it needs the same link anyway.
+ */
+export function ownAddresses(host: string, interfaces: Interfaces = networkInterfaces()): string[] {
+  return Object.entries(interfaces).flatMap(([name, addresses = []]) => {
+    const own = addresses.filter(({ internal }) => !internal);
+    const v4 = own.find(
+      ({ family, address }) =>
+        family === 'IPv4' && (['0.0.0.0', '::'].includes(host) || address === host),
+    );
+    const v6 = own
+      .filter(({ family, address }) => family === 'IPv6' && (host === '::' || address === host))
+      .sort((x, y) => Number(isOfLink(x.address)) - Number(isOfLink(y.address)))[0];
+    return [
+      ...(v4 === undefined ? [] : [v4.address]),
+      ...(v6 === undefined ? [] : [`${v6.address}%${name}`]),
+    ];
   });
 }
+
+const isOfLink = (address: string) => /^fe[89ab]/i.test(address);

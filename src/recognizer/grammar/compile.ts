@@ -1,3 +1,4 @@
+import type { SlotType } from '../../records.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { CompiledGrammar, Interpretation } from '../graph.js';
 import type { Lexicon, Pronunciation } from '../lexicon/index.js';
@@ -12,7 +13,7 @@ import { muteFaults } from './mute.js';
 import { buildNfa, type Nfa } from './nfa.js';
 import { withOpposites } from './opposites.js';
 import { readSentence } from './read-sentence.js';
-import { GrammarTooLarge } from './states.js';
+import { GrammarTooLarge, type SlotMeaning } from './states.js';
 import { placeInWords, type Fault, type ParsedGrammar, type Place } from './tree.js';
 import { sha256Of, type GrammarSource } from './source.js';
 import { slowWarning, tooSlow } from './search-cost.js';
@@ -40,8 +41,8 @@ export interface GrammarDetails extends CompiledGrammar {
   readonly intents: readonly string[];
   readonly warnings: readonly Fault[];
   readonly dfa: Dfa;
-  /** Every slot that a sentence may fill, sorted. */
-  readonly slots: readonly string[];
+  /** Every slot that a sentence may fill, sorted, with the types that its values have. */
+  readonly slots: ReadonlyMap<string, ReadonlySet<SlotType>>;
   /** What the lexicon gives for each word. */
   readonly pronunciations: ReadonlyMap<string, readonly Pronunciation[]>;
   /** What is listened for beside that: the words as they sound in a sentence. */
@@ -178,11 +179,20 @@ const skipAtEnds = ({ places }: SkipPhrases, phones: number): Fault => ({
   message: `skip_words are heard before and after a sentence and not within: at every place they would make ${phones.toLocaleString('en')} phones to search, at most ${skipArcsMax.toLocaleString('en')}`,
 });
 
-function slotsOf({ edges }: Nfa): string[] {
-  const found = new Set<string>();
+function slotsOf({ edges }: Nfa): Map<string, Set<SlotType>> {
+  const found = new Map<string, Set<SlotType>>();
   for (const from of edges)
-    for (const { mark } of from) if (mark?.kind === 'close') found.add(mark.slot);
-  return [...found].sort();
+    for (const { mark } of from) {
+      if (mark?.kind !== 'close') continue;
+      const types = found.get(mark.slot) ?? new Set();
+      found.set(mark.slot, types.add(typeOfValue(mark)));
+    }
+  return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function typeOfValue({ value, read }: SlotMeaning): SlotType {
+  if (value === undefined) return read?.gives ?? 'string';
+  return typeof value === 'number' ? 'number' : typeof value === 'boolean' ? 'boolean' : 'string';
 }
 
 type Sounds = (word: string) => readonly Pronunciation[];

@@ -71,7 +71,7 @@ export function meaningOf(
       const open = opened.get(mark.id);
       const own = words.slice(open?.position ?? 0, position);
       slots[mark.slot] =
-        mark.value ?? mark.read?.(own) ?? within(own.join(' '), open?.before, mark.after);
+        mark.value ?? mark.read?.of(own) ?? within(own.join(' '), open?.before, mark.after);
       if (mark.fixed !== true) said[mark.slot] = own.join(' ');
     }
   }

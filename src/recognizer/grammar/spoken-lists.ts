@@ -1,4 +1,4 @@
-import type { SlotValue } from '../../records.js';
+import type { SlotType, SlotValue } from '../../records.js';
 import { chain, phraseSet, type Automaton, type Build } from './automaton.js';
 import { buildRange, type RangeSpec } from './number-range.js';
 import {
@@ -10,11 +10,12 @@ import {
   spokenOrdinal,
 } from './numbers.js';
 import { spokenTimes, type TimeSpec } from './times.js';
+import type { SlotReader } from './tree.js';
 
 /** A list whose values are not written out: an automaton of phrases, and what the words of one mean. */
 export interface SpokenList {
   readonly build: Build;
-  readonly read: (words: readonly string[]) => SlotValue;
+  readonly read: SlotReader;
 }
 
 /** A unit after a number: the ways to say it, and what one of it is worth. */
@@ -60,14 +61,17 @@ export function rangeList(spec: RangeListSpec): SpokenList {
       buildParts(a, from, end, spec);
       return end;
     },
-    read(words) {
-      const unit = units
-        .filter((u) => u.words.every((w, i) => words.at(i - u.words.length) === w))
-        .sort((a, b) => b.words.length - a.words.length)[0];
-      const number = words.slice(0, words.length - (unit?.words.length ?? 0));
-      const value = partOf(number) ?? readNumber(number);
-      if (value === undefined) throw new Error(`"${words.join(' ')}" is no number`);
-      return rounded(value * spec.multiplier * (unit?.worth ?? 1));
+    read: {
+      gives: 'number',
+      of(words) {
+        const unit = units
+          .filter((u) => u.words.every((w, i) => words.at(i - u.words.length) === w))
+          .sort((a, b) => b.words.length - a.words.length)[0];
+        const number = words.slice(0, words.length - (unit?.words.length ?? 0));
+        const value = partOf(number) ?? readNumber(number);
+        if (value === undefined) throw new Error(`"${words.join(' ')}" is no number`);
+        return rounded(value * spec.multiplier * (unit?.worth ?? 1));
+      },
     },
   };
 }
@@ -145,7 +149,7 @@ export function digitList(min: number, max: number): SpokenList {
       });
       return end;
     },
-    read: (words) => readDigits(words) ?? words.join(' '),
+    read: { gives: 'string', of: (words) => readDigits(words) ?? words.join(' ') },
   };
 }
 
@@ -153,12 +157,12 @@ export function digitList(min: number, max: number): SpokenList {
 export function ordinalList(from: number, to: number): SpokenList {
   const meaning = new Map<string, number>();
   for (let n = from; n <= to; n++) for (const way of spokenOrdinal(n)) meaning.set(way, n);
-  return fromPhrases(meaning);
+  return fromPhrases(meaning, 'number');
 }
 
 /** Times of day as "HH:MM". */
 export function timeList(spec: TimeSpec): SpokenList {
-  const list = fromPhrases(spokenTimes(spec));
+  const list = fromPhrases(spokenTimes(spec), 'string');
   return {
     ...list,
     build(a, from) {
@@ -168,7 +172,10 @@ export function timeList(spec: TimeSpec): SpokenList {
   };
 }
 
-function fromPhrases(meaning: ReadonlyMap<string, SlotValue>): SpokenList {
+function fromPhrases(meaning: ReadonlyMap<string, SlotValue>, gives: SlotType): SpokenList {
   const build = phraseSet([...meaning.keys()].map((phrase) => phrase.split(' ')));
-  return { build, read: (words) => meaning.get(words.join(' ')) ?? words.join(' ') };
+  return {
+    build,
+    read: { gives, of: (words) => meaning.get(words.join(' ')) ?? words.join(' ') },
+  };
 }

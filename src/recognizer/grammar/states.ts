@@ -1,7 +1,7 @@
 import type { SlotValue } from '../../records.js';
 import type { Automaton } from './automaton.js';
 import type { Ways } from './readings.js';
-import type { Intent, Place } from './tree.js';
+import type { Intent, Place, SlotReader } from './tree.js';
 
 /** What happens on a transition without a word, when a sentence is interpreted. */
 export type Mark =
@@ -17,7 +17,7 @@ export type Mark =
 /** What a slot becomes: the value, or what `read` makes of the words said, or these words. */
 export interface SlotMeaning {
   readonly value?: SlotValue;
-  readonly read?: (words: readonly string[]) => SlotValue;
+  readonly read?: SlotReader;
   /** The slot belongs to the sentence and not to some of its words. */
   readonly fixed?: true;
   /** Letters of the last word that are not the slot's: the "s" of "{light}[s]". */

@@ -1,4 +1,4 @@
-import type { SlotValue } from '../../records.js';
+import type { SlotType, SlotValue } from '../../records.js';
 import type { Build } from './automaton.js';
 
 /** A sentence template as a tree, whatever language it was written in. */
@@ -99,12 +99,18 @@ export interface Loss {
   readonly at: Place;
 }
 
+/** What the words of a slot mean, where the value is not written beside them. */
+export interface SlotReader {
+  readonly gives: SlotType;
+  readonly of: (words: readonly string[]) => SlotValue;
+}
+
 export interface ListValue {
   readonly spoken: Tree;
   /** What the slot becomes; the words as said when undefined. */
   readonly value?: SlotValue;
   /** Or: what the words said mean. */
-  readonly read?: (words: readonly string[]) => SlotValue;
+  readonly read?: SlotReader;
   /** hassil's context of a value, which `requires_context` looks at. */
   readonly context?: Readonly<Record<string, unknown>>;
 }

@@ -124,6 +124,7 @@ export class HawkbitTrigger implements UpdateTrigger {
         log.warn({ event: 'hawkbit.failed', why: messageOf(error) }, 'hawkBit could not be asked');
       return error;
     }
+    this.board?.answered();
     if (this.failures > 0) {
       log.info({ event: 'hawkbit.back', failures: this.failures }, 'hawkBit answers again');
       this.board?.complain('', '');

@@ -1,15 +1,18 @@
 /** Metrics of the daemon as it ships: names and values, read as Prometheus does; what a port must bear. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t from 'tap';
 import { Daemon } from '../../sim/daemon.js';
+import { FleetSim } from '../../sim/fleet-sim.js';
 import { MicSim, until } from '../../sim/mic-sim.js';
 import { freePort, Mosquitto, Subscriber } from '../../sim/mosquitto.js';
+import { RepositorySim } from '../../sim/repository-sim.js';
 import { tinyLexicon } from '../../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../../sim/tone-model.js';
 
@@ -73,8 +76,15 @@ void t.test('numbers over HTTP and in a file', async (t) => {
   const mic = await MicSim.create({});
   const { path: model, folder } = await toneBundle();
   const port = await freePort();
+  const fleet = await FleetSim.make(t, { nowMs: Date.now() });
+  await fleet.publish('9.0.0', { percent: 0 });
+  const repository = await RepositorySim.start(t, fleet.dir);
+  await repository.down();
+  const rootPath = join(fleet.folder, 'root-of-board.json');
+  await cp(join(fleet.dir, 'root.json'), rootPath);
   const daemon = await Daemon.start({
     ...{ url: broker.url, model, grammar, mic },
+    update: { url: repository.url, rootPath, checkEveryMs: '1s' },
     metrics: { listen: `127.0.0.1:${port}`, textfile: join(folder, 'kikitori.prom') },
   });
   t.teardown(async () => {
@@ -106,6 +116,18 @@ void t.test('numbers over HTTP and in a file', async (t) => {
   t.ok([...numbers.keys()].some((name) => name.startsWith('kikitori_model_info{name=')));
   t.ok([...numbers.keys()].some((name) => name.startsWith('kikitori_update_state{state="idle"}')));
   t.ok(numbers.has('process_resident_memory_bytes'));
+
+  // Asked without an answer is no check.
+  const lastCheck = async () =>
+    (await read()).get('kikitori_update_last_check_timestamp_seconds') ?? null;
+  await daemon.event('update.check-failed');
+  t.equal(await lastCheck(), null, 'not there before the first answer');
+  const askedS = Date.now() / 1000;
+  await repository.up();
+  await until('the repository has answered', async () => (await lastCheck()) !== null);
+  const first = (await lastCheck()) ?? 0;
+  t.ok(first >= askedS && first <= Date.now() / 1000, `seconds since 1970: ${first}`);
+  await until('it is asked again', async () => ((await lastCheck()) ?? 0) > first);
 
   await until('the file is there', async () => {
     const text = await readFile(join(folder, 'kikitori.prom'), 'utf8').catch(() => '');
@@ -185,4 +207,35 @@ void t.test('the examples are right, and name only numbers that there are', asyn
   }
   for (const [, metric = ''] of page.matchAll(/`kikitori_([a-z_]+)/g))
     t.match(source, metric, `docs/metrics.md: ${metric}`);
+});
+
+void t.test('the alert of a board whose repository is silent', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'kikitori-rules-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const rules = fileURLToPath(
+    new URL('../../../examples/prometheus/kikitori.rules.yml', import.meta.url),
+  );
+  // The clock of promtool begins at 0: one board was answered at 60 s, the other each hour.
+  await writeFile(
+    join(folder, 'test.yml'),
+    `rule_files: ['${rules}']
+evaluation_interval: 1h
+tests:
+  - interval: 1h
+    input_series:
+      - series: kikitori_update_last_check_timestamp_seconds{instance="silent"}
+        values: 60x60
+      - series: kikitori_update_last_check_timestamp_seconds{instance="well"}
+        values: 0+3600x60
+    alert_rule_test:
+      - { eval_time: 47h, alertname: KikitoriUpdatesUnasked }
+      - eval_time: 49h
+        alertname: KikitoriUpdatesUnasked
+        exp_alerts:
+          - exp_labels: { instance: silent }
+            exp_annotations: { summary: no repository has answered silent for two days }
+`,
+  );
+  const { stdout } = await run('promtool', ['test', 'rules', join(folder, 'test.yml')]);
+  t.match(stdout, /SUCCESS/);
 });

@@ -1,4 +1,5 @@
 /** An edge node of Sparkplug B before a host that knows the rules: births, deaths, rebirths, broken lines. */
+import { writeFile } from 'node:fs/promises';
 import mqtt from 'mqtt';
 import t from 'tap';
 import { EdgeNode } from '../../../src/neighbours/sparkplug/edge-node.js';
@@ -221,6 +222,14 @@ lists: {room: {values: [kitchen, hall]}}
       () => value('Command/Count') === 2 && value('Command/Slots/level') === 3,
     );
     t.same(['Command/Intent', 'Command/Slots/room'].map(value), ['Stop', null]);
+    await until('health tells of confidence', () => Number(value('Health/confidence')) > 0.5);
+    t.equal(host.of('NBIRTH').length, 1, 'no other birth: every metric was known from the start');
+    await writeFile(daemon.grammarPath, grammar.replace('level: 3', 'level: high'));
+    daemon.child.child.kill('SIGHUP');
+    await until('a slot of another type', () => host.of('NBIRTH').length === 2);
+    await say('stop the conveyor');
+    await until('it is told', () => value('Command/Slots/level') === 'high');
+    t.equal(host.of('NBIRTH').length, 2);
     const session = host.seen.findLast(({ type }) => type === 'NBIRTH')?.bdSeq ?? -1;
     await daemon.child.kill('SIGTERM');
     await until('it is dead', () => !host.online);

@@ -60,6 +60,36 @@ lists:
   t.equal(g.sentences, 2 + 4 + 4);
 });
 
+void t.test('slots are known with the types of all their values', async (t) => {
+  const g = compile(`
+intents:
+  Go:
+    data:
+      - { sentences: ["go {w}", "set {n} {c}", "turn {t}"], slots: { sure: true, level: 3 } }
+      - { sentences: ["go left {o}", "set {m} left"], slots: { level: high } }
+lists:
+  w: { values: [left, right] }
+  n: { range: { from: 1, to: 5 } }
+  c: { digits: { min: 2, max: 2 } }
+  o: { ordinal: { to: 3 } }
+  t: { time: {} }
+  m: { values: [{ in: one, out: 1 }, { in: many, out: many }] }
+`);
+  t.same(
+    [...g.slots].map(([slot, types]) => [slot, [...types].sort()]),
+    [
+      ['c', ['string']],
+      ['level', ['number', 'string']],
+      ['m', ['number', 'string']],
+      ['n', ['number']],
+      ['o', ['number']],
+      ['sure', ['boolean']],
+      ['t', ['string']],
+      ['w', ['string']],
+    ],
+  );
+});
+
 void t.test('numbers are spoken as words and given as numbers', async (t) => {
   const g = compile(`
 intents: { Speed: { data: [{ sentences: ["set speed to {n} percent"] }] } }

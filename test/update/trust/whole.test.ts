@@ -73,5 +73,10 @@ void t.test('tampered, then honest', async (t) => {
   for (let i = 0; i < 3; i++) updater.heard('A', true, 0.95);
   await updater.settled();
   t.match(updater.status, { state: 'committed', installedVersion: '1.0.0' });
-  t.same([...new Set(said.map((s) => s.state))].includes('trial'), true, 'and each state was told');
+  const versions = (state: UpdateStatus['state']) => [
+    ...new Set(said.filter((s) => s.state === state).map((s) => s.installedVersion)),
+  ];
+  t.same(versions('trial'), ['1.0.0'], 'told, each time with the version that hears');
+  t.match(await updater.request({ action: 'rollback' }), { installedVersion: '0.9.0' });
+  t.same(versions('rolled-back'), ['0.9.0']);
 });
