@@ -18,6 +18,9 @@ const speechFramesMin = 3;
  */
 const hopelessProbability = 0.1;
 
+/** What is at least this certain at first, and accepted, is answered at once. */
+const plainCertainty = 0.97;
+
 /** What was heard of an utterance, from its first step on. */
 export interface Sounds {
   /** As the network gave them, row-major [steps, units]. */
@@ -55,7 +58,7 @@ export async function judge(
     return undefined;
   const findings = findingsOf([sounds, ...weighAgain(logProbs, context)], sounds, context);
   const decided = decide(findings, context);
-  if (!looksAgain(context) || sounds.full || hopeless(decided, context)) return decided;
+  if (!looksAgain(context) || sounds.full || settled(decided, context)) return decided;
   const through = async (looks: readonly Look[]) => {
     for (const look of looks) {
       const seen = (await look(sounds.features)).data;
@@ -68,8 +71,14 @@ export async function judge(
   return doubtful(steady, context) ? through(context.looks.slice(shifts)) : steady;
 }
 
-function hopeless(decided: Decided | undefined, { confidence }: UtteranceContext): boolean {
-  return decided === undefined || probabilityOf(decided.score, confidence) < hopelessProbability;
+/** Whether no other look is worth its cost: it is hopeless, as what people say to each other is, or plain. */
+function settled(decided: Decided | undefined, { confidence }: UtteranceContext): boolean {
+  if (decided === undefined) return true;
+  const probability = probabilityOf(decided.score, confidence);
+  return (
+    probability < hopelessProbability ||
+    (decided.certainty >= plainCertainty && probability >= confidence.threshold)
+  );
 }
 
 /**
