@@ -1,19 +1,30 @@
-import { readFile } from 'node:fs/promises';
-import { encodeCheckpoint, readCheckpoint, writeCheckpoint } from '../../compress/checkpoint.js';
+import {
+  encodeCheckpoint,
+  readCheckpoint,
+  writeCheckpoint,
+  type NetworkCheckpoint,
+} from '../../compress/checkpoint.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
 import {
   audioFeeds,
-  bytesRewritten,
+  checkpointOf,
   compress,
   readCosts,
   type CompressionFacts,
   type CompressOptions,
   type Target,
 } from '../../compress/factorize/index.js';
-import { openForeign, readSeries, rewrite, seriesFeeds } from '../../compress/import/index.js';
+import {
+  chainOf,
+  openForeign,
+  readOnnx,
+  readSeries,
+  rewrite,
+  seriesFeeds,
+} from '../../compress/import/index.js';
 import { speechChain } from '../../compress/speech-chain.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
-import { codeOf, KikitoriError, messageOf } from '../../runtime/errors.js';
+import { KikitoriError } from '../../runtime/errors.js';
 import {
   jsonLine,
   numberOption,
@@ -151,7 +162,7 @@ async function compressSpeech(
   if (audio !== undefined && audio.silent > 0)
     common.progress?.(`${audio.silent} silent recordings passed over`);
   const fisher = text(values, 'fisher');
-  const { network, facts } = await compress(chain, {
+  const { cut, facts } = await compress(chain, {
     ...common,
     ...(audio === undefined ? {} : { feeds: audio.feeds }),
     ...(fisher === undefined
@@ -160,6 +171,7 @@ async function compressSpeech(
     loss: 'softmax',
     outputs: ['logits'],
   });
+  const network = withFacts(checkpointOf(checkpoint, cut), facts);
   await writeCheckpoint(out, network, text(values, 'precision') === 'float16' ? 'F16' : 'F32');
   return facts;
 }
@@ -171,44 +183,45 @@ async function compressForeign(
   common: Common,
 ): Promise<CompressionFacts> {
   if (!out.endsWith('.onnx')) throw usageError('--out of an ONNX file is an ONNX file', usage);
-  const chain = await openForeign(await readBytes(path), path);
+  const foreign = await openForeign(await readOnnx(path), path);
+  const network = chainOf(foreign);
   const calibration = text(values, 'calibration');
   const feeds =
     calibration === undefined
       ? undefined
-      : seriesFeeds(chain, await readSeries(calibration), calibration);
+      : seriesFeeds(foreign, await readSeries(calibration), calibration);
   const fisher = text(values, 'fisher');
-  const { network, facts } = await compress(chain, {
-    ...common,
-    ...(feeds === undefined ? {} : { feeds }),
-    ...(fisher === undefined
-      ? {}
-      : { costs: await readCosts(fisher, chain.network.layers, chain.network.outputs) }),
-    loss: { scale: new Float64Array(chain.network.outputs).fill(1) },
-    outputs: chain.model.outputs,
-    bytes: bytesRewritten(chain),
-  });
-  const bytes = rewrite(chain, network);
-  const checkpoint = encodeCheckpoint(network);
+  if (fisher !== undefined && network === undefined)
+    throw usageError('--fisher is for one chain of LSTM layers', usage);
+  const { cut, facts } = await compress(
+    { foreign, ...(network === undefined ? {} : { network }) },
+    {
+      ...common,
+      asOnnx: true,
+      ...(feeds === undefined ? {} : { feeds }),
+      ...(fisher === undefined || network === undefined
+        ? {}
+        : { costs: await readCosts(fisher, network.layers, network.outputs) }),
+      loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
+      outputs: foreign.model.outputs,
+    },
+  );
+  const bytes = rewrite(foreign, cut);
+  // Fine-tuning elsewhere takes the network alone.
+  const checkpoint =
+    network === undefined
+      ? undefined
+      : encodeCheckpoint(withFacts(checkpointOf(network, cut), facts));
   await atomicWrite(out, bytes, 0o644);
-  await atomicWrite(`${out.slice(0, -'.onnx'.length)}.safetensors`, checkpoint, 0o644);
+  if (checkpoint !== undefined)
+    await atomicWrite(`${out.slice(0, -'.onnx'.length)}.safetensors`, checkpoint, 0o644);
   return facts;
 }
 
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new KikitoriError(
-      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
-      {
-        kind: 'input',
-        where: path,
-        expected: 'an ONNX file',
-      },
-    );
-  }
-}
+const withFacts = (network: NetworkCheckpoint, facts: CompressionFacts): NetworkCheckpoint => ({
+  ...network,
+  training: { ...network.training, compression: facts },
+});
 
 function summary(out: string, f: CompressionFacts, seconds: number): string {
   const percent = (v: number) => `${(100 * v).toFixed(1)} %`;
