@@ -10,17 +10,24 @@ import {
   checkpointOf,
   compress,
   readCosts,
+  recordings,
   type CompressionFacts,
   type CompressOptions,
   type Target,
 } from '../../compress/factorize/index.js';
 import {
   chainOf,
-  openForeign,
+  checkShape,
+  checkUnderstood,
   readOnnx,
   readSeries,
   rewrite,
+  recordedCalls,
   seriesFeeds,
+  takeForeign,
+  type CallShape,
+  type Feed,
+  type Foreign,
 } from '../../compress/import/index.js';
 import { speechChain } from '../../compress/speech-chain.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
@@ -37,9 +44,11 @@ import {
 const usage = `kikitori model compress FILE.safetensors --out FILE.safetensors --calibration DIR (--params N | --bytes N | --max-loss X | --ranks R,R,..)
        kikitori model compress FILE.onnx --out FILE.onnx --calibration FILE.npy|FILE.csv (--params N | --bytes N | --max-loss X | --ranks R,R,..)
        kikitori model compress FILE --out FILE --method paper (--tau 0.6 | --ranks R,R,.. | --params N)
+       of an ONNX file that is called in another way: --audio NAME --window SAMPLES [--context SAMPLES] [--rate HZ] with --calibration DIR,
+       [--input NAME=NUMBER]... [--carry OUTPUT=INPUT]...
        [--input-rank R] [--multiple 8] [--calibration-seconds 600] [--fisher FILE] [--precision float32|float16] [--json]`;
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+type Values = Readonly<Record<string, string | boolean | string[] | undefined>>;
 
 const text = (values: Values, name: string): string | undefined => {
   const value = values[name];
@@ -64,6 +73,12 @@ export const run: CommandRun = async (argv, io) => {
       'calibration-seconds': { type: 'string', default: '600' },
       fisher: { type: 'string' },
       precision: { type: 'string', default: 'float32' },
+      audio: { type: 'string' },
+      window: { type: 'string' },
+      context: { type: 'string' },
+      rate: { type: 'string' },
+      input: { type: 'string', multiple: true },
+      carry: { type: 'string', multiple: true },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -183,13 +198,11 @@ async function compressForeign(
   common: Common,
 ): Promise<CompressionFacts> {
   if (!out.endsWith('.onnx')) throw usageError('--out of an ONNX file is an ONNX file', usage);
-  const foreign = await openForeign(await readOnnx(path), path);
+  const foreign = await takeForeign(await readOnnx(path), path);
+  for (const { why } of foreign.left) common.progress?.(`left as it is: ${why}`);
   const network = chainOf(foreign);
-  const calibration = text(values, 'calibration');
-  const feeds =
-    calibration === undefined
-      ? undefined
-      : seriesFeeds(foreign, await readSeries(calibration), calibration);
+  const feeds = await foreignFeeds(foreign, values);
+  await checkUnderstood(foreign, feeds?.slice(0, 50));
   const fisher = text(values, 'fisher');
   if (fisher !== undefined && network === undefined)
     throw usageError('--fisher is for one chain of LSTM layers', usage);
@@ -216,6 +229,44 @@ async function compressForeign(
   if (checkpoint !== undefined)
     await atomicWrite(`${out.slice(0, -'.onnx'.length)}.safetensors`, checkpoint, 0o644);
   return facts;
+}
+
+/** Calls on the calibration data: of a series, or of recordings where --audio says so. */
+async function foreignFeeds(foreign: Foreign, values: Values): Promise<Feed[] | undefined> {
+  const calibration = text(values, 'calibration');
+  if (calibration === undefined) return undefined;
+  const name = text(values, 'audio');
+  if (name === undefined) return seriesFeeds(foreign, await readSeries(calibration), calibration);
+  const count = (option: string, otherwise: number, least: number) => {
+    const value = numberOption(option, text(values, option)) ?? otherwise;
+    if (Number.isInteger(value) && value >= least) return value;
+    throw usageError(`--${option} is no count of ${least} or more`, usage);
+  };
+  const shape: CallShape = {
+    audio: { name, window: count('window', 0, 1), context: count('context', 0, 0) },
+    fixed: new Map(
+      pairs(values, 'input').map(([input, value]) => {
+        if (Number.isFinite(Number(value))) return [input, Number(value)];
+        throw usageError(`--input ${input} is no number`, usage);
+      }),
+    ),
+    carried: new Map(pairs(values, 'carry')),
+  };
+  checkShape(foreign, shape);
+  const seconds = numberOption('calibration-seconds', text(values, 'calibration-seconds')) ?? 600;
+  const rateHz = count('rate', 16000, 1);
+  const random = randomFrom(1);
+  return recordedCalls(foreign, await recordings(calibration, { seconds, rateHz, random }), shape);
+}
+
+/** NAME=VALUE, as often as given. */
+function pairs(values: Values, option: string): [string, string][] {
+  const given = values[option];
+  return (Array.isArray(given) ? given : []).map((pair) => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw usageError(`--${option} ${pair} has no =`, usage);
+    return [pair.slice(0, at), pair.slice(at + 1)];
+  });
 }
 
 const withFacts = (network: NetworkCheckpoint, facts: CompressionFacts): NetworkCheckpoint => ({

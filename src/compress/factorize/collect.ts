@@ -10,7 +10,7 @@ import { MomentSums, type Moments } from './moments.js';
 export interface Collected {
   /** Of each vector of the plan. */
   readonly moments: readonly Moments[];
-  /** Steps of the vector that was seen least. */
+  /** Steps of the vector that was seen least, of those that were seen at all. */
   readonly steps: number;
   /** The first layer's input of the first calls, [steps, batch, inputs]: material for costs. */
   readonly inputs: readonly Value[];
@@ -54,7 +54,8 @@ export async function collect(
   }
   const moments = sums.map((s) => s.moments());
   checkFinite(moments.map((m) => m.covariance.data));
-  return { moments, steps: Math.min(...sums.map((s) => s.steps)), inputs };
+  const seen = sums.map((s) => s.steps).filter((steps) => steps > 0);
+  return { moments, steps: seen.length === 0 ? 0 : Math.min(...seen), inputs };
 }
 
 async function run(runner: Runner, feed: Feed, fetches: readonly string[]) {

@@ -107,6 +107,9 @@ export async function prepare(
   const keepSteps = subject.network === undefined ? 0 : costSteps;
   const collected = await collect(subject.foreign, feeds, { keepSteps });
   checkEnough(subject.foreign, collected.steps);
+  const unseen = plan.vectors.filter((_, v) => collected.moments[v]?.count === 0);
+  if (unseen.length > 0)
+    progress(`not reached by the calibration data, left: ${unseen.map((v) => v.name).join(', ')}`);
   const costs = await costsOf(subject, options, collected, progress);
   const analysis = analyseByReaders(plan, {
     moments: collected.moments,
@@ -300,10 +303,11 @@ function checkCosts(network: NetworkCheckpoint, costs: Costs): void {
   });
 }
 
-/** A few calls from all over the calibration data. */
+/** A few calls from all over the calibration data; more where each is a single step. */
 function spread(feeds: readonly Feed[]): Feed[] {
-  const every = Math.max(1, Math.floor(feeds.length / measureCalls));
-  return feeds.filter((_, i) => i % every === 0).slice(0, measureCalls);
+  const calls = Math.max(measureCalls, Math.min(600, Math.floor(feeds.length / 10)));
+  const every = Math.max(1, Math.floor(feeds.length / calls));
+  return feeds.filter((_, i) => i % every === 0).slice(0, calls);
 }
 
 type Chosen = Pick<Choice, 'ranks' | 'predictedLoss'>;

@@ -1,4 +1,4 @@
-export { audioFeeds, soundFiles } from './audio-feeds.js';
+export { audioFeeds, recordings, soundFiles } from './audio-feeds.js';
 export {
   bytesAt8Bits,
   parameters,

@@ -89,6 +89,8 @@ export function analyseByReaders(
   } = {},
 ): PlanAnalysis {
   const bases = plan.vectors.map(({ name }, v) => {
+    // In a branch that no call took: nothing is known of it, and nothing is done.
+    if (moments?.[v]?.count === 0) return undefined;
     progress(v);
     const readers = plan.matrices.flatMap((m, i): Reader[] => {
       if (m.reads !== v) return [];

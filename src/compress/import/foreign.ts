@@ -52,15 +52,19 @@ export async function openForeign(
   calls?: readonly Feed[],
 ): Promise<Foreign> {
   const foreign = await takeForeign(bytes, where);
-  await foreign.model.load();
-  await checkUnderstood(foreign, calls ?? madeCalls(foreign));
+  await checkUnderstood(foreign, calls);
   return foreign;
 }
 
-/** Refuses a network that, written out with nothing factored, gives something else. */
-export async function checkUnderstood(foreign: Foreign, calls: readonly Feed[]): Promise<void> {
+/**
+ * Refuses a network that does not load, or that, written out with nothing factored, gives something
+ * else on the calls given or on made-up ones.
+ */
+export async function checkUnderstood(foreign: Foreign, calls?: readonly Feed[]): Promise<void> {
   const { model, plan } = foreign;
-  const error = await largestDifference(foreign, rewriteWhole(foreign, uncut(plan)), calls);
+  await model.load();
+  const whole = rewriteWhole(foreign, uncut(plan));
+  const error = await largestDifference(foreign, whole, calls ?? madeCalls(foreign));
   if (error < same) return;
   throw refused(
     model.where,

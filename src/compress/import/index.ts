@@ -5,6 +5,7 @@ export {
   openForeign,
   takeForeign,
 } from './foreign.js';
+export { checkShape, recordedCalls, type CallShape } from './calls.js';
 export { ForeignModel } from './model.js';
 export {
   parametersOf,
@@ -15,7 +16,7 @@ export {
   type Left,
 } from './network.js';
 export { readOnnx } from './open.js';
-export { refused } from './proto.js';
+export { floats as tensorValues, refused } from './proto.js';
 export { rewrite, rewriteWhole } from './rewrite.js';
 export { Runner, type Feed, type Value } from './runtime.js';
 export { madeSeries, readSeries, seriesFeeds } from './series.js';
