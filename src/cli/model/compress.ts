@@ -19,16 +19,22 @@ import {
   chainOf,
   checkShape,
   checkUnderstood,
+  isStateDict,
   readOnnx,
   readSeries,
+  readStateDict,
   rewrite,
   recordedCalls,
   seriesFeeds,
+  stateDictOnnx,
   takeForeign,
+  writeStateDict,
   type CallShape,
   type Feed,
   type Foreign,
+  type StateDict,
 } from '../../compress/import/index.js';
+import { encodeSafetensors, readSafetensors } from '../../compress/safetensors.js';
 import { speechChain } from '../../compress/speech-chain.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { KikitoriError } from '../../runtime/errors.js';
@@ -44,6 +50,7 @@ import {
 const usage = `kikitori model compress FILE.safetensors --out FILE.safetensors --calibration DIR (--params N | --bytes N | --max-loss X | --ranks R,R,..)
        kikitori model compress FILE.onnx --out FILE.onnx --calibration FILE.npy|FILE.csv (--params N | --bytes N | --max-loss X | --ranks R,R,..)
        kikitori model compress FILE --out FILE --method paper (--tau 0.6 | --ranks R,R,.. | --params N)
+       kikitori model compress STATE_DICT.safetensors --out FILE.safetensors --calibration FILE.npy|FILE.csv (--params N | --max-loss X | --ranks R)
        of an ONNX file that is called in another way: --audio NAME --window SAMPLES [--context SAMPLES] [--rate HZ] with --calibration DIR,
        [--input NAME=NUMBER]... [--carry OUTPUT=INPUT]...
        [--input-rank R] [--multiple 8] [--calibration-seconds 600] [--fisher FILE] [--precision float32|float16] [--json]`;
@@ -107,9 +114,7 @@ export const run: CommandRun = async (argv, io) => {
     progress: progressTo(io),
   } as const;
   const begun = performance.now();
-  const done = path.endsWith('.onnx')
-    ? await compressForeign(path, out, values, options)
-    : await compressSpeech(path, out, values, options);
+  const done = await compressOne(path, out, values, options);
   const seconds = (performance.now() - begun) / 1000;
   if (values.json) jsonLine(io, { out, ...done, seconds: Number(seconds.toFixed(1)) });
   else io.stdout.write(summary(out, done, seconds));
@@ -152,6 +157,51 @@ function targetOf(values: Values, method: 'paper' | 'data-aware'): Target {
 }
 
 type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress'>;
+
+async function compressOne(
+  path: string,
+  out: string,
+  values: Values,
+  common: Common,
+): Promise<CompressionFacts> {
+  if (path.endsWith('.onnx')) return compressForeign(path, out, values, common);
+  const file = await readSafetensors(path);
+  return isStateDict(file)
+    ? compressStateDict(readStateDict(file, path), path, out, values, common)
+    : compressSpeech(path, out, values, common);
+}
+
+/** Layers of PyTorch, with what stands beside them in the file. */
+async function compressStateDict(
+  dict: StateDict,
+  path: string,
+  out: string,
+  values: Values,
+  common: Common,
+): Promise<CompressionFacts> {
+  const foreign = await takeForeign(stateDictOnnx(dict), path);
+  const network = chainOf(foreign);
+  const feeds = await foreignFeeds(foreign, values);
+  await checkUnderstood(foreign, feeds?.slice(0, 50));
+  const { cut, facts } = await compress(
+    { foreign, ...(network === undefined ? {} : { network }) },
+    {
+      ...common,
+      uniform: true,
+      ...(feeds === undefined ? {} : { feeds }),
+      loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
+      outputs: foreign.model.outputs,
+    },
+  );
+  const bytes = out.endsWith('.onnx')
+    ? rewrite(foreign, cut)
+    : encodeSafetensors(
+        writeStateDict(dict, foreign, cut),
+        text(values, 'precision') === 'float16' ? 'F16' : 'F32',
+      );
+  await atomicWrite(out, bytes, 0o644);
+  return facts;
+}
 
 async function compressSpeech(
   path: string,

@@ -2,16 +2,15 @@ import { KikitoriError } from '../../runtime/errors.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
 import { parameterCount, type NetworkCheckpoint } from '../checkpoint.js';
 import { rewrite, type Feed, type Foreign } from '../import/index.js';
+import { costAt, smallestCost, type Price } from './budget.js';
 import {
-  bytesAt8Bits,
-  costAt,
-  fit,
-  parameters,
-  ranksAt,
-  smallestCost,
-  type Choice,
-  type Price,
-} from './budget.js';
+  choose,
+  parametersFor,
+  priceFor,
+  type ChooseOptions,
+  type Subject,
+  type Target,
+} from './choose.js';
 import { collect, type Collected } from './collect.js';
 import { measureCosts, type Loss } from './costs.js';
 import { Divergence } from './divergence.js';
@@ -26,22 +25,8 @@ import {
 } from './plan.js';
 import { sensitivities, scaled } from './sensitivity.js';
 
-/** What is compressed: a graph taken apart and, where it is a chain of LSTM layers, the network that it is. */
-export interface Subject {
-  readonly foreign: Foreign;
-  readonly network?: NetworkCheckpoint;
-}
-
-/** How the ranks are chosen. */
-export type Target =
-  | { readonly kind: 'tau'; readonly tau: number }
-  | { readonly kind: 'ranks'; readonly layers: readonly number[]; readonly input: number }
-  | { readonly kind: 'params' | 'bytes' | 'max-loss'; readonly limit: number };
-
-export interface CompressOptions {
+export interface CompressOptions extends ChooseOptions {
   readonly method: 'paper' | 'data-aware';
-  readonly target: Target;
-  readonly multiple: number;
   /** Calls of the network on calibration data; read again for each pass. */
   readonly feeds?: readonly Feed[];
   /** What an error costs, if it was measured elsewhere (in training). */
@@ -49,8 +34,6 @@ export interface CompressOptions {
   readonly loss: Loss;
   /** Outputs by which the loss is measured. */
   readonly outputs: readonly string[];
-  /** The file is an ONNX file of floats, rather than a checkpoint that becomes a bundle. */
-  readonly asOnnx?: boolean;
   readonly progress?: (line: string) => void;
 }
 
@@ -76,6 +59,8 @@ export interface CompressionFacts {
   readonly predictedLoss?: number;
   readonly measuredLoss?: number;
 }
+
+export type { Subject, Target } from './choose.js';
 
 /** Steps of calibration data for the costs (through time and back) and for measuring the loss. */
 const costSteps = 3000;
@@ -181,42 +166,10 @@ const divergenceOf = async (
     ? undefined
     : Divergence.of(model.bytes, spread(feeds), outputs, loss === 'softmax');
 
-/** Biases, which nothing changes, beside one a weight. */
-function parametersFor({ foreign, network }: Subject): Price {
-  if (network !== undefined) return parameters(network);
-  const fixed = foreign.layers.reduce(
-    (sum, { directions }) =>
-      directions.reduce(
-        (s, c) =>
-          s +
-          c.biasIh.data.length +
-          (c.linearBeforeReset ? c.cells : 0) +
-          (c.peepholes?.data.length ?? 0),
-        sum,
-      ),
-    0,
-  );
-  return { weight: 1, row: 0, fixed };
-}
-
-/** What the target counts in. */
-function priceFor(subject: Subject, { target, asOnnx = false }: CompressOptions): Price {
-  if (target.kind !== 'bytes') return parametersFor(subject);
-  if (!asOnnx && subject.network !== undefined) return bytesAt8Bits(subject.network);
-  return bytesRewritten(subject.foreign);
-}
-
-/** Bytes of somebody else's file rewritten: four a weight; all else measured on the smallest one. */
-function bytesRewritten(foreign: Foreign): Price {
-  const ranks = foreign.plan.vectors.map(() => 1);
-  const smallest = rewrite(foreign, blankCut(foreign.plan, ranks)).length;
-  const each = { weight: 4, row: 0, fixed: 0 };
-  return { ...each, fixed: smallest - costAt(foreign.plan, ranks, each) };
-}
-
 /** What no calibration could make possible is said at once. */
 function checkTarget({ foreign, network }: Subject, options: CompressOptions, price: Price): void {
-  const { method, target, multiple, asOnnx = false } = options;
+  const { method, target, multiple, asOnnx = false, uniform = false } = options;
+  if (uniform) return;
   if (target.kind === 'ranks') {
     if (network !== undefined) checkRanks(network, method, target);
     else checkEach(foreign, method, target);
@@ -308,102 +261,6 @@ function spread(feeds: readonly Feed[]): Feed[] {
   const calls = Math.max(measureCalls, Math.min(600, Math.floor(feeds.length / 10)));
   const every = Math.max(1, Math.floor(feeds.length / calls));
   return feeds.filter((_, i) => i % every === 0).slice(0, calls);
-}
-
-type Chosen = Pick<Choice, 'ranks' | 'predictedLoss'>;
-
-async function choose(
-  subject: Subject,
-  analysis: PlanAnalysis,
-  { target, multiple, asOnnx: plain = false }: CompressOptions,
-  price: Price,
-  divergence: Divergence | undefined,
-  progress: (line: string) => void,
-): Promise<Chosen> {
-  const { plan } = analysis;
-  switch (target.kind) {
-    case 'tau':
-      return { ranks: ranksAt(analysis, target.tau, plain) };
-    case 'ranks': {
-      const own = [...target.layers];
-      return {
-        ranks: plan.vectors.map(({ input, size }) =>
-          input ? Math.min(target.input, size) : (own.shift() ?? 0),
-        ),
-      };
-    }
-    case 'params':
-      return fit(analysis, { price, limit: target.limit, multiple, plain });
-    case 'bytes': {
-      const choice = fit(analysis, { price, limit: target.limit, multiple, plain });
-      return plain ? withinBytes(subject.foreign, analysis, target.limit, multiple, price) : choice;
-    }
-    case 'max-loss':
-      if (divergence === undefined) {
-        throw new KikitoriError('--max-loss is measured on calibration data', {
-          kind: 'usage',
-          hint: 'give --calibration',
-        });
-      }
-      return smallestWithin(subject, analysis, target.limit, multiple, plain, divergence, progress);
-  }
-}
-
-/** Ranks whose file is within the limit: where the count was too low, with what it was over taken off. */
-function withinBytes(
-  foreign: Foreign,
-  analysis: PlanAnalysis,
-  limit: number,
-  multiple: number,
-  price: Price,
-): Choice {
-  let budget = limit;
-  for (;;) {
-    const choice = fit(analysis, { price, limit: budget, multiple, plain: true });
-    const over = rewrite(foreign, cutAt(analysis, choice.ranks)).length - limit;
-    if (over <= 0) return choice;
-    budget -= over;
-  }
-}
-
-/** The smallest budget whose measured loss is within the limit, by halving the budget's range. */
-async function smallestWithin(
-  subject: Subject,
-  analysis: PlanAnalysis,
-  limit: number,
-  multiple: number,
-  plain: boolean,
-  divergence: Divergence,
-  progress: (line: string) => void,
-): Promise<Chosen> {
-  const { plan } = analysis;
-  const price = parametersFor(subject);
-  const at = (budget: number) => fit(analysis, { price, limit: budget, multiple, plain });
-  const lossOf = async (ranks: readonly number[]) =>
-    divergence.measure(rewrite(subject.foreign, cutAt(analysis, ranks)));
-  const full = plan.vectors.map(({ input, size }) => (input ? 0 : size));
-  let best: Chosen = { ranks: full };
-  const atBest = await lossOf(full);
-  if (!(atBest <= limit)) {
-    throw new KikitoriError(`even at full rank the loss is ${atBest.toExponential(2)}`, {
-      kind: 'input',
-      expected: `at most ${limit}`,
-    });
-  }
-  const still = plan.vectors.map(() => 0);
-  if (plain) best = { ranks: still };
-  let low = smallestCost(plan, analysis.method, { price, multiple, plain });
-  let high = (plain ? 1 : 2) * costAt(plan, still, price);
-  for (let round = 0; round < 12 && high - low > low / 100; round++) {
-    const budget = round === 0 ? low : Math.round((low + high) / 2);
-    const choice = at(budget);
-    const loss = await lossOf(choice.ranks);
-    progress(`${choice.spent.toLocaleString('en')} parameters lose ${loss.toPrecision(3)}`);
-    if (loss <= limit) [high, best] = [budget, choice];
-    else low = budget;
-    if (round === 0 && loss <= limit) break;
-  }
-  return best;
 }
 
 function share(gains: ArrayLike<number>, rank: number): number {

@@ -21,3 +21,10 @@ export { rewrite, rewriteWhole } from './rewrite.js';
 export { Runner, type Feed, type Value } from './runtime.js';
 export { madeSeries, readSeries, seriesFeeds } from './series.js';
 export { survey, type Survey, type SurveyedNode } from './survey.js';
+export {
+  isStateDict,
+  readStateDict,
+  stateDictOnnx,
+  writeStateDict,
+  type StateDict,
+} from './state-dict.js';
