@@ -52,7 +52,7 @@ const usage = `kikitori model compress FILE.safetensors --out FILE.safetensors -
        kikitori model compress FILE --out FILE --method paper (--tau 0.6 | --ranks R,R,.. | --params N)
        kikitori model compress STATE_DICT.safetensors --out FILE.safetensors --calibration FILE.npy|FILE.csv (--params N | --max-loss X | --ranks R)
        of an ONNX file that is called in another way: --audio NAME --window SAMPLES [--context SAMPLES] [--rate HZ] with --calibration DIR,
-       [--input NAME=NUMBER]... [--carry OUTPUT=INPUT]...
+       [--input NAME=NUMBER]... [--carry OUTPUT=INPUT]... [--outputs NAME,NAME]
        [--input-rank R] [--multiple 8] [--calibration-seconds 600] [--fisher FILE] [--precision float32|float16] [--json]`;
 
 type Values = Readonly<Record<string, string | boolean | string[] | undefined>>;
@@ -86,6 +86,7 @@ export const run: CommandRun = async (argv, io) => {
       rate: { type: 'string' },
       input: { type: 'string', multiple: true },
       carry: { type: 'string', multiple: true },
+      outputs: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -190,7 +191,7 @@ async function compressStateDict(
       uniform: true,
       ...(feeds === undefined ? {} : { feeds }),
       loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
-      outputs: foreign.model.outputs,
+      outputs: outputsBy(foreign, values),
     },
   );
   const bytes = out.endsWith('.onnx')
@@ -266,7 +267,7 @@ async function compressForeign(
         ? {}
         : { costs: await readCosts(fisher, network.layers, network.outputs) }),
       loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
-      outputs: foreign.model.outputs,
+      outputs: outputsBy(foreign, values),
     },
   );
   const bytes = rewrite(foreign, cut);
@@ -309,6 +310,14 @@ async function foreignFeeds(foreign: Foreign, values: Values): Promise<Feed[] | 
   return recordedCalls(foreign, await recordings(calibration, { seconds, rateHz, random }), shape);
 }
 
+/** The outputs by which the loss is measured. */
+function outputsBy({ model }: Foreign, values: Values): readonly string[] {
+  const given = text(values, 'outputs')?.split(',');
+  const unknown = (given ?? []).filter((name) => !model.outputs.includes(name));
+  if (unknown.length === 0) return given ?? model.outputs;
+  throw usageError(`--outputs ${unknown.join()}: it has ${model.outputs.join(', ')}`, usage);
+}
+
 /** NAME=VALUE, as often as given. */
 function pairs(values: Values, option: string): [string, string][] {
   const given = values[option];
@@ -330,10 +339,15 @@ function summary(out: string, f: CompressionFacts, seconds: number): string {
     f.measuredLoss === undefined
       ? ''
       : `  loss        ${f.measuredLoss.toPrecision(3)} a step on calibration data\n`;
-  return [
-    `${out}: ${f.method}, ${f.parametersBefore.toLocaleString('en')} -> ${f.parameters.toLocaleString('en')} parameters (${(f.parametersBefore / f.parameters).toFixed(2)}x) in ${seconds.toFixed(1)} s`,
+  const ranks = f.vectors?.map(
+    ({ name, size, rank }) => `  ${name}: ${rank === 0 ? 'as it is' : `rank ${rank} of ${size}`}`,
+  ) ?? [
     `  ranks       ${f.ranks.join(', ')}${f.inputRank > 0 ? `, input ${f.inputRank}` : ', input as it is'}`,
     `  explained   ${f.explained.map(percent).join(', ')}${f.explainedInput === undefined ? '' : `, input ${percent(f.explainedInput)}`}`,
+  ];
+  return [
+    `${out}: ${f.method}, ${f.parametersBefore.toLocaleString('en')} -> ${f.parameters.toLocaleString('en')} parameters (${(f.parametersBefore / f.parameters).toFixed(2)}x) in ${seconds.toFixed(1)} s`,
+    ...ranks,
     loss,
   ].join('\n');
 }

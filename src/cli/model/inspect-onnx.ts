@@ -107,7 +107,8 @@ function valueText({ name, type }: Onnx.IValueInfoProto): string {
   const tensor = type?.tensorType;
   const element = TensorProto.DataType[tensor?.elemType ?? 0] ?? '?';
   const shape = (tensor?.shape?.dim ?? []).map(
-    (d) => d.dimParam || String(Number(d.dimValue ?? 0)),
+    // Exporters leave a free dimension empty.
+    (d) => d.dimParam || String(Number(d.dimValue ?? 0) || '?'),
   );
   return `${name ?? '?'}: ${element} [${shape.join(', ')}]`;
 }

@@ -153,15 +153,17 @@ function highestTau(analysis: PlanAnalysis, { price, limit, plain }: Budget): Ch
   return { ranks: at(low), spent: cost(low) };
 }
 
-/** The least that any choice of ranks costs. */
+/** The least that any choice of ranks costs; vectors without a basis, where these are known, stay as they are. */
 export function smallestCost(
   sizes: Sizes,
   method: PlanAnalysis['method'],
   { price, multiple, plain = false }: Omit<Budget, 'limit'>,
+  bases?: PlanAnalysis['bases'],
 ): number {
   const group = method === 'paper' ? 1 : multiple;
   const ranks = sizes.vectors.map(({ size, input }, v) => {
     if (method === 'paper' && input) return 0;
+    if (bases !== undefined && bases[v] === undefined) return 0;
     const rank = Math.min(group, size);
     const smaller = rank * rankCost(sizes, v, price) < plainCost(sizes, v, price);
     return smaller || (!input && !plain) ? rank : 0;

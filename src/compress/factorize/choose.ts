@@ -205,7 +205,7 @@ async function smallestWithin(
   }
   const still = plan.vectors.map(() => 0);
   if (plain) best = { ranks: still };
-  let low = smallestCost(plan, analysis.method, { price, multiple, plain });
+  let low = smallestCost(plan, analysis.method, { price, multiple, plain }, analysis.bases);
   let high = (plain ? 1 : 2) * costAt(plan, still, price);
   for (let round = 0; round < 12 && high - low > low / 100; round++) {
     const budget = round === 0 ? low : Math.round((low + high) / 2);

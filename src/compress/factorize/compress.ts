@@ -49,6 +49,12 @@ export interface CompressionFacts {
   readonly ranks: readonly number[];
   /** Of the first input; 0: it stayed as it is. */
   readonly inputRank: number;
+  /** Of a network that is no chain: every vector in turn, with its rank; 0: it stayed as it is. */
+  readonly vectors?: readonly {
+    readonly name: string;
+    readonly size: number;
+    readonly rank: number;
+  }[];
   readonly parametersBefore: number;
   readonly parameters: number;
   /** Share of what the readers see that each projection keeps. */
@@ -139,6 +145,11 @@ export async function compress(subject: Subject, options: CompressOptions): Prom
       target,
       ranks: cut.ranks.filter((_, v) => vectors[v]?.input !== true),
       inputRank: cut.ranks[input] ?? 0,
+      ...(network === undefined
+        ? {
+            vectors: vectors.map(({ name, size }, v) => ({ name, size, rank: cut.ranks[v] ?? 0 })),
+          }
+        : {}),
       parametersBefore:
         network === undefined
           ? costAt(

@@ -54,6 +54,7 @@ export async function recordedCalls(
         before = data.slice(audio.window);
         const feed = { ...state, [audio.name]: { dims: [1, data.length], data } };
         feeds.push(feed);
+        if (carried.size === 0) continue;
         const out = await runner.run(feed, [...carried.keys()]).catch((error: unknown) => {
           throw refused(foreign.model.where, `it does not run: ${messageOf(error)}`);
         });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import onnxProto from 'onnx-proto';
 import type { onnx as Onnx } from 'onnx-proto';
 import t from 'tap';
+import { encodeWav } from '../../../src/audio/index.js';
 import { main } from '../../../src/cli/main.js';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import { collect } from '../../../src/compress/factorize/collect.js';
@@ -474,4 +475,99 @@ void t.test('bad files are named by inspect and compress, and nothing is written
     const { status, err } = await cli('model', 'inspect', path);
     t.ok(status === 1 && err.includes('net.onnx: '), `${part} %: ${status} ${err}`);
   }
+});
+
+/** A detector as it is used: sound and a state in, a score and the next state out, the LSTM inside an If. */
+function detector(): Uint8Array {
+  const r = randomRecurrence({ kind: 'lstm', direction: 'forward', inputs: 10, cells: 8 }, 6);
+  const lstm = recurrentNode(r, 'lstm', { x: 'steps', h: 'h', c: 'c', outputs: ['y', 'hn', 'cn'] });
+  const body: Onnx.IGraphProto = {
+    name: 'then',
+    node: [
+      node('Unsqueeze', ['sound', 'front'], ['steps']),
+      node('Split', ['state'], ['h', 'c'], [attributes.int('axis', 0)]),
+      lstm.node,
+      node('Concat', ['hn', 'cn'], ['next'], [attributes.int('axis', 0)]),
+      node(
+        'ReduceMean',
+        ['hn'],
+        ['mean'],
+        [attributes.ints('axes', [0, 2]), attributes.int('keepdims', 0)],
+      ),
+    ],
+    output: [shapeless('mean'), shapeless('next')],
+  };
+  const other: Onnx.IGraphProto = {
+    name: 'else',
+    node: [
+      node(
+        'ReduceMean',
+        ['sound'],
+        ['silent'],
+        [attributes.ints('axes', [1]), attributes.int('keepdims', 0)],
+      ),
+      node('Identity', ['state'], ['same']),
+    ],
+    output: [shapeless('silent'), shapeless('same')],
+  };
+  return encode({
+    node: [
+      node('Equal', ['rate', 'known'], ['is']),
+      node(
+        'If',
+        ['is'],
+        ['score', 'stateN'],
+        [attributes.graph('then_branch', body), attributes.graph('else_branch', other)],
+      ),
+    ],
+    initializer: [
+      ...lstm.initializer,
+      int64s('front', [0]),
+      { ...int64s('known', [16000]), dims: [] },
+    ],
+    input: [info('sound', ['n', 10]), info('state', [2, 'n', 8]), info('rate', [], DataType.INT64)],
+    output: [shapeless('score'), shapeless('stateN')],
+  });
+}
+
+void t.test('a detector with a state is compressed on recordings', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
+  const path = join(folder, 'net.onnx');
+  const out = join(folder, 'small.onnx');
+  await writeFile(path, detector());
+  const wave = Float32Array.from({ length: 16000 }, () => 0.3 * (2 * random() - 1));
+  await writeFile(join(folder, 'noise.wav'), encodeWav(wave, 16000));
+  const calls = ['--calibration', folder, '--audio', 'sound', '--window', '8', '--context', '2'];
+  const how = [...calls, '--carry', 'stateN=state', '--outputs', 'score', '--multiple', '1'];
+  const tried = await cli(
+    ...['model', 'compress', path, '--out', out, ...how, '--input', 'rate=16000'],
+    ...['--max-loss', '0.05', '--json'],
+  );
+  t.equal(tried.status, 0, tried.err);
+  t.match(JSON.parse(tried.out), {
+    vectors: [
+      { name: 'the input of lstm', size: 10 },
+      { name: 'lstm', size: 8 },
+    ],
+    calibrationSteps: 2000,
+  });
+  const facts = JSON.parse(tried.out) as Record<string, number>;
+  t.ok((facts['measuredLoss'] ?? NaN) <= 0.05);
+  t.ok((facts['parameters'] ?? NaN) < (facts['parametersBefore'] ?? NaN));
+  const limit = 5000;
+  const bytes = await cli(
+    ...['model', 'compress', path, '--out', out, ...how, '--input', 'rate=16000'],
+    ...['--bytes', `${limit}`],
+  );
+  t.equal(bytes.status, 0, bytes.err);
+  t.ok((await readOnnx(out)).length <= limit, 'the budget in bytes is met');
+  const wrong = ['model', 'compress', path, '--out', out, ...calls, '--params', '620'];
+  t.match(await cli(...wrong, '--input', 'speed=1', '--carry', 'x=y'), {
+    status: 1,
+    err: /there is no input "speed" but sound, state, rate; there is no input "y".*no output "x"/,
+  });
+  t.match(await cli(...wrong, '--input', 'rate=8000'), {
+    status: 1,
+    err: /calibration data has only 0 steps/,
+  });
 });
