@@ -86,8 +86,10 @@ export async function recordings(
     if (heard >= seconds) break;
     const { samples } = await readAudioFile(file, { rateHz });
     if (!samples.some((v) => Math.abs(v) > silentBelow)) continue;
-    found.push(samples);
-    heard += samples.length / rateHz;
+    // Of a long one as much as is asked for.
+    const taken = samples.subarray(0, Math.ceil((seconds - heard) * rateHz));
+    found.push(taken);
+    heard += taken.length / rateHz;
   }
   if (found.length > 0) return found;
   throw new KikitoriError('there is no recording, or all are silent', {

@@ -18,7 +18,6 @@ import { checkRanks, matrixCosts, type Costs } from './factorize.js';
 import {
   analyseByReaders,
   analyseByRecurrent,
-  blankCut,
   cutAt,
   type Cut,
   type PlanAnalysis,

@@ -92,7 +92,7 @@ export async function largestDifference(
           model.where,
           `it does not run: ${messageOf(error)}`,
           'a network that runs on the calls given, or on made-up ones',
-          'say with --input what its inputs take',
+          'give --calibration of what it takes',
         );
       });
       const b = await got.run(feed);

@@ -86,7 +86,10 @@ export class ForeignModel {
     const giver = scope.giver(name);
     if (giver === undefined) return Promise.resolve(undefined);
     let values = this.known.get(giver);
-    if (values === undefined) this.known.set(giver, (values = new Map()));
+    if (values === undefined) {
+      values = new Map<string, Promise<Constant | undefined>>();
+      this.known.set(giver, values);
+    }
     let value = values.get(name);
     if (value === undefined) values.set(name, (value = this.read(name, giver)));
     return value;

@@ -94,8 +94,6 @@ class Writer {
   site(layer: Layer, site: Site, name: string): void {
     const { node, scope } = site;
     const part = this.partOf(scope, name);
-    const float = (value: string, as: string) =>
-      site.half ? part.cast(value, DataType.FLOAT, as) : value;
     const x = this.inputOf(part, layer, site);
     const carryH = (node.output ?? []).slice(0, 2).some((o) => o !== '' && this.isRead(site, o));
     const given = node.input?.[4] ?? '';

@@ -48,10 +48,8 @@ export class Scope {
 
   /** The graph that gives a value: this one, or the nearest around it. */
   giver(name: string): Scope | undefined {
-    for (let at: Scope | undefined = this; at !== undefined; at = at.around?.scope) {
-      if (at.producers.has(name) || at.initializers.has(name) || at.inputs.has(name)) return at;
-    }
-    return undefined;
+    const own = this.producers.has(name) || this.initializers.has(name) || this.inputs.has(name);
+    return own ? this : this.around?.scope.giver(name);
   }
 
   /** This graph and those around it, outermost first. */

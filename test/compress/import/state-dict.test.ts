@@ -58,7 +58,7 @@ async function cli(...argv: string[]) {
   const status = await main(argv, {
     stdout: { write: (s: string) => (out.push(s), true) },
     stderr: { write: (s: string) => (err.push(s), true) },
-  } as unknown as Parameters<typeof main>[1]);
+  });
   return { status, err: err.join(''), out: out.join('') };
 }
 
