@@ -13,9 +13,15 @@ import {
   type Tensor,
 } from '../src/compress/checkpoint.js';
 import { randomFrom } from '../src/measure/evaluate/statistics.js';
-import { factorize, parameters, prepare, withinBudget } from '../src/compress/factorize/index.js';
+import {
+  analysisOf,
+  factorize,
+  parameters,
+  prepare,
+  withinBudget,
+} from '../src/compress/factorize/index.js';
 import { denseGraph } from '../src/compress/graph/dense.js';
-import { ForeignModel, readChain, type Feed } from '../src/compress/import/index.js';
+import { takeForeign, type Feed } from '../src/compress/import/index.js';
 import { cpuMsOf, numberArgument, report, type Row } from './lib/report.js';
 
 const layers = Array.from({ length: numberArgument('layers', 5) }, () =>
@@ -53,15 +59,14 @@ function madeCall(): Feed {
 
 async function measure(method: (typeof methods)[number]): Promise<void> {
   const network = randomNetwork();
-  const chain = {
-    ...(await readChain(ForeignModel.parse(denseGraph(network, 'float32'), 'random'))),
-    network,
-  };
+  const foreign = await takeForeign(denseGraph(network, 'float32'), 'random');
+  const chain = { foreign, network };
   const feeds = Array.from({ length: calls }, madeCall);
   const budget = { price: parameters, limit: parameterCount(network) / 6, multiple: 8 };
   const ms = await cpuMsOf(async () => {
     const prepared = await prepare(chain, { method, feeds, loss: 'softmax', outputs: ['logits'] });
-    factorize(prepared.analysis, withinBudget(prepared.analysis, budget).ranks);
+    const analysis = analysisOf(network, prepared.analysis);
+    factorize(analysis, withinBudget(analysis, budget).ranks);
   });
   const peakMb = process.resourceUsage().maxRSS / 1024;
   process.stdout.write(JSON.stringify({ seconds: ms / 1000, peakMb }));

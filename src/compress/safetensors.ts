@@ -1,4 +1,5 @@
-import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { readFile } from 'node:fs/promises';
+import { codeOf, KikitoriError, messageOf } from '../runtime/errors.js';
 import { floatToHalf, halfToFloat } from './half.js';
 
 /** A matrix or vector, row-major. */
@@ -74,6 +75,16 @@ export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors 
     tensors.set(name, readTensor(name, entry, body, where));
   }
   return { tensors, metadata: (header['__metadata__'] ?? {}) as Record<string, string> };
+}
+
+/** Reads a safetensors file. */
+export async function readSafetensors(path: string): Promise<Safetensors> {
+  try {
+    return parseSafetensors(await readFile(path), path);
+  } catch (error) {
+    if (error instanceof KikitoriError) throw error;
+    throw wrong(path, codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error));
+  }
 }
 
 function readTensor(name: string, entry: Entry, body: Uint8Array, where: string): Tensor {

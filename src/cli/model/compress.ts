@@ -1,19 +1,43 @@
-import { readFile } from 'node:fs/promises';
-import { encodeCheckpoint, readCheckpoint, writeCheckpoint } from '../../compress/checkpoint.js';
+import {
+  encodeCheckpoint,
+  readCheckpoint,
+  writeCheckpoint,
+  type NetworkCheckpoint,
+} from '../../compress/checkpoint.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
 import {
   audioFeeds,
-  bytesRewritten,
+  checkpointOf,
   compress,
   readCosts,
+  recordings,
   type CompressionFacts,
   type CompressOptions,
   type Target,
 } from '../../compress/factorize/index.js';
-import { openForeign, readSeries, rewrite, seriesFeeds } from '../../compress/import/index.js';
+import {
+  chainOf,
+  checkShape,
+  checkUnderstood,
+  isStateDict,
+  readOnnx,
+  readSeries,
+  readStateDict,
+  rewrite,
+  recordedCalls,
+  seriesFeeds,
+  stateDictOnnx,
+  takeForeign,
+  writeStateDict,
+  type CallShape,
+  type Feed,
+  type Foreign,
+  type StateDict,
+} from '../../compress/import/index.js';
+import { encodeSafetensors, readSafetensors } from '../../compress/safetensors.js';
 import { speechChain } from '../../compress/speech-chain.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
-import { codeOf, KikitoriError, messageOf } from '../../runtime/errors.js';
+import { KikitoriError } from '../../runtime/errors.js';
 import {
   jsonLine,
   numberOption,
@@ -26,9 +50,12 @@ import {
 const usage = `kikitori model compress FILE.safetensors --out FILE.safetensors --calibration DIR (--params N | --bytes N | --max-loss X | --ranks R,R,..)
        kikitori model compress FILE.onnx --out FILE.onnx --calibration FILE.npy|FILE.csv (--params N | --bytes N | --max-loss X | --ranks R,R,..)
        kikitori model compress FILE --out FILE --method paper (--tau 0.6 | --ranks R,R,.. | --params N)
+       kikitori model compress STATE_DICT.safetensors --out FILE.safetensors --calibration FILE.npy|FILE.csv (--params N | --max-loss X | --ranks R)
+       of an ONNX file that is called in another way: --audio NAME --window SAMPLES [--context SAMPLES] [--rate HZ] with --calibration DIR,
+       [--input NAME=NUMBER]... [--carry OUTPUT=INPUT]... [--outputs NAME,NAME]
        [--input-rank R] [--multiple 8] [--calibration-seconds 600] [--fisher FILE] [--precision float32|float16] [--json]`;
 
-type Values = Readonly<Record<string, string | boolean | undefined>>;
+type Values = Readonly<Record<string, string | boolean | string[] | undefined>>;
 
 const text = (values: Values, name: string): string | undefined => {
   const value = values[name];
@@ -53,6 +80,13 @@ export const run: CommandRun = async (argv, io) => {
       'calibration-seconds': { type: 'string', default: '600' },
       fisher: { type: 'string' },
       precision: { type: 'string', default: 'float32' },
+      audio: { type: 'string' },
+      window: { type: 'string' },
+      context: { type: 'string' },
+      rate: { type: 'string' },
+      input: { type: 'string', multiple: true },
+      carry: { type: 'string', multiple: true },
+      outputs: { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -81,9 +115,7 @@ export const run: CommandRun = async (argv, io) => {
     progress: progressTo(io),
   } as const;
   const begun = performance.now();
-  const done = path.endsWith('.onnx')
-    ? await compressForeign(path, out, values, options)
-    : await compressSpeech(path, out, values, options);
+  const done = await compressOne(path, out, values, options);
   const seconds = (performance.now() - begun) / 1000;
   if (values.json) jsonLine(io, { out, ...done, seconds: Number(seconds.toFixed(1)) });
   else io.stdout.write(summary(out, done, seconds));
@@ -127,6 +159,51 @@ function targetOf(values: Values, method: 'paper' | 'data-aware'): Target {
 
 type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress'>;
 
+async function compressOne(
+  path: string,
+  out: string,
+  values: Values,
+  common: Common,
+): Promise<CompressionFacts> {
+  if (path.endsWith('.onnx')) return compressForeign(path, out, values, common);
+  const file = await readSafetensors(path);
+  return isStateDict(file)
+    ? compressStateDict(readStateDict(file, path), path, out, values, common)
+    : compressSpeech(path, out, values, common);
+}
+
+/** Layers of PyTorch, with what stands beside them in the file. */
+async function compressStateDict(
+  dict: StateDict,
+  path: string,
+  out: string,
+  values: Values,
+  common: Common,
+): Promise<CompressionFacts> {
+  const foreign = await takeForeign(stateDictOnnx(dict), path);
+  const network = chainOf(foreign);
+  const feeds = await foreignFeeds(foreign, values);
+  await checkUnderstood(foreign, feeds?.slice(0, 50));
+  const { cut, facts } = await compress(
+    { foreign, ...(network === undefined ? {} : { network }) },
+    {
+      ...common,
+      uniform: true,
+      ...(feeds === undefined ? {} : { feeds }),
+      loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
+      outputs: outputsBy(foreign, values),
+    },
+  );
+  const bytes = out.endsWith('.onnx')
+    ? rewrite(foreign, cut)
+    : encodeSafetensors(
+        writeStateDict(dict, foreign, cut),
+        text(values, 'precision') === 'float16' ? 'F16' : 'F32',
+      );
+  await atomicWrite(out, bytes, 0o644);
+  return facts;
+}
+
 async function compressSpeech(
   path: string,
   out: string,
@@ -151,7 +228,7 @@ async function compressSpeech(
   if (audio !== undefined && audio.silent > 0)
     common.progress?.(`${audio.silent} silent recordings passed over`);
   const fisher = text(values, 'fisher');
-  const { network, facts } = await compress(chain, {
+  const { cut, facts } = await compress(chain, {
     ...common,
     ...(audio === undefined ? {} : { feeds: audio.feeds }),
     ...(fisher === undefined
@@ -160,6 +237,7 @@ async function compressSpeech(
     loss: 'softmax',
     outputs: ['logits'],
   });
+  const network = withFacts(checkpointOf(checkpoint, cut), facts);
   await writeCheckpoint(out, network, text(values, 'precision') === 'float16' ? 'F16' : 'F32');
   return facts;
 }
@@ -171,44 +249,89 @@ async function compressForeign(
   common: Common,
 ): Promise<CompressionFacts> {
   if (!out.endsWith('.onnx')) throw usageError('--out of an ONNX file is an ONNX file', usage);
-  const chain = await openForeign(await readBytes(path), path);
-  const calibration = text(values, 'calibration');
-  const feeds =
-    calibration === undefined
-      ? undefined
-      : seriesFeeds(chain, await readSeries(calibration), calibration);
+  const foreign = await takeForeign(await readOnnx(path), path);
+  for (const { why } of foreign.left) common.progress?.(`left as it is: ${why}`);
+  const network = chainOf(foreign);
+  const feeds = await foreignFeeds(foreign, values);
+  await checkUnderstood(foreign, feeds?.slice(0, 50));
   const fisher = text(values, 'fisher');
-  const { network, facts } = await compress(chain, {
-    ...common,
-    ...(feeds === undefined ? {} : { feeds }),
-    ...(fisher === undefined
-      ? {}
-      : { costs: await readCosts(fisher, chain.network.layers, chain.network.outputs) }),
-    loss: { scale: new Float64Array(chain.network.outputs).fill(1) },
-    outputs: chain.model.outputs,
-    bytes: bytesRewritten(chain),
-  });
-  const bytes = rewrite(chain, network);
-  const checkpoint = encodeCheckpoint(network);
+  if (fisher !== undefined && network === undefined)
+    throw usageError('--fisher is for one chain of LSTM layers', usage);
+  const { cut, facts } = await compress(
+    { foreign, ...(network === undefined ? {} : { network }) },
+    {
+      ...common,
+      asOnnx: true,
+      ...(feeds === undefined ? {} : { feeds }),
+      ...(fisher === undefined || network === undefined
+        ? {}
+        : { costs: await readCosts(fisher, network.layers, network.outputs) }),
+      loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
+      outputs: outputsBy(foreign, values),
+    },
+  );
+  const bytes = rewrite(foreign, cut);
+  // Fine-tuning elsewhere takes the network alone.
+  const checkpoint =
+    network === undefined
+      ? undefined
+      : encodeCheckpoint(withFacts(checkpointOf(network, cut), facts));
   await atomicWrite(out, bytes, 0o644);
-  await atomicWrite(`${out.slice(0, -'.onnx'.length)}.safetensors`, checkpoint, 0o644);
+  if (checkpoint !== undefined)
+    await atomicWrite(`${out.slice(0, -'.onnx'.length)}.safetensors`, checkpoint, 0o644);
   return facts;
 }
 
-async function readBytes(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    throw new KikitoriError(
-      codeOf(error) === 'ENOENT' ? 'there is no such file' : messageOf(error),
-      {
-        kind: 'input',
-        where: path,
-        expected: 'an ONNX file',
-      },
-    );
-  }
+/** Calls on the calibration data: of a series, or of recordings where --audio says so. */
+async function foreignFeeds(foreign: Foreign, values: Values): Promise<Feed[] | undefined> {
+  const calibration = text(values, 'calibration');
+  if (calibration === undefined) return undefined;
+  const name = text(values, 'audio');
+  if (name === undefined) return seriesFeeds(foreign, await readSeries(calibration), calibration);
+  const count = (option: string, otherwise: number, least: number) => {
+    const value = numberOption(option, text(values, option)) ?? otherwise;
+    if (Number.isInteger(value) && value >= least) return value;
+    throw usageError(`--${option} is no count of ${least} or more`, usage);
+  };
+  const shape: CallShape = {
+    audio: { name, window: count('window', 0, 1), context: count('context', 0, 0) },
+    fixed: new Map(
+      pairs(values, 'input').map(([input, value]) => {
+        if (Number.isFinite(Number(value))) return [input, Number(value)];
+        throw usageError(`--input ${input} is no number`, usage);
+      }),
+    ),
+    carried: new Map(pairs(values, 'carry')),
+  };
+  checkShape(foreign, shape);
+  const seconds = numberOption('calibration-seconds', text(values, 'calibration-seconds')) ?? 600;
+  const rateHz = count('rate', 16000, 1);
+  const random = randomFrom(1);
+  return recordedCalls(foreign, await recordings(calibration, { seconds, rateHz, random }), shape);
 }
+
+/** The outputs by which the loss is measured. */
+function outputsBy({ model }: Foreign, values: Values): readonly string[] {
+  const given = text(values, 'outputs')?.split(',');
+  const unknown = (given ?? []).filter((name) => !model.outputs.includes(name));
+  if (unknown.length === 0) return given ?? model.outputs;
+  throw usageError(`--outputs ${unknown.join()}: it has ${model.outputs.join(', ')}`, usage);
+}
+
+/** NAME=VALUE, as often as given. */
+function pairs(values: Values, option: string): [string, string][] {
+  const given = values[option];
+  return (Array.isArray(given) ? given : []).map((pair) => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw usageError(`--${option} ${pair} has no =`, usage);
+    return [pair.slice(0, at), pair.slice(at + 1)];
+  });
+}
+
+const withFacts = (network: NetworkCheckpoint, facts: CompressionFacts): NetworkCheckpoint => ({
+  ...network,
+  training: { ...network.training, compression: facts },
+});
 
 function summary(out: string, f: CompressionFacts, seconds: number): string {
   const percent = (v: number) => `${(100 * v).toFixed(1)} %`;
@@ -216,10 +339,15 @@ function summary(out: string, f: CompressionFacts, seconds: number): string {
     f.measuredLoss === undefined
       ? ''
       : `  loss        ${f.measuredLoss.toPrecision(3)} a step on calibration data\n`;
-  return [
-    `${out}: ${f.method}, ${f.parametersBefore.toLocaleString('en')} -> ${f.parameters.toLocaleString('en')} parameters (${(f.parametersBefore / f.parameters).toFixed(2)}x) in ${seconds.toFixed(1)} s`,
+  const ranks = f.vectors?.map(
+    ({ name, size, rank }) => `  ${name}: ${rank === 0 ? 'as it is' : `rank ${rank} of ${size}`}`,
+  ) ?? [
     `  ranks       ${f.ranks.join(', ')}${f.inputRank > 0 ? `, input ${f.inputRank}` : ', input as it is'}`,
     `  explained   ${f.explained.map(percent).join(', ')}${f.explainedInput === undefined ? '' : `, input ${percent(f.explainedInput)}`}`,
+  ];
+  return [
+    `${out}: ${f.method}, ${f.parametersBefore.toLocaleString('en')} -> ${f.parameters.toLocaleString('en')} parameters (${(f.parametersBefore / f.parameters).toFixed(2)}x) in ${seconds.toFixed(1)} s`,
+    ...ranks,
     loss,
   ].join('\n');
 }

@@ -1,10 +1,16 @@
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import onnxProto from 'onnx-proto';
 import type { onnx as Onnx } from 'onnx-proto';
-import { fileFault, KikitoriError } from '../../runtime/errors.js';
+import {
+  ForeignModel,
+  readOnnx,
+  survey,
+  type Survey,
+  type SurveyedNode,
+} from '../../compress/import/index.js';
 import { jsonLine, type Io } from '../shared/command.js';
 
-const { ModelProto, TensorProto } = onnxProto.onnx;
+const { TensorProto } = onnxProto.onnx;
 
 /** An ONNX file begins with its version, a small number: what no tar and no text begins with. */
 export async function isOnnx(path: string): Promise<boolean> {
@@ -23,31 +29,36 @@ export async function isOnnx(path: string): Promise<boolean> {
   }
 }
 
-/** What an ONNX file has at its top level; it is no bundle, and may become part of one. */
+/** What is in an ONNX file, and what of it can be compressed; it is no bundle, and may become part of one. */
 export async function inspectOnnx(path: string, json: boolean, io: Io): Promise<void> {
-  const model = await read(path);
-  const graph = model.graph ?? {};
+  const foreign = ForeignModel.parse(await readOnnx(path), path);
+  const { proto } = foreign;
+  const graph = foreign.root.graph;
   const constants = new Set((graph.initializer ?? []).map(({ name }) => name));
   const nodes: Record<string, number> = {};
-  for (const { opType, domain } of graph.node ?? []) {
+  for (const { opType, domain } of foreign.scopes.flatMap((s) => s.nodes)) {
     const type = `${domain ? `${domain}.` : ''}${opType ?? '?'}`;
     nodes[type] = (nodes[type] ?? 0) + 1;
   }
+  const found = await survey(foreign);
   const about = {
     path,
     kind: 'onnx',
-    producer: `${model.producerName ?? ''} ${model.producerVersion ?? ''}`.trim(),
-    irVersion: Number(model.irVersion ?? 0),
-    opset: (model.opsetImport ?? []).map(
+    producer: `${proto.producerName ?? ''} ${proto.producerVersion ?? ''}`.trim(),
+    irVersion: Number(proto.irVersion ?? 0),
+    opset: (proto.opsetImport ?? []).map(
       ({ domain, version }) => `${domain ? domain : 'ai.onnx'} ${Number(version)}`,
     ),
     inputs: (graph.input ?? []).filter((i) => !constants.has(i.name)).map(valueText),
     outputs: (graph.output ?? []).map(valueText),
+    bodies: foreign.scopes.length - 1,
     nodes: Object.fromEntries(Object.entries(nodes).sort(([, a], [, b]) => b - a)),
     constants: constants.size,
+    ...found,
   };
   if (json) return jsonLine(io, about);
   const counted = Object.entries(about.nodes).map(([type, count]) => `${count} ${type}`);
+  const inside = about.bodies === 0 ? '' : `, in the main graph and ${about.bodies} bodies`;
   io.stdout.write(
     [
       `${path}: an ONNX file, not a bundle`,
@@ -55,31 +66,40 @@ export async function inspectOnnx(path: string, json: boolean, io: Io): Promise<
       `  opset       ${about.opset.join(', ')}`,
       `  inputs      ${about.inputs.join('; ')}`,
       `  outputs     ${about.outputs.join('; ')}`,
-      `  nodes       ${counted.join(', ')}`,
+      `  nodes       ${counted.join(', ')}${inside}`,
       `  constants   ${about.constants}`,
+      `  recurrent   ${recurrentText(found)}`,
+      ...found.recurrent.flatMap(nodeLines),
+      ...found.obstacles.map((why) => `  not taken   ${why}`),
       '',
     ].join('\n'),
   );
 }
 
-async function read(path: string): Promise<Onnx.IModelProto> {
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    throw new KikitoriError(fileFault(error), { kind: 'input', where: path });
-  }
-  try {
-    const model = ModelProto.decode(bytes);
-    if ((model.graph?.node ?? []).length > 0) return model;
-  } catch {
-    // Said below.
-  }
-  throw new KikitoriError('this is no ONNX file, or a damaged one', {
-    kind: 'input',
-    where: path,
-    expected: 'an ONNX file, a bundle (a folder or a .tar of one) or a .safetensors',
-  });
+function recurrentText({ recurrent, recurrentParameters }: Survey): string {
+  if (recurrent.length === 0) return 'nothing';
+  const able = recurrent.filter((n) => n.compressible).length;
+  return `${recurrent.length} nodes, ${recurrentParameters.toLocaleString('en')} parameters; ${able} can be compressed`;
+}
+
+function nodeLines(node: SurveyedNode): string[] {
+  const sizes =
+    node.cells === undefined
+      ? ''
+      : `, ${node.inputs ?? 0} inputs, ${node.cells} cells, ${(node.parameters ?? 0).toLocaleString('en')} parameters`;
+  const extras = [
+    ...(node.layout === 'batch first' ? ['batch first'] : []),
+    ...(node.sequenceLengths ? ['sequence lengths'] : []),
+  ];
+  const lines = [
+    `  ${node.type.padEnd(11)} "${node.name}": ${[node.direction, ...extras].join(', ')}${sizes}`,
+  ];
+  const more = (text: string) => lines.push(`              ${text}`);
+  if (node.place !== '') more(`in ${node.place}`);
+  if (node.sameWeightsAs !== undefined) more(`the weights of "${node.sameWeightsAs}"`);
+  if (node.readBy.length > 0) more(`h is read by ${node.readBy.map((n) => `"${n}"`).join(', ')}`);
+  if (node.why !== undefined) more(`not compressed: ${node.why}`);
+  return lines;
 }
 
 /** features: FLOAT [1, time, 320] */
@@ -87,7 +107,8 @@ function valueText({ name, type }: Onnx.IValueInfoProto): string {
   const tensor = type?.tensorType;
   const element = TensorProto.DataType[tensor?.elemType ?? 0] ?? '?';
   const shape = (tensor?.shape?.dim ?? []).map(
-    (d) => d.dimParam || String(Number(d.dimValue ?? 0)),
+    // Exporters leave a free dimension empty.
+    (d) => d.dimParam || String(Number(d.dimValue ?? 0) || '?'),
   );
   return `${name ?? '?'}: ${element} [${shape.join(', ')}]`;
 }

@@ -16,7 +16,8 @@ export const inspect: CommandRun = async (argv, io) => {
   if (values.help) {
     io.stdout.write(`usage: kikitori model inspect [--json] DIR|FILE
 
-Says what a bundle, a checkpoint or an ONNX file is: network, ranks, arithmetic, files, features, licence, figures.
+Says what a bundle, a checkpoint or an ONNX file is: network, ranks, arithmetic, files, features, licence, figures;
+of an ONNX file its recurrent nodes wherever they stand, and what of them can be compressed.
 Every file of a bundle is checked against its manifest first.
 `);
     return 0;

@@ -71,6 +71,34 @@ export async function audioFeeds(
   return { feeds, steps, clips, silent };
 }
 
+/** Recordings of a folder, up to `seconds`, taken at random; silent ones are passed over. */
+export async function recordings(
+  path: string,
+  {
+    seconds,
+    rateHz,
+    random,
+  }: { readonly seconds: number; readonly rateHz: number; readonly random: () => number },
+): Promise<Float32Array[]> {
+  const found: Float32Array[] = [];
+  let heard = 0;
+  for (const file of shuffled(await soundFiles(path), random)) {
+    if (heard >= seconds) break;
+    const { samples } = await readAudioFile(file, { rateHz });
+    if (!samples.some((v) => Math.abs(v) > silentBelow)) continue;
+    // Of a long one as much as is asked for.
+    const taken = samples.subarray(0, Math.ceil((seconds - heard) * rateHz));
+    found.push(taken);
+    heard += taken.length / rateHz;
+  }
+  if (found.length > 0) return found;
+  throw new KikitoriError('there is no recording, or all are silent', {
+    kind: 'input',
+    where: path,
+    expected: 'recorded sound',
+  });
+}
+
 function callsOf(checkpoint: Checkpoint, rows: Float32Array): Feed[] {
   const { inputs } = checkpoint;
   const feeds: Feed[] = [];

@@ -1,9 +1,9 @@
 import { KikitoriError } from '../../runtime/errors.js';
 import { tensorShapes, type NetworkCheckpoint, type Tensor } from '../checkpoint.js';
 import { buildGraph } from '../graph/build.js';
-import { rewrite, type Chain } from '../import/index.js';
 import { activationNames } from '../quantize/scales.js';
-import type { Analysis, Ranks } from './factorize.js';
+import { checkpointSizes, type Analysis, type Method, type Ranks } from './factorize.js';
+import type { PlanAnalysis, Sizes } from './plan.js';
 import { explainedRank, waterFill, type Candidate } from './ranks.js';
 
 /** What a network costs: of each weight, of one more rank's row of P, and of everything fixed. */
@@ -12,53 +12,41 @@ export interface Price {
   readonly weight: number;
   /** Per row of a projection, beyond its weights. */
   readonly row: number;
-  /** Everything that no rank changes, but for an input matrix that is not projected. */
-  readonly fixed: (network: NetworkCheckpoint) => number;
+  /** Everything that no rank changes, but for matrices that are not factored. */
+  readonly fixed: number;
 }
+
+/** The price of a network in one unit. */
+export type PriceOf = (network: NetworkCheckpoint) => Price;
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
 /** One a parameter. */
-export const parameters: Price = {
+export const parameters: PriceOf = (n) => ({
   weight: 1,
   row: 0,
-  fixed: (n) => 4 * sum(n.layers) + n.outputs,
-};
+  fixed: 4 * sum(n.layers) + n.outputs,
+});
+
+const known = new WeakMap<NetworkCheckpoint, Price>();
 
 /**
  * Bytes of the network file at 8 bits: a byte a weight; for a row of P also a float scale and a zero
  * point. All else is measured on the graph of a network of rank 1 rather than counted.
  */
-export const bytesAt8Bits: Price = measured({ weight: 1, row: 5 }, (network) => {
-  const activations = Object.fromEntries(activationNames(network).map((name) => [name, 1]));
+export const bytesAt8Bits: PriceOf = (network) => {
+  const before = known.get(network);
+  if (before !== undefined) return before;
+  const ranks = { layers: network.layers.map(() => 1), input: 1 };
+  const small = blank(network, ranks);
+  const activations = Object.fromEntries(activationNames(small).map((name) => [name, 1]));
   const quantization = { weights: 'uint8' as const, activations };
-  return buildGraph({ ...network, quantization }, 'uint8').onnx.length;
-});
-
-/** Bytes of somebody else's file with the LSTM nodes rewritten: four a weight. */
-export function bytesRewritten(chain: Chain): Price {
-  return measured({ weight: 4, row: 0 }, (network) => rewrite(chain, network).length);
-}
-
-/** What does not depend on the ranks: the size of the smallest network's file, less what its ranks cost. */
-function measured(
-  { weight, row }: Pick<Price, 'weight' | 'row'>,
-  sizeOf: (network: NetworkCheckpoint) => number,
-): Price {
-  const known = new WeakMap<NetworkCheckpoint, number>();
-  const fixed = (network: NetworkCheckpoint) => {
-    let bytes = known.get(network);
-    if (bytes === undefined) {
-      const ranks = { layers: network.layers.map(() => 1), input: 1 };
-      bytes = sizeOf(blank(network, ranks)) - priceOf(network, ranks, { weight, row, fixed: free });
-      known.set(network, bytes);
-    }
-    return bytes;
-  };
-  return { weight, row, fixed };
-}
-
-const free = () => 0;
+  const bytes = buildGraph({ ...small, quantization }, 'uint8').onnx.length;
+  const each = { weight: 1, row: 5, fixed: 0 };
+  const price = { ...each, fixed: bytes - costAt(checkpointSizes(network), flat(ranks), each) };
+  known.set(network, price);
+  return price;
+};
 
 /** A factored network of these ranks, all zeros. */
 function blank(network: NetworkCheckpoint, { layers, input }: Ranks): NetworkCheckpoint {
@@ -71,32 +59,84 @@ function blank(network: NetworkCheckpoint, { layers, input }: Ranks): NetworkChe
   return { ...shape, tensors };
 }
 
+/** Ranks of a chain in the order of its vectors. */
+export const flat = ({ layers, input }: Ranks): readonly number[] => [input, ...layers];
+
+/** Of one more rank of a vector: a row of P, and a column of every reader. */
+function rankCost({ vectors, matrices }: Sizes, v: number, { weight, row }: Price): number {
+  const readers = sum(matrices.map((m) => (m.reads === v ? m.rows : 0)));
+  return weight * ((vectors[v]?.size ?? 0) + readers) + row;
+}
+
+/** Of the matrices that read a vector as it is. */
+const plainCost = ({ vectors, matrices }: Sizes, v: number, { weight }: Price): number =>
+  weight * (vectors[v]?.size ?? 0) * sum(matrices.map((m) => (m.reads === v ? m.rows : 0)));
+
+/** What a network costs at these ranks; 0 leaves a vector as it is. */
+export const costAt = (sizes: Sizes, ranks: readonly number[], price: Price): number =>
+  sizes.vectors.reduce((total, _, v) => {
+    const rank = ranks[v] ?? 0;
+    return total + (rank === 0 ? plainCost(sizes, v, price) : rank * rankCost(sizes, v, price));
+  }, price.fixed);
+
 export interface Budget {
   readonly price: Price;
   readonly limit: number;
   readonly multiple: number;
+  /** Also h of cells may stay as it is where a projection would not make it smaller. */
+  readonly plain?: boolean;
 }
 
-export interface Choice {
-  readonly ranks: Ranks;
+export interface Choice<R = readonly number[]> {
+  /** Of each vector; 0 leaves it as it is. */
+  readonly ranks: R;
   /** What this choice costs by the budget's price. */
   readonly spent: number;
   /** Sum of the gains left out: with costs in nats, the predicted loss in nats per step. */
   readonly predictedLoss?: number;
 }
 
-/** Ranks of the whole network within one budget, by the method's own rule. */
-export function withinBudget(analysis: Analysis, budget: Budget): Choice {
+/** Ranks of everything within one budget, by the method's own rule. */
+export function fit(analysis: PlanAnalysis, budget: Budget): Choice {
   return analysis.method === 'paper' ? highestTau(analysis, budget) : chooseRanks(analysis, budget);
 }
 
-/** One tau for all layers, the highest whose ranks fit: the published rule met with a budget. */
-function highestTau({ network, layers }: Analysis, { price, limit }: Budget): Choice {
-  const at = (tau: number): Ranks => ({
-    layers: layers.map((basis) => explainedRank(basis.gains, tau)),
-    input: 0,
+/** The same of a chain of LSTM layers. */
+export function withinBudget(
+  analysis: Analysis,
+  budget: { readonly price: PriceOf; readonly limit: number; readonly multiple: number },
+): Choice<Ranks> {
+  const choice = fit(analysis, { ...budget, price: budget.price(analysis.network) });
+  const [input = 0, ...layers] = choice.ranks;
+  return { ...choice, ranks: { layers, input } };
+}
+
+/** What a factored network of these ranks costs. */
+export const priceOf = (network: NetworkCheckpoint, ranks: Ranks, price: PriceOf): number =>
+  costAt(checkpointSizes(network), flat(ranks), price(network));
+
+/** The least that any choice of ranks costs. */
+export const smallestPrice = (
+  network: NetworkCheckpoint,
+  method: Method,
+  multiple: number,
+  price: PriceOf,
+): number => smallestCost(checkpointSizes(network), method, { price: price(network), multiple });
+
+/** One tau for all layers, whatever it costs; what a projection would make larger stays, if it may. */
+export function ranksAt({ plan, bases }: PlanAnalysis, tau: number, plain = false): number[] {
+  const one = { weight: 1, row: 0, fixed: 0 };
+  return bases.map((basis, v) => {
+    if (basis === undefined) return 0;
+    const rank = explainedRank(basis.gains, tau);
+    return plain && rank * rankCost(plan, v, one) >= plainCost(plan, v, one) ? 0 : rank;
   });
-  const cost = (tau: number) => priceOf(network, at(tau), price);
+}
+
+/** The highest tau whose ranks fit: the published rule met with a budget. */
+function highestTau(analysis: PlanAnalysis, { price, limit, plain }: Budget): Choice {
+  const at = (tau: number) => ranksAt(analysis, tau, plain);
+  const cost = (tau: number) => costAt(analysis.plan, at(tau), price);
   if (cost(0) > limit) {
     throw new KikitoriError(`the budget is ${Math.floor(limit)}`, {
       kind: 'input',
@@ -113,70 +153,68 @@ function highestTau({ network, layers }: Analysis, { price, limit }: Budget): Ch
   return { ranks: at(low), spent: cost(low) };
 }
 
-/** The least that any choice of ranks costs. */
-export function smallestPrice(
-  network: NetworkCheckpoint,
-  method: Analysis['method'],
-  multiple: number,
-  price: Price,
+/** The least that any choice of ranks costs; vectors without a basis, where these are known, stay as they are. */
+export function smallestCost(
+  sizes: Sizes,
+  method: PlanAnalysis['method'],
+  { price, multiple, plain = false }: Omit<Budget, 'limit'>,
+  bases?: PlanAnalysis['bases'],
 ): number {
   const group = method === 'paper' ? 1 : multiple;
-  const layers = network.layers.map((n) => Math.min(group, n));
-  const input = method === 'paper' ? 0 : Math.min(group, network.inputs);
-  return priceOf(network, { layers, input }, price);
-}
-
-/** Water-filling over all projections, the input's among them. */
-function chooseRanks(analysis: Analysis, { price, limit, multiple }: Budget): Choice {
-  const { network, layers, input } = analysis;
-  const cells = network.layers[0] ?? 0;
-  const fixed = price.fixed(network);
-  const candidates: Candidate[] = layers.map((basis, l) => {
-    const n = network.layers[l] ?? 0;
-    const above = network.layers[l + 1];
-    const readers = 4 * n + (above === undefined ? network.outputs : 4 * above);
-    return {
-      name: `layer ${l}`,
-      gains: basis.gains,
-      cost: price.weight * (n + readers) + price.row,
-    };
+  const ranks = sizes.vectors.map(({ size, input }, v) => {
+    if (method === 'paper' && input) return 0;
+    if (bases !== undefined && bases[v] === undefined) return 0;
+    const rank = Math.min(group, size);
+    const smaller = rank * rankCost(sizes, v, price) < plainCost(sizes, v, price);
+    return smaller || (!input && !plain) ? rank : 0;
   });
-  const denseInput = price.weight * 4 * cells * network.inputs;
-  if (input !== undefined) {
-    const cost = price.weight * (network.inputs + 4 * cells) + price.row;
-    const all = [{ name: 'the input', gains: input.gains, cost }, ...candidates];
-    const { ranks, spent, loss } = waterFill(all, limit - fixed, multiple);
-    const [inputRank = 0, ...rest] = ranks;
-    // Beyond this rank the matrix itself is smaller, and exact.
-    if (inputRank * cost < denseInput) {
-      return {
-        ranks: { layers: rest, input: inputRank },
-        spent: spent + fixed,
-        predictedLoss: loss,
-      };
-    }
-  }
-  const { ranks, spent, loss } = waterFill(candidates, limit - fixed - denseInput, multiple);
-  return {
-    ranks: { layers: ranks, input: 0 },
-    spent: spent + fixed + denseInput,
-    predictedLoss: loss,
-  };
+  return costAt(sizes, ranks, price);
 }
 
-/** What a factored network of these ranks costs. */
-export function priceOf(network: NetworkCheckpoint, ranks: Ranks, price: Price): number {
-  const cells = network.layers[0] ?? 0;
-  const input =
-    ranks.input === 0
-      ? price.weight * 4 * cells * network.inputs
-      : ranks.input * (price.weight * (network.inputs + 4 * cells) + price.row);
-  return network.layers.reduce(
-    (total, n, l) => {
-      const above = network.layers[l + 1];
-      const readers = 4 * n + (above === undefined ? network.outputs : 4 * above);
-      return total + (ranks.layers[l] ?? 0) * (price.weight * (n + readers) + price.row);
-    },
-    price.fixed(network) + input,
-  );
+/**
+ * Water-filling over all projections, the inputs' among them. A vector whose projection would cost as
+ * much as its matrices themselves stays as it is, which is exact; what that sets free goes to the rest.
+ */
+function chooseRanks({ plan, bases }: PlanAnalysis, budget: Budget): Choice {
+  const { price, limit, multiple, plain = false } = budget;
+  const mayStay = (v: number) => plain || plan.vectors[v]?.input === true;
+  let open = plan.vectors.flatMap((_, v) => (bases[v] === undefined ? [] : [v]));
+  const tooMuch = (v: number, rank: number) =>
+    mayStay(v) && rank * rankCost(plan, v, price) >= plainCost(plan, v, price);
+  open = open.filter((v) => !tooMuch(v, Math.min(multiple, plan.vectors[v]?.size ?? 0)));
+  for (;;) {
+    const candidates: Candidate[] = open.map((v) => ({
+      name: plan.vectors[v]?.name ?? '',
+      gains: bases[v]?.gains ?? [],
+      cost: rankCost(plan, v, price),
+    }));
+    const still = plan.vectors.map(() => 0);
+    const rest =
+      price.fixed +
+      sum(plan.vectors.map((_, v) => (open.includes(v) ? 0 : plainCost(plan, v, price))));
+    if (open.length === 0) {
+      if (rest <= limit) return { ranks: still, spent: rest, predictedLoss: 0 };
+      throw new KikitoriError(`the budget is ${Math.floor(limit)}`, {
+        kind: 'input',
+        expected: `at least ${Math.ceil(rest)}: no projection would make this network smaller`,
+      });
+    }
+    const fill = waterFill(candidates, limit - rest, multiple);
+    const full = open.filter((v, i) => tooMuch(v, fill.ranks[i] ?? 0));
+    if (full.length > 0) {
+      open = open.filter((v) => !full.includes(v));
+      continue;
+    }
+    // What one more group would pay for may be enough for the matrices themselves.
+    const slack = limit - rest - fill.spent;
+    const exact = open.filter((v, i) => {
+      const more = plainCost(plan, v, price) - (fill.ranks[i] ?? 0) * rankCost(plan, v, price);
+      return mayStay(v) && more <= slack;
+    });
+    if (exact.length === 0) {
+      open.forEach((v, i) => (still[v] = fill.ranks[i] ?? 0));
+      return { ranks: still, spent: fill.spent + rest, predictedLoss: fill.loss };
+    }
+    open = open.filter((v) => v !== exact[0]);
+  }
 }

@@ -1,67 +1,62 @@
-import onnxProto from 'onnx-proto';
-import type { onnx as Onnx } from 'onnx-proto';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
-import type { Chain } from '../import/chain.js';
+import type { Foreign, Layer } from '../import/network.js';
+import type { Pieces } from '../import/pieces.js';
+import { DataType, int, ints } from '../import/proto.js';
+import type { Site } from '../import/recurrent.js';
 import { Runner, type Feed, type Value } from '../import/runtime.js';
-import { int, ints, Pieces } from '../import/scan.js';
-import { MomentSums, type Activations } from './moments.js';
-
-const { onnx } = onnxProto;
-const { FLOAT } = onnx.TensorProto.DataType;
+import { Taps } from '../import/taps.js';
+import { MomentSums, type Moments } from './moments.js';
 
 export interface Collected {
-  readonly activations: Activations;
+  /** Of each vector of the plan. */
+  readonly moments: readonly Moments[];
+  /** Steps of the vector that was seen least, of those that were seen at all. */
   readonly steps: number;
   /** The first layer's input of the first calls, [steps, batch, inputs]: material for costs. */
   readonly inputs: readonly Value[];
 }
 
 /**
- * Runs the dense network over calibration data in ONNX Runtime and sums, inside the graph, x, x x^T of
- * the input and h, h h^T of each layer's outputs. `keepSteps` steps of input are kept as they are.
+ * Runs a network as it is over calibration data in ONNX Runtime and sums, inside the graph, x and x x^T
+ * of every vector of the plan. `keepSteps` steps of the first layer's input are kept as they are, where
+ * that layer stands in the main graph.
  */
 export async function collect(
-  chain: Chain,
+  foreign: Foreign,
   feeds: AsyncIterable<Feed> | Iterable<Feed>,
   { keepSteps = 0 } = {},
 ): Promise<Collected> {
-  const taps = [
-    chain.layers[0]?.node.input?.[0] ?? '',
-    ...chain.layers.map((l) => l.node.output?.[0] ?? ''),
-  ];
-  const { bytes, names } = instrumented(chain, taps);
+  const { bytes, taps, raw } = instrumented(foreign, keepSteps > 0);
   const runner = await Runner.open(bytes);
-  const sums = [chain.network.inputs, ...chain.network.layers].map((dim) => new MomentSums(dim));
+  const sums = foreign.plan.vectors.map(({ size }) => new MomentSums(size));
   const inputs: Value[] = [];
   let kept = 0;
   try {
     for await (const feed of feeds) {
-      const keep = kept < keepSteps;
-      const out = await run(runner, feed, [...names.flat(), ...(keep ? [rawInput] : [])]);
-      names.forEach(([sum, products], i) => {
+      const keep = raw !== undefined && kept < keepSteps;
+      const names = taps.flatMap((t) => [t.sum, t.products]);
+      const out = await run(runner, feed, [...names, ...(keep ? [raw] : [])]);
+      for (const { vector, sum, products } of taps) {
         const total = out.get(sum);
         const gram = out.get(products);
-        const moment = sums[i];
-        if (total === undefined || gram === undefined || moment === undefined) return;
         // The last value of the sum is the number of rows: a column of ones rides along.
-        moment.add(total.data.at(-1) ?? 0, total.data, gram.data);
-      });
-      const raw = out.get(rawInput);
-      if (raw !== undefined) {
-        inputs.push(raw);
-        kept += (raw.dims[0] ?? 0) * (raw.dims[1] ?? 0);
+        if (total !== undefined && gram !== undefined)
+          sums[vector]?.add(total.data.at(-1) ?? 0, total.data, gram.data);
+      }
+      const value = raw === undefined ? undefined : out.get(raw);
+      if (value !== undefined) {
+        inputs.push(value);
+        kept += (value.dims[0] ?? 0) * (value.dims[1] ?? 0);
       }
     }
   } finally {
     await runner.close();
   }
-  const [input, ...layers] = sums.map((s) => s.moments());
-  if (input === undefined) throw new Error('no taps');
-  checkFinite([input, ...layers].map((m) => m.covariance.data));
-  return { activations: { input, layers }, steps: sums[0]?.steps ?? 0, inputs };
+  const moments = sums.map((s) => s.moments());
+  checkFinite(moments.map((m) => m.covariance.data));
+  const seen = sums.map((s) => s.steps).filter((steps) => steps > 0);
+  return { moments, steps: seen.length === 0 ? 0 : Math.min(...seen), inputs };
 }
-
-const rawInput = 'kikitori.tap.raw';
 
 async function run(runner: Runner, feed: Feed, fetches: readonly string[]) {
   try {
@@ -84,45 +79,69 @@ function checkFinite(parts: readonly Float64Array[]): void {
   });
 }
 
-/** The graph with, for each tap, the sum of its rows (and their number) and the sum of their products. */
-function instrumented(chain: Chain, taps: readonly string[]) {
-  const { model } = chain;
-  const pieces = new Pieces(model.opset, 'kikitori.tap.');
-  const names: (readonly [string, string])[] = [];
-  taps.forEach((tap, i) => {
-    const dim = i === 0 ? chain.network.inputs : (chain.network.layers[i - 1] ?? 0);
-    const float = pieces.cast(tap, FLOAT, `${i}.float`);
-    const rows = pieces.node(
-      'Reshape',
-      [float, pieces.int64s(`${i}.shape`, [-1, dim])],
-      `${i}.rows`,
-    );
-    const columns = pieces.node('Transpose', [rows], `${i}.columns`, [ints('perm', [1, 0])]);
-    const products = pieces.node('MatMul', [columns, rows], `${i}.products`);
-    // 1^T [rows, 1]: ones are x^0 of the first column, whatever it holds.
-    const first = pieces.node('Gather', [rows, pieces.int64s(`${i}.zero`, [0])], `${i}.first`, [
-      int('axis', 1),
-    ]);
-    const zero = pieces.node('Sub', [first, first], `${i}.zeros`);
-    const one = pieces.floats(`${i}.one`, { shape: [1], data: Float32Array.of(1) });
-    const ones = pieces.node('Add', [zero, one], `${i}.ones`);
-    const wide = pieces.node('Concat', [rows, ones], `${i}.wide`, [int('axis', 1)]);
-    const row = pieces.node('Transpose', [ones], `${i}.row`, [ints('perm', [1, 0])]);
-    names.push([pieces.node('MatMul', [row, wide], `${i}.sum`), products]);
-  });
-  pieces.cast(taps[0] ?? '', FLOAT, 'raw');
-  const output: Onnx.IValueInfoProto[] = [...names.flat(), rawInput].map((name) => ({
-    name,
-    type: { tensorType: { elemType: FLOAT } },
-  }));
-  const bytes = onnx.ModelProto.encode({
-    ...model.proto,
-    graph: {
-      ...model.graph,
-      node: [...model.nodes, ...pieces.nodes],
-      initializer: [...(model.graph.initializer ?? []), ...pieces.initializers],
-      output: [...(model.graph.output ?? []), ...output],
-    },
-  }).finish();
-  return { bytes, names };
+interface Tap {
+  readonly vector: number;
+  readonly sum: string;
+  readonly products: string;
+}
+
+/** The graph with, for each vector at each place, the sum of its rows (and their number) and of their products. */
+function instrumented(foreign: Foreign, keep: boolean) {
+  const taps = new Taps(foreign.model);
+  const found: Tap[] = [];
+  const watch = (site: Site, vector: number, value: string, size: number) => {
+    const { sum, products } = moments(taps.in(site.scope), value, size, `${found.length}`);
+    found.push({
+      vector,
+      sum: taps.give(site.scope, sum, [1, size + 1]),
+      products: taps.give(site.scope, products, [size, size]),
+    });
+  };
+  for (const layer of foreign.layers) {
+    for (const site of layer.sites) {
+      const [v = 0] = layer.below;
+      if (layer.source === undefined) watch(site, v, site.node.input?.[0] ?? '', layer.inputs);
+      layer.h.forEach((vector, d) => watch(site, vector, hOf(taps, site, layer, d), layer.cells));
+    }
+  }
+  const [bottom] = foreign.layers;
+  const [first] = bottom?.sites ?? [];
+  let raw: string | undefined;
+  if (keep && first?.scope === foreign.model.root) {
+    const float = taps.in(first.scope).cast(first.node.input?.[0] ?? '', DataType.FLOAT, 'raw');
+    raw = taps.keep(first.scope, float);
+  }
+  return { bytes: taps.bytes(), taps: found, raw };
+}
+
+/** h of one direction at every step, [T, B, cells] or [T, 1, B, cells]. */
+function hOf(taps: Taps, site: Site, { directions }: Layer, d: number): string {
+  const y = taps.outputOf(site.node, 0);
+  if (directions.length === 1) return y;
+  const part = taps.in(site.scope);
+  return part.node('Gather', [y, part.int64s(`${y}.of.${d}`, [d])], `${y}.direction.${d}`, [
+    int('axis', 1),
+  ]);
+}
+
+/** 1^T [x, 1] and x^T x of the rows of a value. */
+function moments(part: Pieces, value: string, size: number, name: string) {
+  const float = part.cast(value, DataType.FLOAT, `${name}.float`);
+  const rows = part.node(
+    'Reshape',
+    [float, part.int64s(`${name}.shape`, [-1, size])],
+    `${name}.rows`,
+  );
+  const columns = part.node('Transpose', [rows], `${name}.columns`, [ints('perm', [1, 0])]);
+  const products = part.node('MatMul', [columns, rows], `${name}.products`);
+  // 1^T [rows, 1]: ones are x^0 of the first column, whatever it holds.
+  const first = part.node('Gather', [rows, part.int64s(`${name}.zero`, [0])], `${name}.first`, [
+    int('axis', 1),
+  ]);
+  const zero = part.node('Sub', [first, first], `${name}.zeros`);
+  const one = part.floats(`${name}.one`, { shape: [1], data: Float32Array.of(1) });
+  const ones = part.node('Add', [zero, one], `${name}.ones`);
+  const wide = part.node('Concat', [rows, ones], `${name}.wide`, [int('axis', 1)]);
+  const row = part.node('Transpose', [ones], `${name}.row`, [ints('perm', [1, 0])]);
+  return { sum: part.node('MatMul', [row, wide], `${name}.sum`), products };
 }

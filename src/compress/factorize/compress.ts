@@ -1,32 +1,31 @@
 import { KikitoriError } from '../../runtime/errors.js';
-import { parameterCount, type NetworkCheckpoint } from '../checkpoint.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
-import { rewrite, type Chain, type Feed } from '../import/index.js';
-import { bytesAt8Bits, parameters, smallestPrice, withinBudget, type Price } from './budget.js';
+import { parameterCount, type NetworkCheckpoint } from '../checkpoint.js';
+import { rewrite, type Feed, type Foreign } from '../import/index.js';
+import { costAt, smallestCost, type Price } from './budget.js';
+import {
+  choose,
+  parametersFor,
+  priceFor,
+  type ChooseOptions,
+  type Subject,
+  type Target,
+} from './choose.js';
 import { collect, type Collected } from './collect.js';
 import { measureCosts, type Loss } from './costs.js';
 import { Divergence } from './divergence.js';
+import { checkRanks, matrixCosts, type Costs } from './factorize.js';
 import {
-  analyseDataAware,
-  analysePaper,
-  checkRanks,
-  factorize,
-  type Analysis,
-  type Costs,
-  type Ranks,
-} from './factorize.js';
-import { explainedRank } from './ranks.js';
+  analyseByReaders,
+  analyseByRecurrent,
+  cutAt,
+  type Cut,
+  type PlanAnalysis,
+} from './plan.js';
+import { sensitivities, scaled } from './sensitivity.js';
 
-/** How the ranks are chosen. */
-export type Target =
-  | { readonly kind: 'tau'; readonly tau: number }
-  | { readonly kind: 'ranks'; readonly layers: readonly number[]; readonly input: number }
-  | { readonly kind: 'params' | 'bytes' | 'max-loss'; readonly limit: number };
-
-export interface CompressOptions {
+export interface CompressOptions extends ChooseOptions {
   readonly method: 'paper' | 'data-aware';
-  readonly target: Target;
-  readonly multiple: number;
   /** Calls of the network on calibration data; read again for each pass. */
   readonly feeds?: readonly Feed[];
   /** What an error costs, if it was measured elsewhere (in training). */
@@ -34,21 +33,27 @@ export interface CompressOptions {
   readonly loss: Loss;
   /** Outputs by which the loss is measured. */
   readonly outputs: readonly string[];
-  /** What `bytes` means for this kind of file. */
-  readonly bytes?: Price;
   readonly progress?: (line: string) => void;
 }
 
 export interface Compressed {
-  readonly network: NetworkCheckpoint;
+  readonly cut: Cut;
   readonly facts: CompressionFacts;
 }
 
 export interface CompressionFacts {
   readonly method: 'paper' | 'data-aware';
   readonly target: Target;
+  /** Of h of each layer and direction; 0: it stayed as it is. */
   readonly ranks: readonly number[];
+  /** Of the first input; 0: it stayed as it is. */
   readonly inputRank: number;
+  /** Of a network that is no chain: every vector in turn, with its rank; 0: it stayed as it is. */
+  readonly vectors?: readonly {
+    readonly name: string;
+    readonly size: number;
+    readonly rank: number;
+  }[];
   readonly parametersBefore: number;
   readonly parameters: number;
   /** Share of what the readers see that each projection keeps. */
@@ -60,18 +65,20 @@ export interface CompressionFacts {
   readonly measuredLoss?: number;
 }
 
+export type { Subject, Target } from './choose.js';
+
 /** Steps of calibration data for the costs (through time and back) and for measuring the loss. */
 const costSteps = 3000;
 const measureCalls = 24;
 
 export interface Prepared {
-  readonly analysis: Analysis;
+  readonly analysis: PlanAnalysis;
   readonly calibrationSteps?: number;
 }
 
 /** The costly part, once a network and method: every choice of ranks is a cut of the result. */
 export async function prepare(
-  chain: Chain,
+  subject: Subject,
   options: Omit<CompressOptions, 'target' | 'multiple'>,
 ): Promise<Prepared> {
   const { method, feeds, progress = () => undefined } = options;
@@ -81,60 +88,104 @@ export async function prepare(
       hint: 'give --calibration, or take --method paper',
     });
   }
-  let collected: Collected | undefined;
-  if (feeds !== undefined && method === 'data-aware') {
-    progress(`running the dense network on ${feeds.length} pieces of calibration data`);
-    collected = await collect(chain, feeds, { keepSteps: costSteps });
-    checkEnough(chain, collected.steps);
+  const { plan } = subject.foreign;
+  if (feeds === undefined || method === 'paper') {
+    progress('decomposing the recurrent matrices');
+    return { analysis: analyseByRecurrent(plan) };
   }
-  const analysis = await analyse(chain, options, collected, progress);
-  return { analysis, ...(collected === undefined ? {} : { calibrationSteps: collected.steps }) };
+  progress(`running the dense network on ${feeds.length} pieces of calibration data`);
+  const keepSteps = subject.network === undefined ? 0 : costSteps;
+  const collected = await collect(subject.foreign, feeds, { keepSteps });
+  checkEnough(subject.foreign, collected.steps);
+  const unseen = plan.vectors.filter((_, v) => collected.moments[v]?.count === 0);
+  if (unseen.length > 0)
+    progress(`not reached by the calibration data, left: ${unseen.map((v) => v.name).join(', ')}`);
+  const costs = await costsOf(subject, options, collected, progress);
+  const analysis = analyseByReaders(plan, {
+    moments: collected.moments,
+    ...(costs === undefined ? {} : { costs }),
+    progress: (v) => progress(`decomposing ${plan.vectors[v]?.name ?? ''}`),
+  });
+  return {
+    analysis:
+      costs === undefined ? await inOneUnit(subject.foreign, analysis, options, feeds) : analysis,
+    calibrationSteps: collected.steps,
+  };
 }
 
-/** A dense network, as the graph that runs it, to a factored one. */
-export async function compress(chain: Chain, options: CompressOptions): Promise<Compressed> {
-  checkTarget(chain.network, options);
+/** To a factored network, by the graph that runs it. */
+export async function compress(subject: Subject, options: CompressOptions): Promise<Compressed> {
+  const { foreign, network } = subject;
+  const price = priceFor(subject, options);
+  checkTarget(subject, options, price);
   const { method, target, feeds, progress = () => undefined } = options;
-  const { analysis, calibrationSteps } = await prepare(chain, options);
-  const divergence =
-    feeds === undefined
-      ? undefined
-      : await Divergence.of(
-          chain.model.bytes,
-          spread(feeds),
-          options.outputs,
-          options.loss === 'softmax',
-        );
-  const { ranks, predictedLoss } = await choose(chain, analysis, options, divergence, progress);
-  const factored = factorize(analysis, ranks);
-  const facts: CompressionFacts = {
-    method,
-    target,
-    ranks: ranks.layers,
-    inputRank: ranks.input,
-    parametersBefore: parameterCount(chain.network),
-    parameters: parameterCount(factored),
-    explained: analysis.layers.map((basis, l) => share(basis.gains, ranks.layers[l] ?? 0)),
-    ...(analysis.input === undefined || ranks.input === 0
-      ? {}
-      : { explainedInput: share(analysis.input.gains, ranks.input) }),
-    ...(calibrationSteps === undefined ? {} : { calibrationSteps }),
-    ...(predictedLoss === undefined ? {} : { predictedLoss }),
-    ...(divergence === undefined
-      ? {}
-      : { measuredLoss: await divergence.measure(rewrite(chain, factored)) }),
+  const { analysis, calibrationSteps } = await prepare(subject, options);
+  const divergence = await divergenceOf(foreign, feeds, options);
+  const { ranks, predictedLoss } = await choose(
+    subject,
+    analysis,
+    options,
+    price,
+    divergence,
+    progress,
+  );
+  const cut = cutAt(analysis, ranks);
+  const bytes = rewrite(foreign, cut);
+  const shares = analysis.bases.map((basis, v) =>
+    basis === undefined || cut.ranks[v] === 0 ? 1 : share(basis.gains, cut.ranks[v] ?? 0),
+  );
+  const { vectors } = foreign.plan;
+  const input = vectors.findIndex((v) => v.input);
+  const count = parametersFor(subject);
+  return {
+    cut,
+    facts: {
+      method,
+      target,
+      ranks: cut.ranks.filter((_, v) => vectors[v]?.input !== true),
+      inputRank: cut.ranks[input] ?? 0,
+      ...(network === undefined
+        ? {
+            vectors: vectors.map(({ name, size }, v) => ({ name, size, rank: cut.ranks[v] ?? 0 })),
+          }
+        : {}),
+      parametersBefore:
+        network === undefined
+          ? costAt(
+              foreign.plan,
+              vectors.map(() => 0),
+              count,
+            )
+          : parameterCount(network),
+      parameters: costAt(foreign.plan, cut.ranks, count),
+      explained: shares.filter((_, v) => vectors[v]?.input !== true),
+      ...(cut.projections[input] === undefined ? {} : { explainedInput: shares[input] ?? 1 }),
+      ...(calibrationSteps === undefined ? {} : { calibrationSteps }),
+      ...(predictedLoss === undefined ? {} : { predictedLoss }),
+      ...(divergence === undefined ? {} : { measuredLoss: await divergence.measure(bytes) }),
+    },
   };
-  const training = { ...factored.training, compression: facts };
-  return { network: { ...factored, training }, facts };
 }
+
+const divergenceOf = async (
+  { model }: Foreign,
+  feeds: readonly Feed[] | undefined,
+  { outputs, loss }: Pick<CompressOptions, 'outputs' | 'loss'>,
+): Promise<Divergence | undefined> =>
+  feeds === undefined
+    ? undefined
+    : Divergence.of(model.bytes, spread(feeds), outputs, loss === 'softmax');
 
 /** What no calibration could make possible is said at once. */
-function checkTarget(network: NetworkCheckpoint, options: CompressOptions): void {
-  const { method, target, multiple, bytes = bytesAt8Bits } = options;
-  if (target.kind === 'ranks') checkRanks(network, method, target);
+function checkTarget({ foreign, network }: Subject, options: CompressOptions, price: Price): void {
+  const { method, target, multiple, asOnnx = false, uniform = false } = options;
+  if (uniform) return;
+  if (target.kind === 'ranks') {
+    if (network !== undefined) checkRanks(network, method, target);
+    else checkEach(foreign, method, target);
+  }
   if (target.kind !== 'params' && target.kind !== 'bytes') return;
-  const price = target.kind === 'params' ? parameters : bytes;
-  const least = smallestPrice(network, method, multiple, price);
+  const least = smallestCost(foreign.plan, method, { price, multiple, plain: asOnnx });
   if (target.limit >= least) return;
   throw new KikitoriError(`no network of this shape has ${target.limit} ${target.kind}`, {
     kind: 'input',
@@ -143,8 +194,29 @@ function checkTarget(network: NetworkCheckpoint, options: CompressOptions): void
   });
 }
 
-function checkEnough(chain: Chain, steps: number): void {
-  const least = 2 * Math.max(chain.network.inputs, ...chain.network.layers);
+/** Ranks of a network that is no chain: one for h of each layer and direction, 0 leaves it as it is. */
+function checkEach(
+  { plan }: Foreign,
+  method: CompressOptions['method'],
+  { layers, input }: { readonly layers: readonly number[]; readonly input: number },
+): void {
+  const own = plan.vectors.filter((v) => !v.input);
+  const faults: string[] = [];
+  if (layers.length !== own.length)
+    faults.push(`${layers.length} ranks for ${own.map((v) => `"${v.name}"`).join(', ')}`);
+  own.forEach(({ name, size }, i) => {
+    const rank = layers[i];
+    if (rank !== undefined && !(Number.isInteger(rank) && rank >= 0 && rank <= size))
+      faults.push(`rank ${rank} of "${name}" is not within its ${size} cells`);
+  });
+  if (!Number.isInteger(input) || input < 0) faults.push(`input rank ${input} is no count`);
+  if (input > 0 && method === 'paper')
+    faults.push('the published method leaves the input as it is');
+  if (faults.length > 0) throw new KikitoriError(faults.join('; '), { kind: 'usage' });
+}
+
+function checkEnough({ plan }: Foreign, steps: number): void {
+  const least = 2 * Math.max(...plan.vectors.map((v) => v.size));
   if (steps >= least) return;
   throw new KikitoriError(`the calibration data has only ${steps} steps`, {
     kind: 'input',
@@ -153,25 +225,38 @@ function checkEnough(chain: Chain, steps: number): void {
   });
 }
 
-async function analyse(
-  chain: Chain,
-  { method, costs: given, loss }: Pick<CompressOptions, 'method' | 'costs' | 'loss'>,
-  collected: Collected | undefined,
+/** Costs of every matrix's rows, through time and back; only of a chain of LSTM layers. */
+async function costsOf(
+  { foreign, network }: Subject,
+  { costs: given, loss }: Pick<CompressOptions, 'costs' | 'loss'>,
+  collected: Collected,
   progress: (line: string) => void,
-): Promise<Analysis> {
-  if (method === 'paper' || collected === undefined) {
-    progress('decomposing the recurrent matrices');
-    return analysePaper(chain.network);
-  }
+): Promise<readonly ArrayLike<number>[] | undefined> {
+  if (network === undefined) return undefined;
   if (given === undefined) progress('measuring what an error costs, through time and back');
-  const costs = given ?? (await measureCosts(chain.network, collected.inputs, loss, randomFrom(1)));
-  checkCosts(chain, costs);
-  return analyseDataAware(chain.network, collected.activations, costs, (l) =>
-    progress(`decomposing layer ${l + 1} of ${chain.network.layers.length}`),
-  );
+  const costs = given ?? (await measureCosts(network, collected.inputs, loss, randomFrom(1)));
+  checkCosts(network, costs);
+  const heads = foreign.plan.matrices.slice(2 * network.layers.length).map((m) => m.rows);
+  return matrixCosts(costs, heads);
 }
 
-function checkCosts({ network }: Chain, costs: Costs): void {
+/** Without such costs: each vector's gains in units of the loss that leaving half of it out was measured to cause. */
+async function inOneUnit(
+  foreign: Foreign,
+  analysis: PlanAnalysis,
+  options: Pick<CompressOptions, 'outputs' | 'loss' | 'progress'>,
+  feeds: readonly Feed[],
+): Promise<PlanAnalysis> {
+  const divergence = await divergenceOf(foreign, feeds, options);
+  if (divergence === undefined) return analysis;
+  options.progress?.('measuring what is lost when each projection is halved');
+  const measured = await sensitivities(analysis, (cut) =>
+    divergence.measure(rewrite(foreign, cut)),
+  );
+  return scaled(analysis, measured);
+}
+
+function checkCosts(network: NetworkCheckpoint, costs: Costs): void {
   const lengths = [...costs.layers.map((c) => c.length), costs.output.length];
   const wanted = [...network.layers.map((n) => 4 * n), network.outputs];
   if (lengths.join() === wanted.join()) return;
@@ -181,81 +266,11 @@ function checkCosts({ network }: Chain, costs: Costs): void {
   });
 }
 
-/** A few calls from all over the calibration data. */
+/** A few calls from all over the calibration data; more where each is a single step. */
 function spread(feeds: readonly Feed[]): Feed[] {
-  const every = Math.max(1, Math.floor(feeds.length / measureCalls));
-  return feeds.filter((_, i) => i % every === 0).slice(0, measureCalls);
-}
-
-interface Chosen {
-  readonly ranks: Ranks;
-  readonly predictedLoss?: number;
-}
-
-async function choose(
-  chain: Chain,
-  analysis: Analysis,
-  { target, multiple, bytes = bytesAt8Bits }: CompressOptions,
-  divergence: Divergence | undefined,
-  progress: (line: string) => void,
-): Promise<Chosen> {
-  switch (target.kind) {
-    case 'tau':
-      return {
-        ranks: { layers: analysis.layers.map((b) => explainedRank(b.gains, target.tau)), input: 0 },
-      };
-    case 'ranks':
-      return { ranks: target };
-    case 'params':
-      return withinBudget(analysis, { price: parameters, limit: target.limit, multiple });
-    case 'bytes':
-      return withinBudget(analysis, { price: bytes, limit: target.limit, multiple });
-    case 'max-loss':
-      if (divergence === undefined) {
-        throw new KikitoriError('--max-loss is measured on calibration data', {
-          kind: 'usage',
-          hint: 'give --calibration',
-        });
-      }
-      return smallestWithin(chain, analysis, target.limit, multiple, divergence, progress);
-  }
-}
-
-/** The smallest budget whose measured loss is within the limit, by halving the budget's range. */
-async function smallestWithin(
-  chain: Chain,
-  analysis: Analysis,
-  limit: number,
-  multiple: number,
-  divergence: Divergence,
-  progress: (line: string) => void,
-): Promise<Chosen> {
-  const { network } = analysis;
-  const at = (budget: number) =>
-    withinBudget(analysis, { price: parameters, limit: budget, multiple });
-  const lossOf = async (ranks: Ranks) =>
-    divergence.measure(rewrite(chain, factorize(analysis, ranks)));
-  const full = { layers: network.layers, input: 0 };
-  let best: Chosen = { ranks: full };
-  const atBest = await lossOf(full);
-  if (!(atBest <= limit)) {
-    throw new KikitoriError(`even at full rank the loss is ${atBest.toExponential(2)}`, {
-      kind: 'input',
-      expected: `at most ${limit}`,
-    });
-  }
-  let low = smallestPrice(network, analysis.method, multiple, parameters);
-  let high = 2 * parameterCount(network);
-  for (let round = 0; round < 10 && high - low > low / 100; round++) {
-    const budget = round === 0 ? low : Math.round((low + high) / 2);
-    const choice = at(budget);
-    const loss = await lossOf(choice.ranks);
-    progress(`${choice.spent.toLocaleString('en')} parameters lose ${loss.toPrecision(3)}`);
-    if (loss <= limit) [high, best] = [budget, choice];
-    else low = budget;
-    if (round === 0 && loss <= limit) break;
-  }
-  return best;
+  const calls = Math.max(measureCalls, Math.min(600, Math.floor(feeds.length / 10)));
+  const every = Math.max(1, Math.floor(feeds.length / calls));
+  return feeds.filter((_, i) => i % every === 0).slice(0, calls);
 }
 
 function share(gains: ArrayLike<number>, rank: number): number {

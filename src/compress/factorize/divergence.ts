@@ -3,8 +3,8 @@ import { Runner, type Feed, type Value } from '../import/runtime.js';
 
 /**
  * How far a network's outputs are from the dense one's. Of a softmax over `logits`: mean
- * Kullback-Leibler divergence of the posteriors, nats per step. Else: squared error over all outputs,
- * as a share of their variance.
+ * Kullback-Leibler divergence of the posteriors, nats per step. Else: squared error as a share of the
+ * variance, of each output by itself, and the mean over outputs: a state may be a thousand times a score.
  */
 export class Divergence {
   private constructor(
@@ -30,10 +30,19 @@ export class Divergence {
     return new Divergence(feeds, wanted, outputs, softmax);
   }
 
+  /** Squared distance from the mean of an output, over all calls. */
+  private varianceOf(output: number): number {
+    const all = this.wanted.map((values) => values[output]?.data ?? new Float32Array(0));
+    const count = all.reduce((sum, d) => sum + d.length, 0);
+    const mean = all.reduce((sum, d) => d.reduce((s, v) => s + v, sum), 0) / Math.max(count, 1);
+    return all.reduce((sum, d) => d.reduce((s, v) => s + (v - mean) ** 2, sum), 0);
+  }
+
   async measure(network: Uint8Array): Promise<number> {
     const runner = await Runner.open(network);
-    let lost = 0;
-    let total = 0;
+    const lost = this.outputs.map(() => 0);
+    const total = this.outputs.map((_, o) => (this.softmax ? 0 : this.varianceOf(o)));
+    const add = (sums: number[], o: number, by: number) => (sums[o] = (sums[o] ?? 0) + by);
     try {
       for (const [i, feed] of this.feeds.entries()) {
         const got = await valuesOf(runner, feed, this.outputs);
@@ -42,18 +51,21 @@ export class Divergence {
           if (wanted === undefined) return;
           const units = value.dims.at(-1) ?? 1;
           if (this.softmax) {
-            lost += klSum(wanted.data, value.data, units);
-            total += value.data.length / units;
+            add(lost, 0, klSum(wanted.data, value.data, units));
+            add(total, 0, value.data.length / units);
           } else {
-            lost += squaredError(wanted.data, value.data);
-            total += variance(wanted.data);
+            add(lost, o, squaredError(wanted.data, value.data));
           }
         });
       }
     } finally {
       await runner.close();
     }
-    return lost / total;
+    const shares = lost.flatMap((sum, o) => {
+      const whole = total[o] ?? 0;
+      return whole > 0 ? [sum / whole] : sum > 0 ? [Infinity] : [];
+    });
+    return shares.length === 0 ? 0 : shares.reduce((a, b) => a + b, 0) / shares.length;
   }
 }
 
@@ -72,9 +84,4 @@ function klSum(wanted: Float32Array, got: Float32Array, units: number): number {
 
 function squaredError(a: Float32Array, b: Float32Array): number {
   return a.reduce((sum, v, i) => sum + (v - (b[i] ?? NaN)) ** 2, 0);
-}
-
-function variance(a: Float32Array): number {
-  const mean = a.reduce((s, v) => s + v, 0) / Math.max(a.length, 1);
-  return a.reduce((s, v) => s + (v - mean) ** 2, 0);
 }

@@ -1,10 +1,21 @@
 import { KikitoriError } from '../../runtime/errors.js';
 import { tensorOf, type NetworkCheckpoint, type Tensor } from '../checkpoint.js';
-import { basisOf, projection, readerFactor, type Basis, type Reader } from './basis.js';
-import { fromTensor, multiply, subtract, timesVector, toTensor, type Mat } from './matrix.js';
-import { metricOf, type Activations } from './moments.js';
+import type { Basis } from './basis.js';
+import { identity, toTensor, type Mat } from './matrix.js';
+import type { Activations } from './moments.js';
+import {
+  analyseByReaders,
+  analyseByRecurrent,
+  cutAt,
+  type Cut,
+  type Method,
+  type Plan,
+  type PlanAnalysis,
+  type PlanMatrix,
+  type Sizes,
+} from './plan.js';
 
-export type Method = 'paper' | 'data-aware';
+export type { Method } from './plan.js';
 
 /**
  * What an error costs: for each pre-activation of each layer, and for each output, the mean squared
@@ -16,35 +27,17 @@ export interface Costs {
 }
 
 /** A dense network taken apart: every rank is one cut of this. */
-export interface Analysis {
-  readonly method: Method;
+export interface Analysis extends PlanAnalysis {
   readonly network: NetworkCheckpoint;
   /** Absent: the input is not projected. */
   readonly input?: Basis;
   readonly layers: readonly Basis[];
-  readonly activations?: Activations;
 }
 
 export interface Ranks {
   readonly layers: readonly number[];
   /** 0: the input stays as it is. */
   readonly input: number;
-}
-
-interface Weights {
-  readonly ih: readonly Mat[];
-  readonly hh: readonly Mat[];
-  readonly output: Mat;
-}
-
-function weightsOf(network: NetworkCheckpoint): Weights {
-  const all = (name: string) =>
-    network.layers.map((_, l) => fromTensor(tensorOf(network, `lstm.${l}.${name}`)));
-  return {
-    ih: all('weight_ih'),
-    hh: all('weight_hh'),
-    output: fromTensor(tensorOf(network, 'output.weight')),
-  };
 }
 
 function denseOnly(network: NetworkCheckpoint): void {
@@ -56,109 +49,135 @@ function denseOnly(network: NetworkCheckpoint): void {
   });
 }
 
-/**
- * The published method (Prabhavalkar et al., 2016): singular vectors of the recurrent matrix alone, no
- * metric. Directions are orthonormal rows, so Z_x by least squares is W_x P^T.
- */
-export function analysePaper(network: NetworkCheckpoint): Analysis {
-  denseOnly(network);
-  const layers = weightsOf(network).hh.map((weight) => basisOf([{ weight }]));
-  return { method: 'paper', network, layers };
+/** Vectors: the input, then h of each layer. Matrices: W and R of each layer, then the output's. */
+export function checkpointSizes({
+  layers,
+  inputs,
+  outputs,
+}: Pick<NetworkCheckpoint, 'layers' | 'inputs' | 'outputs'>): Sizes {
+  return {
+    vectors: [
+      { name: 'the input', size: inputs, input: true },
+      ...layers.map((cells, l) => ({ name: `layer ${l}`, size: cells, input: false })),
+    ],
+    matrices: [
+      ...layers.flatMap((cells, l) => [
+        { reads: l, rows: 4 * cells },
+        { reads: l + 1, rows: 4 * cells },
+      ]),
+      { reads: layers.length, rows: outputs },
+    ],
+  };
 }
 
-/**
- * Stacked readers in the metric of the activations. Without `activations` the metric is the identity
- * (the stacked method alone), without `costs` every row costs the same.
- */
+function planOf(network: NetworkCheckpoint): Plan {
+  denseOnly(network);
+  const sizes = checkpointSizes(network);
+  const names = [
+    ...network.layers.flatMap((_, l) => [`lstm.${l}.weight_ih`, `lstm.${l}.weight_hh`]),
+    'output.weight',
+  ];
+  const matrices = sizes.matrices.map(({ reads, rows }, m): PlanMatrix => {
+    const name = names[m] ?? '';
+    const recurrent = name.endsWith('weight_hh');
+    return { name, reads, rows, weight: tensorOf(network, name), recurrent };
+  });
+  return { vectors: sizes.vectors, matrices };
+}
+
+/** An analysis of a chain of LSTM layers, as one of the dense network that the chain is. */
+export function analysisOf(network: NetworkCheckpoint, analysis: PlanAnalysis): Analysis {
+  const [input, ...layers] = analysis.bases;
+  return {
+    ...analysis,
+    network,
+    ...(input === undefined ? {} : { input }),
+    layers: layers.map((basis) => {
+      if (basis === undefined) throw new Error('every layer is projected');
+      return basis;
+    }),
+  };
+}
+
+/** The published method: {@link analyseByRecurrent}. */
+export const analysePaper = (network: NetworkCheckpoint): Analysis =>
+  analysisOf(network, analyseByRecurrent(planOf(network)));
+
+/** Stacked readers in the metric of the activations: {@link analyseByReaders}. */
 export function analyseDataAware(
   network: NetworkCheckpoint,
   activations?: Activations,
   costs?: Costs,
-  progress: (layer: number) => void = () => undefined,
 ): Analysis {
-  denseOnly(network);
-  const { ih, hh, output } = weightsOf(network);
-  const reader = (weight: Mat | undefined, rowCosts: ArrayLike<number> | undefined): Reader => {
-    if (weight === undefined) throw new Error('no such layer');
-    return rowCosts === undefined ? { weight } : { weight, rowCosts };
-  };
-  const layers = network.layers.map((_, l) => {
-    progress(l);
-    const above =
-      l + 1 < network.layers.length
-        ? reader(ih[l + 1], costs?.layers[l + 1])
-        : reader(output, costs?.output);
-    const moments = activations?.layers[l];
-    return basisOf(
-      [reader(hh[l], costs?.layers[l]), above],
-      moments === undefined ? undefined : metricOf(moments, `layer ${l}`),
-    );
-  });
-  const metric = activations === undefined ? undefined : metricOf(activations.input, 'the input');
-  const input = basisOf([reader(ih[0], costs?.layers[0])], metric);
-  return {
-    method: 'data-aware',
+  const plan = planOf(network);
+  return analysisOf(
     network,
-    input,
-    layers,
-    ...(activations === undefined ? {} : { activations }),
-  };
+    analyseByReaders(plan, {
+      ...(activations === undefined ? {} : { moments: [activations.input, ...activations.layers] }),
+      ...(costs === undefined ? {} : { costs: matrixCosts(costs, [costs.output.length]) }),
+    }),
+  );
+}
+
+/** Costs of the rows of W and R of each layer, and of the heads that make up the output. */
+export function matrixCosts(costs: Costs, heads: readonly number[]): ArrayLike<number>[] {
+  let at = 0;
+  return [
+    ...costs.layers.flatMap((layer) => [layer, layer]),
+    ...heads.map((rows) => Array.from(costs.output).slice(at, (at += rows))),
+  ];
 }
 
 /** The factored network of these ranks. Biases take over what the left-out directions give on average. */
 export function factorize(analysis: Analysis, ranks: Ranks): NetworkCheckpoint {
-  const { network, layers, activations } = analysis;
+  const { network } = analysis;
   checkRanks(network, analysis.method, ranks);
-  const { ih, hh, output } = weightsOf(network);
+  return checkpointOf(network, cutAt(analysis, [ranks.input, ...ranks.layers]));
+}
+
+/** A cut of a chain of LSTM layers as a checkpoint: every layer has a projection, if only the identity. */
+export function checkpointOf(network: NetworkCheckpoint, cut: Cut): NetworkCheckpoint {
   const tensors = new Map<string, Tensor>();
-  const inputBasis = ranks.input === 0 ? undefined : analysis.input;
-  if (inputBasis !== undefined) {
-    tensors.set('input.projection', toTensor(projection(inputBasis, ranks.input)));
-  }
-  /** Z for a reader of vector `from` (-1: the input), and what its bias gains: (W - Z P) mean. */
-  const factor = (weight: Mat | undefined, from: number): { z: Mat; shift: Float64Array } => {
-    if (weight === undefined) throw new Error('no such layer');
-    const basis = from < 0 ? inputBasis : layers[from];
-    if (basis === undefined) return { z: weight, shift: new Float64Array(weight.rows) };
-    const rank = from < 0 ? ranks.input : (ranks.layers[from] ?? 0);
-    const z = readerFactor(weight, basis, rank);
-    const mean = (from < 0 ? activations?.input : activations?.layers[from])?.mean;
-    if (mean === undefined) return { z, shift: new Float64Array(weight.rows) };
-    const left = subtract(
-      column(timesVector(weight, mean)),
-      multiply(z, column(timesVector(projection(basis, rank), mean))),
-    );
-    return { z, shift: left.data };
+  const [input, ...layers] = cut.projections;
+  if (input !== undefined) tensors.set('input.projection', toTensor(input));
+  const reader = (m: number): Mat => {
+    const found = cut.readers[m];
+    if (found === undefined) throw new Error('no such matrix');
+    return found;
   };
-  const bias = (name: string, ...shifts: readonly Float64Array[]): Tensor => {
+  const bias = (name: string, ...shifts: readonly (Float64Array | undefined)[]): Tensor => {
     const { shape, data } = tensorOf(network, name);
-    return { shape, data: data.map((b, i) => shifts.reduce((sum, s) => sum + (s[i] ?? 0), b)) };
+    return { shape, data: data.map((b, i) => shifts.reduce((sum, s) => sum + (s?.[i] ?? 0), b)) };
   };
+  const projections = network.layers.map((cells, l) => layers[l] ?? identity(cells));
   network.layers.forEach((_, l) => {
-    const below = factor(ih[l], l - 1);
-    const before = factor(hh[l], l);
-    const basis = layers[l];
-    if (basis === undefined) throw new Error('no such layer');
-    tensors.set(`lstm.${l}.weight_ih`, toTensor(below.z));
-    tensors.set(`lstm.${l}.weight_hh`, toTensor(before.z));
-    tensors.set(`lstm.${l}.projection`, toTensor(projection(basis, ranks.layers[l] ?? 0)));
-    tensors.set(`lstm.${l}.bias`, bias(`lstm.${l}.bias`, below.shift, before.shift));
+    tensors.set(`lstm.${l}.weight_ih`, toTensor(reader(2 * l)));
+    tensors.set(`lstm.${l}.weight_hh`, toTensor(reader(2 * l + 1)));
+    tensors.set(`lstm.${l}.projection`, toTensor(projections[l] ?? identity(0)));
+    const name = `lstm.${l}.bias`;
+    tensors.set(name, bias(name, cut.shifts[2 * l], cut.shifts[2 * l + 1]));
   });
-  const top = factor(output, network.layers.length - 1);
-  tensors.set('output.weight', toTensor(top.z));
-  tensors.set('output.bias', bias('output.bias', top.shift));
+  const heads = cut.readers.slice(2 * network.layers.length);
+  const shifts = cut.shifts.slice(2 * network.layers.length);
+  const columns = heads[0]?.cols ?? 0;
+  const data = new Float32Array(network.outputs * columns);
+  let at = 0;
+  for (const head of heads) {
+    data.set(head.data, at);
+    at += head.data.length;
+  }
+  tensors.set('output.weight', { shape: [network.outputs, columns], data });
+  tensors.set('output.bias', bias('output.bias', Float64Array.from(shifts.flatMap((s) => [...s]))));
   return {
     ...network,
     kind: 'lstmp',
-    ranks: [...ranks.layers],
-    inputRank: ranks.input,
+    ranks: projections.map((p) => p.rows),
+    inputRank: input?.rows ?? 0,
     tensors,
     // Scales of the dense network's activations say nothing about p.
     quantization: undefined,
   };
 }
-
-const column = (x: Float64Array): Mat => ({ rows: x.length, cols: 1, data: x });
 
 /** Refuses ranks that the network does not have; before the work, not after. */
 export function checkRanks(network: NetworkCheckpoint, method: Method, ranks: Ranks): void {

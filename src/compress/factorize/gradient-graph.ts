@@ -1,7 +1,8 @@
 import onnxProto from 'onnx-proto';
 import type { onnx as Onnx } from 'onnx-proto';
 import { tensorOf, type NetworkCheckpoint } from '../checkpoint.js';
-import { int, ints, Pieces } from '../import/scan.js';
+import { Pieces } from '../import/pieces.js';
+import { int, ints } from '../import/proto.js';
 import { fromTensor, toTensor, transpose } from './matrix.js';
 
 const { onnx } = onnxProto;

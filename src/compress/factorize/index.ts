@@ -1,12 +1,11 @@
-export { audioFeeds, soundFiles } from './audio-feeds.js';
+export { audioFeeds, recordings, soundFiles } from './audio-feeds.js';
 export {
   bytesAt8Bits,
-  bytesRewritten,
   parameters,
   priceOf,
   smallestPrice,
   withinBudget,
-  type Price,
+  type PriceOf,
 } from './budget.js';
 export { collect } from './collect.js';
 export {
@@ -14,6 +13,7 @@ export {
   prepare,
   type CompressionFacts,
   type CompressOptions,
+  type Subject,
   type Target,
 } from './compress.js';
 export { readCosts } from './costs-file.js';
@@ -22,8 +22,19 @@ export { Divergence } from './divergence.js';
 export {
   analyseDataAware,
   analysePaper,
+  analysisOf,
+  checkpointOf,
   factorize,
   type Analysis,
   type Ranks,
 } from './factorize.js';
+export {
+  analyseByReaders,
+  analyseByRecurrent,
+  cutAt,
+  uncut,
+  type Cut,
+  type Plan,
+  type PlanAnalysis,
+} from './plan.js';
 export { explainedRank, waterFill } from './ranks.js';

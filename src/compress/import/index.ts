@@ -1,7 +1,30 @@
-export { readChain, type Chain, type Head } from './chain.js';
-export type { ForeignLayer } from './lstm-node.js';
-export { ForeignModel, refused } from './model.js';
-export { rewrite } from './rewrite.js';
+export {
+  chainOf,
+  checkUnderstood,
+  largestDifference,
+  openForeign,
+  takeForeign,
+} from './foreign.js';
+export { checkShape, recordedCalls, type CallShape } from './calls.js';
+export { ForeignModel } from './model.js';
+export {
+  parametersOf,
+  readForeign,
+  type Foreign,
+  type Head,
+  type Layer,
+  type Left,
+} from './network.js';
+export { readOnnx } from './open.js';
+export { floats as tensorValues, refused } from './proto.js';
+export { rewrite, rewriteWhole } from './rewrite.js';
 export { Runner, type Feed, type Value } from './runtime.js';
-export { largestDifference, openForeign } from './foreign.js';
 export { madeSeries, readSeries, seriesFeeds } from './series.js';
+export { survey, type Survey, type SurveyedNode } from './survey.js';
+export {
+  isStateDict,
+  readStateDict,
+  stateDictOnnx,
+  writeStateDict,
+  type StateDict,
+} from './state-dict.js';

@@ -1,316 +1,326 @@
-import onnxProto from 'onnx-proto';
 import type { onnx as Onnx } from 'onnx-proto';
-import { fromTensor, toTensor, transpose } from '../factorize/matrix.js';
-import { tensorOf, type NetworkCheckpoint, type Tensor } from '../checkpoint.js';
-import type { Chain } from './chain.js';
-import type { ForeignLayer } from './lstm-node.js';
-import { attribute, DataType } from './model.js';
-import { int, Pieces, scanNode } from './scan.js';
-
-const { onnx } = onnxProto;
+import { toTensor, transpose } from '../factorize/matrix.js';
+import type { Cut } from '../factorize/plan.js';
+import { above, again, maskOf, stateOf, zeroState } from './fragments.js';
+import { rebuild, type Change } from './assemble.js';
+import { scanCell, type CellValues } from './cell.js';
+import type { Foreign, Head, Layer, Path } from './network.js';
+import { Pieces } from './pieces.js';
+import { attribute, DataType, int } from './proto.js';
+import type { Site } from './recurrent.js';
+import type { Scope } from './scope.js';
 
 /**
- * The foreign graph with its LSTM nodes replaced by the factored cells of `factored`, and the matrices
- * that read the top layer by theirs; all else is kept. What reads the cells in another way (an
- * activation, a graph output, another layer's state) still gets h itself, computed inside the cell.
+ * The foreign model with its recurrent nodes replaced by factored cells, and the matrices that read
+ * them by theirs; all else is kept. What reads h in another way (an activation, a graph output, another
+ * state) still gets h itself, computed inside the cell. A node of which nothing is factored stays.
  */
-export function rewrite(chain: Chain, factored: NetworkCheckpoint): Uint8Array {
-  const { model } = chain;
-  const pieces: Pieces[] = [];
-  const replaced = new Set<Onnx.INodeProto>(chain.layers.map((l) => l.node));
-  let below = '';
-  let final = '';
-  chain.layers.forEach((layer, l) => {
-    const part = new Pieces(model.opset, `kikitori.${l}.`);
-    pieces.push(part);
-    const rank = factored.ranks[l] ?? 0;
-    const x =
-      l === 0
-        ? inputOf(part, layer, factored)
-        : replay(
-            part,
-            layer.path,
-            part.axes('Unsqueeze', below, 1, 'below'),
-            factored.ranks[l - 1] ?? 0,
-            'path',
-            model.opset,
-          );
-    const carryH = (layer.node.output ?? [])
-      .slice(0, 2)
-      .some((name) => name !== '' && isRead(chain, name));
-    const cell = cellOf(part, layer, factored, l, x, carryH);
-    const [y = '', yh = '', yc = ''] = layer.node.output ?? [];
-    const give = (value: string, axis: number, as: string) => {
+export function rewrite(foreign: Foreign, cut: Cut): Uint8Array {
+  return rebuild(foreign.model, changesOf(foreign, cut));
+}
+
+/** The same with every node written out, factored or not: a check that its parts are understood. */
+export function rewriteWhole(foreign: Foreign, cut: Cut): Uint8Array {
+  return rebuild(
+    foreign.model,
+    changesOf(foreign, cut, () => true),
+  );
+}
+
+function changesOf(
+  foreign: Foreign,
+  cut: Cut,
+  wanted = (layer: Layer) => isFactored(layer, cut),
+): readonly Change[] {
+  const writer = new Writer(foreign, cut, wanted);
+  foreign.layers.forEach((layer, l) => {
+    if (wanted(layer)) layer.sites.forEach((site, s) => writer.site(layer, site, `${l}.${s}.`));
+  });
+  foreign.heads.forEach((head, i) => {
+    if (wanted(head.layer)) writer.head(head, `head.${i}.`);
+  });
+  return writer.changes();
+}
+
+/** Whether a projection touches a layer: of its own h, or of what it reads. */
+const isFactored = (layer: Layer, cut: Cut) =>
+  [...layer.h, ...layer.below].some((v) => cut.projections[v] !== undefined);
+
+/** What a written site gives to those that read it. */
+interface Written {
+  /** Of each direction. */
+  readonly values: readonly CellValues[];
+  /** Size of p of each direction. */
+  readonly widths: readonly number[];
+}
+
+class Writer {
+  private readonly prefix: string;
+  private readonly written = new Map<Site, Written>();
+  private readonly pieces = new Map<Scope, Pieces[]>();
+  private readonly replaced = new Set<Onnx.INodeProto>();
+  /** Weights, for all places where a layer stands: constants of the main graph. */
+  private readonly weights: Pieces;
+
+  constructor(
+    private readonly foreign: Foreign,
+    private readonly cut: Cut,
+    private readonly wanted: (layer: Layer) => boolean,
+  ) {
+    this.prefix = freePrefix(foreign);
+    this.weights = new Pieces(foreign.model.opset, this.prefix);
+  }
+
+  changes(): readonly Change[] {
+    const scopes = [...this.pieces].map(([scope, pieces]) => ({
+      scope,
+      replaced: this.replaced,
+      nodes: pieces.flatMap((p) => p.nodes),
+      initializers: pieces.flatMap((p) => p.initializers),
+    }));
+    const { root } = this.foreign.model;
+    return [
+      ...scopes,
+      { scope: root, replaced: this.replaced, nodes: [], initializers: this.weights.initializers },
+    ];
+  }
+
+  private partOf(scope: Scope, name: string): Pieces {
+    const part = new Pieces(this.foreign.model.opset, this.prefix + name);
+    this.pieces.set(scope, [...(this.pieces.get(scope) ?? []), part]);
+    return part;
+  }
+
+  site(layer: Layer, site: Site, name: string): void {
+    const { node, scope } = site;
+    const part = this.partOf(scope, name);
+    const x = this.inputOf(part, layer, site);
+    const carryH = (node.output ?? []).slice(0, 2).some((o) => o !== '' && this.isRead(site, o));
+    const given = node.input?.[4] ?? '';
+    const lengths = given === '' ? undefined : part.cast(given, DataType.INT64, 'lengths');
+    const mask = lengths === undefined ? undefined : maskOf(part, x, lengths);
+    const values = layer.directions.map((cell, d) => {
+      const direction = new Pieces(part.opset, `${part.prefix}${d}.`);
+      const backwards = site.direction === 'reverse' || d === 1;
+      const { bias, resetBias } = this.biases(layer, d);
+      const product = direction.node('MatMul', [x, this.ih(layer, d)], 'product');
+      // With lengths the sequences themselves are turned, each about its own end.
+      const turn = (value: string, as: string) =>
+        !backwards || lengths === undefined
+          ? value
+          : direction.node('ReverseSequence', [value, lengths], as, [
+              int('time_axis', 0),
+              int('batch_axis', 1),
+            ]);
+      const state = (input: number, as: string) =>
+        stateOf(direction, site, d, input, as) ?? zeroState(direction, x, cell.cells, as);
+      const projection = this.projection(layer.h[d] ?? 0);
+      const out = scanCell(direction, {
+        cell,
+        reverse: backwards && lengths === undefined,
+        fromBelow: turn(direction.node('Add', [product, bias], 'from.below'), 'turned'),
+        ...(mask === undefined ? {} : { mask }),
+        h: state(5, 'h.first'),
+        ...(cell.kind === 'lstm' ? { c: state(6, 'c.first') } : {}),
+        ...(projection === undefined ? {} : { projection }),
+        rank: this.cut.projections[layer.h[d] ?? 0]?.rows ?? cell.cells,
+        recurrent: this.recurrent(layer, d),
+        ...(resetBias === undefined ? {} : { resetBias }),
+        ...(cell.peepholes === undefined ? {} : { peepholes: this.peepholes(layer, d) }),
+        carryH,
+      });
+      const pSteps = turn(out.pSteps, 'p.turned');
+      const apart = out.pSteps !== out.hSteps;
+      const hSteps = apart && carryH ? turn(out.hSteps, 'h.turned') : pSteps;
+      part.nodes.push(...direction.nodes);
+      part.initializers.push(...direction.initializers);
+      return { ...out, pSteps, hSteps };
+    });
+    const widths = layer.h.map((v) => this.cut.projections[v]?.rows ?? layer.cells);
+    this.written.set(site, { values, widths });
+    this.give(part, site, values, carryH);
+    this.replaced.add(node);
+  }
+
+  /** The outputs of the node that was there, under their names. */
+  private give(part: Pieces, site: Site, values: readonly CellValues[], carryH: boolean): void {
+    const [y = '', yh = '', yc = ''] = site.node.output ?? [];
+    const one = (as: string, axis: number, of: (v: CellValues) => string) => {
       if (as === '') return;
-      const float = part.axes('Unsqueeze', value, axis, `${as}.float`, layer.half ? undefined : as);
-      if (layer.half) part.cast(float, DataType.FLOAT16, `${as}.half`, as);
+      const each = values.map((v, d) => part.axes('Unsqueeze', of(v), axis, `${as}.${d}`));
+      const all = part.node(
+        'Concat',
+        each,
+        `${as}.all`,
+        [int('axis', axis)],
+        site.half ? undefined : as,
+      );
+      if (site.half) part.cast(all, DataType.FLOAT16, `${as}.half`, as);
     };
     if (carryH) {
-      give(cell.hSteps, 1, y);
-      give(cell.h, 0, yh);
+      one(y, 1, (v) => v.hSteps);
+      one(yh, 0, (v) => v.h);
     }
-    give(cell.c, 0, yc);
-    below = cell.pSteps;
-    final = cell.p;
-    if (rank === 0) throw new Error('a factored network has a rank for each layer');
-  });
-  const heads = new Pieces(model.opset, 'kikitori.head.');
-  pieces.push(heads);
-  replaceHeads(heads, chain, factored, below, final, replaced);
-  return assemble(chain, pieces, replaced);
-}
-
-/** Whether anything but the next LSTM and the replaced heads reads a value. */
-function isRead(chain: Chain, name: string): boolean {
-  const { model } = chain;
-  const understood = new Set<Onnx.INodeProto>();
-  for (const layer of chain.layers) [...layer.path, layer.node].forEach((n) => understood.add(n));
-  for (const head of chain.heads) [...head.path, head.node].forEach((n) => understood.add(n));
-  const visit = (value: string): boolean =>
-    model.outputs.includes(value) ||
-    (model.consumers.get(value) ?? []).some((node) => {
-      if (!understood.has(node)) return true;
-      // An LSTM also reads states: only its first input is understood.
-      if (node.opType === 'LSTM') return (node.input ?? []).indexOf(value) !== 0;
-      if (chain.heads.some((h) => h.node === node)) return false;
-      return visit(node.output?.[0] ?? '');
-    });
-  return visit(name);
-}
-
-function inputOf(part: Pieces, layer: ForeignLayer, factored: NetworkCheckpoint): string {
-  let x = layer.node.input?.[0] ?? '';
-  if (layer.half) x = part.cast(x, DataType.FLOAT, 'x.float');
-  if (factored.inputRank === 0) return x;
-  const projection = part.floats(
-    'input.projection',
-    transposed(tensorOf(factored, 'input.projection')),
-  );
-  return part.node('MatMul', [x, projection], 'x.projected');
-}
-
-const transposed = (tensor: Tensor): Tensor => toTensor(transpose(fromTensor(tensor)));
-
-function cellOf(
-  part: Pieces,
-  layer: ForeignLayer,
-  factored: NetworkCheckpoint,
-  l: number,
-  x: string,
-  carryH: boolean,
-) {
-  const weight = (name: string) => transposed(tensorOf(factored, `lstm.${l}.${name}`));
-  const product = part.node(
-    'MatMul',
-    [x, part.floats('weight_ih', weight('weight_ih'))],
-    'product',
-  );
-  const bias = part.floats('bias', tensorOf(factored, `lstm.${l}.bias`));
-  const fromBelow = part.node('Add', [product, bias], 'from.below');
-  const projection = part.floats('projection', weight('projection'));
-  const { cells } = layer;
-  const state = (given: string | undefined, name: string) => {
-    if (given === undefined || given === '') return zeroState(part, x, cells, name);
-    const float = layer.half ? part.cast(given, DataType.FLOAT, `${name}.float`) : given;
-    return part.axes('Squeeze', float, 0, name);
-  };
-  const h0 = state(layer.node.input?.[5], 'h.first');
-  const c0 = state(layer.node.input?.[6], 'c.first');
-  const p0 = part.node('MatMul', [h0, projection], 'p.first');
-  return scanNode(part, {
-    cells,
-    fromBelow,
-    initial: carryH ? [p0, c0, h0] : [p0, c0],
-    recurrent: part.floats('weight_hh', weight('weight_hh')),
-    projection,
-    carryH,
-  });
-}
-
-/** Zeros [batch, cells], where the batch is the second axis of x. */
-function zeroState(part: Pieces, x: string, cells: number, name: string): string {
-  const shape = part.node('Shape', [x], `${name}.shape`);
-  const batch = part.node('Gather', [shape, part.int64s(`${name}.one`, [1])], `${name}.batch`, [
-    int('axis', 0),
-  ]);
-  const sizes = part.node(
-    'Concat',
-    [batch, part.int64s(`${name}.cells`, [cells])],
-    `${name}.sizes`,
-    [int('axis', 0)],
-  );
-  return part.node('ConstantOfShape', [sizes], name);
-}
-
-/** The nodes of a path again, on p instead of h; only a Reshape names the size of the last axis. */
-function replay(
-  part: Pieces,
-  path: readonly Onnx.INodeProto[],
-  from: string,
-  rank: number,
-  name: string,
-  opset: number,
-): string {
-  let value = from;
-  path.forEach((node, i) => {
-    const output = `${part.prefix}${name}.${i}`;
-    const copy: Onnx.INodeProto = {
-      ...node,
-      name: output,
-      input: [...(node.input ?? [])],
-      output: [output],
-    };
-    if (copy.input) copy.input[0] = value;
-    if (node.opType === 'Cast') {
-      // p is float32 throughout.
-      copy.opType = 'Identity';
-      copy.attribute = [];
-    }
-    if (node.opType === 'Reshape') {
-      const shape = node.input?.[1] ?? '';
-      copy.input = [value, reshaped(part, shape, rank, `${name}.${i}.shape`, opset)];
-    }
-    part.nodes.push(copy);
-    value = output;
-  });
-  return value;
-}
-
-/** The shape input of a Reshape with its last entry replaced by the rank. */
-function reshaped(part: Pieces, shape: string, rank: number, name: string, opset: number): string {
-  const [start, end, axis] = ['start', 'end', 'axis'].map((n, i) =>
-    part.int64s(`${name}.${n}`, [[0, -1, 0][i] ?? 0]),
-  );
-  const front =
-    opset < 10
-      ? part.node('Slice', [shape], `${name}.front`, [
-          { ...int('starts', 0), type: onnx.AttributeProto.AttributeType.INTS, ints: [0] },
-          { ...int('ends', 0), type: onnx.AttributeProto.AttributeType.INTS, ints: [-1] },
-        ])
-      : part.node('Slice', [shape, start ?? '', end ?? '', axis ?? ''], `${name}.front`);
-  return part.node('Concat', [front, part.int64s(`${name}.rank`, [rank])], name, [int('axis', 0)]);
-}
-
-function replaceHeads(
-  part: Pieces,
-  chain: Chain,
-  factored: NetworkCheckpoint,
-  steps: string,
-  final: string,
-  replaced: Set<Onnx.INodeProto>,
-): void {
-  const top = chain.layers.at(-1);
-  const weight = tensorOf(factored, 'output.weight');
-  const bias = tensorOf(factored, 'output.bias').data;
-  const rank = weight.shape[1] ?? 0;
-  const yh = top?.node.output?.[1] ?? '';
-  let row = 0;
-  chain.heads.forEach((head, i) => {
-    const outputs = head.weight.shape[0] ?? 0;
-    const rows = {
-      shape: [outputs, rank],
-      data: weight.data.slice(row * rank, (row + outputs) * rank),
-    };
-    const first = head.path[0] ?? head.node;
-    const fromState = yh !== '' && first.input?.[0] === yh;
-    const start = fromState
-      ? part.axes('Unsqueeze', final, 0, `${i}.h`)
-      : part.axes('Unsqueeze', steps, 1, `${i}.y`);
-    const x = replay(part, head.path, start, rank, `${i}`, part.opset);
-    const product = part.node(
-      'MatMul',
-      [x, part.floats(`${i}.weight`, transposed(rows))],
-      `${i}.product`,
-    );
-    const correction = part.floats(`${i}.bias`, {
-      shape: [outputs],
-      data: bias.slice(row, row + outputs),
-    });
-    const as = head.node.output?.[0] ?? '';
-    const c = head.node.opType === 'Gemm' ? (head.node.input?.[2] ?? '') : '';
-    const corrected = (last: boolean) =>
-      part.node('Add', [product, correction], `${i}.corrected`, [], last ? as : undefined);
-    if (c === '' && top?.half !== true) corrected(true);
-    else {
-      let sum = corrected(false);
-      if (top?.half === true)
-        sum = part.cast(sum, DataType.FLOAT16, `${i}.half`, c === '' ? as : undefined);
-      if (c !== '') part.node('Add', [sum, scaled(part, head.node, c, i)], `${i}.sum`, [], as);
-    }
-    replaced.add(head.node);
-    row += outputs;
-  });
-}
-
-/** beta C of a Gemm; C itself when beta is 1. */
-function scaled(part: Pieces, node: Onnx.INodeProto, c: string, i: number): string {
-  const beta = Number(attribute(node, 'beta') ?? 1);
-  if (beta === 1) return c;
-  const factor = part.floats(`${i}.beta`, { shape: [1], data: Float32Array.of(beta) });
-  return part.node('Mul', [c, factor], `${i}.scaled`);
-}
-
-/** New nodes and kept ones, sorted so that each follows what it reads, without what nothing reads. */
-function assemble(
-  chain: Chain,
-  pieces: readonly Pieces[],
-  replaced: ReadonlySet<Onnx.INodeProto>,
-): Uint8Array {
-  const { model } = chain;
-  const all = [...model.nodes.filter((n) => !replaced.has(n)), ...pieces.flatMap((p) => p.nodes)];
-  const producers = new Map<string, Onnx.INodeProto>();
-  for (const node of all) for (const name of node.output ?? []) producers.set(name, node);
-  const read = new Set<string>(model.outputs);
-  const sorted = inOrder(model.outputs, producers, read);
-  const initializer = [
-    ...(model.graph.initializer ?? []),
-    ...pieces.flatMap((p) => p.initializers),
-  ];
-  return onnx.ModelProto.encode({
-    ...model.proto,
-    graph: {
-      ...model.graph,
-      node: sorted,
-      initializer: initializer.filter((t) => read.has(t.name ?? '')),
-      input: (model.graph.input ?? []).filter(
-        (i) => !model.isInitializer(i.name ?? '') || read.has(i.name ?? ''),
-      ),
-      valueInfo: [],
-    },
-  }).finish();
-}
-
-/**
- * Producers of the values named and of all that they read, each after what it reads; every value met
- * goes into `read`. A stack of its own: graphs may be deeper than the call stack.
- */
-function inOrder(
-  names: readonly string[],
-  producers: ReadonlyMap<string, Onnx.INodeProto>,
-  read: Set<string>,
-): Onnx.INodeProto[] {
-  const sorted: Onnx.INodeProto[] = [];
-  const seen = new Set<Onnx.INodeProto>();
-  const stack: { node?: Onnx.INodeProto; left: string[] }[] = [{ left: [...names].reverse() }];
-  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-    const name = top.left.pop();
-    if (name === undefined) {
-      if (top.node !== undefined) sorted.push(top.node);
-      stack.pop();
-      continue;
-    }
-    read.add(name);
-    const node = producers.get(name);
-    if (node === undefined || seen.has(node)) continue;
-    seen.add(node);
-    stack.push({ node, left: readsOf(node).reverse() });
+    if (site.kind === 'lstm') one(yc, 0, (v) => v.c);
   }
-  return sorted;
+
+  /** What the input matrices read, [T, B, ..]: p of the directions below, side by side, or x, projected. */
+  private inputOf(part: Pieces, layer: Layer, site: Site): string {
+    const path = this.foreign.paths.get(site);
+    if (layer.source !== undefined && path !== undefined && this.wanted(layer.source))
+      return this.replay(part, path, 'path');
+    let x = site.node.input?.[0] ?? '';
+    if (site.half) x = part.cast(x, DataType.FLOAT, 'x.float');
+    const [v = 0] = layer.below;
+    const projection = layer.source === undefined ? this.projection(v) : undefined;
+    return projection === undefined ? x : part.node('MatMul', [x, projection], 'x.projected');
+  }
+
+  /** Constants of the plan, transposed: what is read comes first. */
+  private ih(layer: Layer, d: number): string {
+    return this.weights.once(`${layerName(this.foreign, layer)}${d}.ih`, () =>
+      above((layer.ih[d] ?? []).map((m) => this.cut.readers[m])),
+    );
+  }
+
+  private recurrent(layer: Layer, d: number): string {
+    return this.weights.once(`${layerName(this.foreign, layer)}${d}.hh`, () =>
+      above([this.cut.readers[layer.hh[d] ?? 0]]),
+    );
+  }
+
+  private projection(v: number): string | undefined {
+    const p = this.cut.projections[v];
+    return p && this.weights.once(`p.${v}`, () => toTensor(transpose(p)));
+  }
+
+  private peepholes(layer: Layer, d: number): string[] {
+    const { cells } = layer;
+    const data = layer.directions[d]?.peepholes?.data ?? new Float32Array(3 * cells);
+    return ['i', 'f', 'o'].map((gate, g) =>
+      this.weights.once(`${layerName(this.foreign, layer)}${d}.peep.${g}.${gate}`, () => ({
+        shape: [cells],
+        data: data.slice(g * cells, (g + 1) * cells),
+      })),
+    );
+  }
+
+  /** Biases with what they take over from the directions left out. */
+  private biases(layer: Layer, d: number): { bias: string; resetBias?: string } {
+    const cell = layer.directions[d];
+    if (cell === undefined) throw new Error('no such direction');
+    const name = `${layerName(this.foreign, layer)}${d}.bias`;
+    const shifted = (own: Float32Array, matrices: readonly number[]) =>
+      own.map((b, i) => matrices.reduce((sum, m) => sum + (this.cut.shifts[m]?.[i] ?? 0), b));
+    const ih = shifted(cell.biasIh.data, layer.ih[d] ?? []);
+    const hh = shifted(cell.biasHh.data, [layer.hh[d] ?? 0]);
+    const apart = cell.linearBeforeReset ? 2 * layer.cells : hh.length;
+    const bias = this.weights.once(name, () => ({
+      shape: [ih.length],
+      data: ih.map((b, i) => (i < apart ? b + (hh[i] ?? 0) : b)),
+    }));
+    if (!cell.linearBeforeReset) return { bias };
+    const resetBias = this.weights.once(`${name}.reset`, () => ({
+      shape: [layer.cells],
+      data: hh.slice(apart),
+    }));
+    return { bias, resetBias };
+  }
+
+  head(head: Head, name: string): void {
+    const { node, scope, path, matrices } = head;
+    const part = this.partOf(scope, name);
+    const half = path.from.half;
+    const x = this.replay(part, path, 'path');
+    const key = `head.${matrices.join('.')}`;
+    const weight = this.weights.once(key, () => above(matrices.map((m) => this.cut.readers[m])));
+    const product = part.node('MatMul', [x, weight], 'product');
+    const shift = new Float32Array(head.weight.shape[0] ?? 0);
+    for (const m of matrices) {
+      this.cut.shifts[m]?.forEach((s, i) => (shift[i] = (shift[i] ?? 0) + s));
+    }
+    const still = shift.every((s) => s === 0);
+    const as = node.output?.[0] ?? '';
+    const c = node.opType === 'Gemm' ? (node.input?.[2] ?? '') : '';
+    const steps: ((x: string, as?: string) => string)[] = [];
+    if (!still) {
+      const correction = this.weights.once(`${key}.bias`, () => ({
+        shape: [shift.length],
+        data: shift,
+      }));
+      steps.push((v, to) => part.node('Add', [v, correction], 'corrected', [], to));
+    }
+    if (half) steps.push((v, to) => part.cast(v, DataType.FLOAT16, 'half', to));
+    if (c !== '') {
+      const beta = Number(attribute(node, 'beta') ?? 1);
+      const scaled =
+        beta === 1
+          ? c
+          : part.node(
+              'Mul',
+              [c, part.floats('beta', { shape: [1], data: Float32Array.of(beta) })],
+              'scaled',
+            );
+      steps.push((v, to) => part.node('Add', [v, scaled], 'sum', [], to));
+    }
+    if (steps.length === 0) steps.push((v, to) => part.node('Identity', [v], 'as.it.is', [], to));
+    let value = product;
+    steps.forEach((step, i) => (value = step(value, i === steps.length - 1 ? as : undefined)));
+    this.replaced.add(node);
+  }
+
+  /** The nodes of a path again, on p of each direction instead of h; directions end up side by side. */
+  private replay(part: Pieces, { from, output, nodes }: Path, name: string): string {
+    const below = this.written.get(from);
+    if (below === undefined) throw new Error(`"${from.name}" is read before it is written`);
+    const ends = below.values.map((values, d) => {
+      const start =
+        output === 0
+          ? part.axes('Unsqueeze', values.pSteps, 1, `${name}.${d}.steps`)
+          : part.axes('Unsqueeze', values.p, 0, `${name}.${d}.last`);
+      return again(part, nodes, start, below.widths[d] ?? 0, `${name}.${d}`);
+    });
+    const [only = ''] = ends;
+    return ends.length === 1 ? only : part.node('Concat', ends, `${name}.both`, [int('axis', -1)]);
+  }
+
+  /** Whether anything but replaced readers needs h itself. */
+  private isRead(site: Site, name: string): boolean {
+    const { foreign } = this;
+    const { scope } = site;
+    const understood = new Set<Onnx.INodeProto>();
+    for (const [above, path] of foreign.paths) {
+      const layer = foreign.layerOf.get(above);
+      if (path.from !== site || layer === undefined || !this.wanted(layer)) continue;
+      [...path.nodes, above.node].forEach((n) => understood.add(n));
+    }
+    const heads = foreign.heads.filter((h) => h.path.from === site);
+    for (const head of heads) [...head.path.nodes, head.node].forEach((n) => understood.add(n));
+    const ends = new Set<Onnx.INodeProto>(heads.map((h) => h.node));
+    for (const above of foreign.paths.keys()) ends.add(above.node);
+    const visit = (value: string): boolean =>
+      scope.outputs.includes(value) ||
+      (scope.readers.get(value) ?? []).some((node) => {
+        // Only the first input of a node on a path is understood.
+        if (!understood.has(node) || (node.input ?? []).lastIndexOf(value) !== 0) return true;
+        return ends.has(node) ? false : visit(node.output?.[0] ?? '');
+      });
+    return visit(name);
+  }
 }
 
-/** Inputs of a node and whatever its inner graphs take from outside. */
-function readsOf(node: Onnx.INodeProto): string[] {
-  const inner = (node.attribute ?? []).flatMap((a) => [...(a.g ? [a.g] : []), ...(a.graphs ?? [])]);
-  const outer = inner.flatMap((g) => (g.node ?? []).flatMap(readsOf));
-  return [...(node.input ?? []), ...outer].filter((n) => n !== '');
+const layerName = (foreign: Foreign, layer: Layer) => `l${foreign.layers.indexOf(layer)}.`;
+
+/** Names that nothing in the file begins with. */
+function freePrefix({ model }: Foreign): string {
+  const taken = (prefix: string) =>
+    model.scopes.some((s) =>
+      [...s.producers.keys(), ...s.initializers.keys(), ...s.inputs].some((n) =>
+        n.startsWith(prefix),
+      ),
+    );
+  for (let i = 0; ; i++) {
+    const prefix = i === 0 ? 'kikitori.' : `kikitori${i}.`;
+    if (!taken(prefix)) return prefix;
+  }
 }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { codeOf, messageOf } from '../../runtime/errors.js';
-import type { Chain } from './chain.js';
-import { attribute, refused } from './model.js';
+import type { Foreign } from './network.js';
+import { attribute, refused } from './proto.js';
 import type { Feed, Value } from './runtime.js';
 
 /** Steps of a call, where the network leaves it open. */
@@ -80,8 +80,8 @@ interface MainInput {
   readonly batchAxis: number;
 }
 
-function mainInput({ model, layers }: Chain): MainInput {
-  const first = layers[0]?.node.input?.[0] ?? '';
+function mainInput({ model, layers }: Foreign): MainInput {
+  const first = layers[0]?.sites[0]?.node.input?.[0] ?? '';
   const given = new Map(model.inputs.map((i) => [i.name ?? '', i]));
   const reached = new Set<string>();
   const seen = new Set<string>();
@@ -89,7 +89,7 @@ function mainInput({ model, layers }: Chain): MainInput {
     if (seen.has(name)) return;
     seen.add(name);
     if (given.has(name)) reached.add(name);
-    (model.producers.get(name)?.input ?? []).forEach(visit);
+    (model.root.producers.get(name)?.input ?? []).forEach(visit);
   };
   visit(first);
   const [name = '', ...others] = reached;
@@ -110,7 +110,7 @@ function mainInput({ model, layers }: Chain): MainInput {
   // Which axis is time: follow the transpositions from the LSTM [time, batch, values] back.
   let axes = [0, 1, 2];
   for (let at = first; at !== name;) {
-    const node = model.producers.get(at);
+    const node = model.root.producers.get(at);
     if (node?.opType === 'Transpose') {
       const perm = attribute(node, 'perm') as number[];
       axes = axes.map((a) => perm[a] ?? a);
@@ -124,8 +124,8 @@ function mainInput({ model, layers }: Chain): MainInput {
  * Calls of the network on a series [steps, values], cut into windows, or on series [batch, steps,
  * values] one by one. Every other input (initial states) is zero.
  */
-export function seriesFeeds(chain: Chain, series: Value, where: string): Feed[] {
-  const input = mainInput(chain);
+export function seriesFeeds(foreign: Foreign, series: Value, where: string): Feed[] {
+  const input = mainInput(foreign);
   const width = Number(input.dims[2]);
   const values = Number.isNaN(width) ? (series.dims.at(-1) ?? 0) : width;
   const [count, steps] =
@@ -154,7 +154,7 @@ export function seriesFeeds(chain: Chain, series: Value, where: string): Feed[] 
   }
   const feeds: Feed[] = [];
   for (let at = 0; at + batch <= windows.length; at += batch) {
-    feeds.push(callOf(chain, input, windows.slice(at, at + batch), window, values));
+    feeds.push(callOf(foreign, input, windows.slice(at, at + batch), window, values));
   }
   if (feeds.length === 0) {
     throw refused(where, `${steps} steps are too short`, `${batch} windows of ${window} steps`);
@@ -163,7 +163,7 @@ export function seriesFeeds(chain: Chain, series: Value, where: string): Feed[] 
 }
 
 function callOf(
-  chain: Chain,
+  foreign: Foreign,
   input: MainInput,
   windows: readonly Float32Array[],
   steps: number,
@@ -179,11 +179,11 @@ function callOf(
     }
   });
   const dims = timeFirst ? [steps, batch, values] : [batch, steps, values];
-  return { ...zeroInputs(chain, input.name, batch), [input.name]: { dims, data } };
+  return { ...zeroInputs(foreign, input.name, batch), [input.name]: { dims, data } };
 }
 
-function zeroInputs(chain: Chain, main: string, batch: number): Record<string, Value> {
-  const others = chain.model.inputs.filter((i) => i.name !== main);
+function zeroInputs(foreign: Foreign, main: string, batch: number): Record<string, Value> {
+  const others = foreign.model.inputs.filter((i) => i.name !== main);
   return Object.fromEntries(
     others.map((i) => {
       const dims = (i.type?.tensorType?.shape?.dim ?? []).map((d) =>
@@ -195,9 +195,9 @@ function zeroInputs(chain: Chain, main: string, batch: number): Record<string, V
 }
 
 /** A made-up series, for comparing two graphs when no data is at hand. */
-export function madeSeries(chain: Chain, random: () => number): Value {
-  const input = mainInput(chain);
-  const values = Number(input.dims[2]) || chain.network.inputs;
+export function madeSeries(foreign: Foreign, random: () => number): Value {
+  const input = mainInput(foreign);
+  const values = Number(input.dims[2]) || (foreign.layers[0]?.inputs ?? 0);
   const fixed = input.dims[input.timeAxis];
   const batch = input.dims[input.batchAxis];
   const count = typeof batch === 'number' && batch > 0 ? batch : 1;

@@ -7,6 +7,7 @@ import { randomFrom } from '../../measure/evaluate/statistics.js';
 import {
   audioFeeds,
   explainedRank,
+  analysisOf,
   factorize,
   parameters,
   prepare,
@@ -102,13 +103,14 @@ async function makeCurve(o: CurveOptions): Promise<Subject[]> {
   };
   let published: Ranks | undefined;
   for (const method of ['paper', 'data-aware'] as const) {
-    const { analysis } = await prepare(chain, {
+    const prepared = await prepare(chain, {
       method,
       feeds,
       loss: 'softmax',
       outputs: ['logits'],
       progress: o.progress,
     });
+    const analysis = analysisOf(checkpoint, prepared.analysis);
     published ??= {
       layers: analysis.layers.map((basis) => explainedRank(basis.gains, o.tau)),
       input: 0,

@@ -9,6 +9,7 @@ import {
   audioFeeds,
   bytesAt8Bits,
   prepare,
+  analysisOf,
   smallestPrice,
   type Analysis,
 } from '../factorize/index.js';
@@ -210,7 +211,7 @@ async function analyse(o: SearchOptions, dense: Workshop['dense']): Promise<Anal
     outputs: ['logits'],
     progress: o.progress,
   });
-  return analysis;
+  return analysisOf(dense, analysis);
 }
 
 function once<T>(make: () => Promise<T>): () => Promise<T> {

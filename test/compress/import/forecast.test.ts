@@ -50,8 +50,8 @@ void t.test(
     for (const name of ['forecast.onnx', 'data.npy', 'held.npy'])
       await writeFile(file(name), await read(name));
     const held = await readSeries(file('held.npy'));
-    const chain = await openForeign(await read('forecast.onnx'), 'forecast.onnx');
-    const [feed] = seriesFeeds(chain, { dims: [600, 3], data: held.data }, 'held');
+    const foreign = await openForeign(await read('forecast.onnx'), 'forecast.onnx');
+    const [feed] = seriesFeeds(foreign, { dims: [600, 3], data: held.data }, 'held');
     if (feed === undefined) throw new Error('no feed');
     const steps = feed['x']?.dims[1] ?? 0;
 
@@ -112,7 +112,7 @@ void t.test(
       rows.push(`${params} parameters: data-aware ${ours.toFixed(4)}, paper ${theirs.toFixed(4)}`);
     }
     t.comment(
-      `dense ${dense.toFixed(4)} with ${chain.network.layers.join(' x ')}; ${rows.join('; ')}`,
+      `dense ${dense.toFixed(4)} with ${foreign.layers.map((l) => l.cells).join(' x ')}; ${rows.join('; ')}`,
     );
     const within = await compress(
       '--out',
