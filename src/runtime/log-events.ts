@@ -61,7 +61,7 @@ export const logEvents = {
     '`kikitori grammar check FILE`; `line` and `column` say where.',
   ),
 
-  'heard.accepted': info('A command, with intent, confidence and latency.'),
+  'heard.accepted': info('A command that is safe on the disk, with its `id` on MQTT, intent, confidence and latency.'),
   'heard.rejected': info('No command, with the reason.'),
   'heard.wake': info('The wake phrase, with its score.'),
 
