@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { Agent } from '../agent/agent.js';
 import { loadConfig, reloadConfig, type Config } from '../config/index.js';
+import { makeFolder } from '../runtime/atomic-write.js';
 import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { isDiskTrouble } from '../runtime/disk-trouble.js';
@@ -123,7 +123,7 @@ async function reload(
 
 async function makeStateFolder(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
   } catch (error) {
     // It hears all the same; what it cannot keep is said by whoever wants to keep it.
     if (isDiskTrouble(error)) return;
