@@ -80,6 +80,7 @@ const source = samples();
 const began = performance.now();
 let written = 0;
 let broken = false;
+let warned = false;
 
 function block() {
   const bytes = Buffer.alloc(2 * channels * blockSamples);
@@ -94,6 +95,11 @@ function block() {
 }
 
 function breakDown() {
+  if (fault === 'none') {
+    if (!warned) process.stderr.write(stderr);
+    warned = true;
+    return;
+  }
   broken = true;
   if (stderr !== '') process.stderr.write(stderr);
   if (fault === 'exit') setTimeout(() => process.exit(status), 5);

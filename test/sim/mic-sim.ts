@@ -21,7 +21,8 @@ export interface MicRun {
   readonly fast?: boolean;
   /** Breaks down after this much audio. */
   readonly afterMs?: number;
-  readonly fault?: 'exit' | 'kill' | 'stall' | 'flood';
+  /** none: only what it says on stderr. */
+  readonly fault?: 'exit' | 'kill' | 'stall' | 'flood' | 'none';
   readonly status?: number;
   readonly stderr?: string;
   /** Does not care for SIGTERM. */
