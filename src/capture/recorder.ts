@@ -9,9 +9,9 @@ export interface RecorderOptions {
   readonly channels: number;
 }
 
-const killAfterMs = 2000;
+const killAfterMs = 1000;
 /** SIGKILL may not end a process that is stuck in a driver, and a child may hold its pipe. After this it is left alone. */
-const letGoAfterMs = 1000;
+const letGoAfterMs = 500;
 const keptErrorBytes = 4096;
 /** arecord goes on with another rate than it was asked for, and only says so. */
 const otherRate = /rate is not accurate \(requested = (\d+)Hz, got = (\d+)Hz\)/;

@@ -34,7 +34,7 @@ import { Subscribers, topicMatches, type OnMessage } from './subscribers.js';
 /** Age limits are looked at this often. */
 const expireMs = 60_000;
 /** Closing waits this long for acknowledgements before what is left stays for the next start. */
-const lastWordsMs = 1500;
+const lastWordsMs = 1000;
 /** Each of the two that may come then, `offline` and the goodbye: a stop is over within 5 s, whatever the broker does. */
 const goodbyeMs = 1000;
 const untoldKey = 'untold';

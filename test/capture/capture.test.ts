@@ -8,6 +8,7 @@ import { PcmReader } from '../../src/capture/pcm.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import type { Chunk, MicState } from '../../src/records.js';
 import { systemClock, type Clock } from '../../src/runtime/clock.js';
+import { AudioClock } from '../sim/audio-clock.js';
 import { isAlive, MicSim, until, type MicRun } from '../sim/mic-sim.js';
 import { TestClock } from '../sim/test-clock.js';
 
@@ -159,23 +160,6 @@ class NotingClock extends TestClock {
   override after(ms: number, callback: () => void): () => void {
     this.delays.push(ms);
     return super.after(ms, callback);
-  }
-}
-
-/** Time goes on as audio comes: a device of another rate than 16 kHz. */
-class AudioClock implements Clock {
-  heard = () => 0;
-  constructor(private readonly rateHz: number) {}
-  now = () => this.monotonic();
-  monotonic = () => (1000 * this.heard()) / this.rateHz;
-  after(ms: number, callback: () => void): () => void {
-    const dueMs = this.monotonic() + ms;
-    const timer = setInterval(() => {
-      if (this.monotonic() < dueMs) return;
-      clearInterval(timer);
-      callback();
-    }, 1);
-    return () => clearInterval(timer);
   }
 }
 

@@ -4,6 +4,7 @@ import { anyContext, heardNumber } from '../sim/heard.js';
 import { LineSim } from '../sim/line-sim.js';
 import { freePort, Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { openPublisher, type Opened } from '../sim/publisher.js';
+import { TestClock } from '../sim/test-clock.js';
 
 type Test = Parameters<Parameters<typeof t.test>[0]>[0];
 
@@ -103,6 +104,24 @@ void t.test('the address leads to another broker, which knows nothing of the fir
   s.line.target = s.broker.port;
   s.line.open();
   t.ok(await waits(back, () => back.topics('k/d/intent/Count').some((m) => m.json['seq'] === 59)));
+});
+
+void t.test('closing takes three seconds at most, whatever the broker does', async (t) => {
+  const clock = new TestClock();
+  const broker = await Mosquitto.open();
+  const line = await LineSim.to(broker.port);
+  t.teardown(async () => {
+    await line.close();
+    await broker.close();
+  });
+  const { publisher } = await openPublisher(t, line.url, { clock });
+  while (!publisher.stats().connected) await new Promise((resolve) => setTimeout(resolve, 20));
+  line.state = 'hole';
+  await publisher.heard(heardNumber(1), anyContext());
+  const closed = publisher.close();
+  await clock.advance(3000);
+  await closed;
+  t.equal(publisher.stats().queued, 2, 'what was said is kept');
 });
 
 void t.test('each trouble has words of its own, and is tried again for ever', async (t) => {

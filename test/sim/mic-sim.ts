@@ -93,6 +93,15 @@ export class MicSim {
       );
   }
 
+  /** When recorders broke down or fell silent, Unix ms, oldest first. */
+  async marks(): Promise<{ what: 'broke' | 'zeros' | 'sound'; atMs: number }[]> {
+    const text = await readFile(join(this.folder, 'marks.jsonl'), 'utf8').catch(() => '');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { what: 'broke' | 'zeros' | 'sound'; atMs: number });
+  }
+
   /** Recorders that still run: none may be left behind. */
   async alive(): Promise<number[]> {
     return (await this.starts()).map((s) => s.pid).filter(isAlive);
