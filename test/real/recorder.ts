@@ -140,12 +140,12 @@ for (const [name, stderr] of [
   await daemon.child.exit();
   const endedMs = Date.now();
   await sleep(2000);
-  const left = (await mic.alive()).length;
+  await until('no recorder is left behind', async () => (await mic.alive()).length === 0);
   daemon = await Daemon.start(options, daemon.folder);
   const backMs = await stateAfter('up', endedMs);
   await until('told', () => heardEvents.includes('restarted crash'));
   print(
-    `  ${'native crash of the daemon'.padEnd(34)} heard again after ${(backMs / 1000).toFixed(2)} s with 2 s of pause; event "restarted" published; ${left} recorders left behind`,
+    `  ${'native crash of the daemon'.padEnd(34)} heard again after ${(backMs / 1000).toFixed(2)} s with 2 s of pause; event "restarted" published, no recorder left behind`,
   );
 }
 const { length: starts } = await mic.starts();
