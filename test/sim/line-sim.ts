@@ -8,7 +8,7 @@ export type LineState =
   | 'shut'
   /** Takes bytes and passes none, in either direction: the other side has vanished without a word. */
   | 'hole'
-  /** One byte at a time, in either direction. */
+  /** A little at a time, in either direction; one byte a second unless it is said otherwise. */
   | 'trickle';
 
 export class LineSim {
@@ -25,14 +25,19 @@ export class LineSim {
     public target: number,
     state: LineState,
     /** Of a trickle. */
-    private readonly byteEveryMs: number,
+    private readonly everyMs: number,
+    private readonly pieceBytes: number,
   ) {
     this.state = state;
     this.server = createServer((socket) => this.accept(socket));
   }
 
-  static async to(target: number, state: LineState = 'open', byteEveryMs = 1000): Promise<LineSim> {
-    const line = new LineSim(target, state, byteEveryMs);
+  static async to(
+    target: number,
+    state: LineState = 'open',
+    { everyMs = 1000, pieceBytes = 1 } = {},
+  ): Promise<LineSim> {
+    const line = new LineSim(target, state, everyMs, pieceBytes);
     await new Promise<void>((resolve) => line.server.listen(0, '127.0.0.1', resolve));
     return line;
   }
@@ -96,8 +101,8 @@ export class LineSim {
     let at = 0;
     const next = () => {
       if (to.destroyed) return;
-      to.write(bytes.subarray(at, at + 1));
-      if (++at < bytes.length) setTimeout(next, this.byteEveryMs);
+      to.write(bytes.subarray(at, (at += this.pieceBytes)));
+      if (at < bytes.length) setTimeout(next, this.everyMs);
       else from.resume();
     };
     next();
