@@ -23,6 +23,7 @@ import type { AgentOptions } from './options.js';
 import { requestHandlers, thresholdsOf } from './requests.js';
 import { StreamClock } from './stream-clock.js';
 import { Telling } from './telling.js';
+import { tellUnasked } from './unasked.js';
 import { Updates } from './updates.js';
 import { Watchdog } from './watchdog.js';
 
@@ -229,6 +230,7 @@ export class Agent {
   private async begin(): Promise<void> {
     const { config, log, notifier } = this.options;
     this.publishInfo();
+    tellUnasked(this.options, (data) => void this.event('restarted', data));
     this.capture.start();
     this.timers.every(config.publish.healthMs, () => this.publishHealth());
     const { watchdogMs } = notifier;

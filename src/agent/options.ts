@@ -1,5 +1,6 @@
 import type { Config, Environment } from '../config/index.js';
 import type { Clock } from '../runtime/clock.js';
+import type { Unasked } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
 import type { ServiceNotifier } from '../runtime/notify.js';
 import type { EarlyKind, NeighbourKind } from '../neighbours/index.js';
@@ -14,6 +15,8 @@ export interface AgentOptions {
   readonly log: Log;
   /** Lines of the log that could not be written. */
   readonly logDropped?: () => number;
+  /** The run before did not end as it was asked to: it is told. */
+  readonly before?: Unasked | null;
   readonly notifier: ServiceNotifier;
   /** The end of the process is wanted: a start is given up, in order. */
   readonly stop?: AbortSignal;

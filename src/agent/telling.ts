@@ -1,6 +1,6 @@
 import type { Config } from '../config/index.js';
 import type { Neighbours } from '../neighbours/index.js';
-import type { Publisher } from '../publish/index.js';
+import { transcriptId, type Publisher } from '../publish/index.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import type { Heard } from '../records.js';
 import type { Clock } from '../runtime/clock.js';
@@ -62,15 +62,16 @@ export class Telling {
     });
     onHeard(heard, latencyMs);
     neighbours.heard(heard, context);
-    this.log(heard, latencyMs);
+    this.log(heard, transcriptId(context), latencyMs);
   }
 
-  private log(heard: Heard, latencyMs: number): void {
+  private log(heard: Heard, id: string, latencyMs: number): void {
     const { config, log } = this.options;
     const words = config().log.transcripts ? { text: heard.text, slots: heard.slots } : {};
     log.info(
       {
         event: heard.accepted ? 'heard.accepted' : 'heard.rejected',
+        id: heard.accepted ? id : undefined,
         intent: heard.accepted ? heard.intent : undefined,
         reason: heard.reason,
         confidence: Number(heard.confidence.toFixed(3)),

@@ -29,6 +29,9 @@ export interface CaptureEvents {
 const tooFast = 2;
 const tooSlow = 0.5;
 const paceWindowMs = 5000;
+/** Over a minute and more: a device with another rate than the one that was asked for. Every word would be wrong. */
+const wrongRateWindowMs = 60_000;
+const wrongRate = 1.2;
 /** What may come at once after this process was held up: a full pipe, and some. */
 const burstMs = 3000;
 /** A recorder that has given this much audio works: the next pause is a short one again. */
@@ -56,6 +59,8 @@ export class Capture {
   /** Begins with the first audio of a recorder: opening a device takes its time. */
   private windowStartMs: number | null = null;
   private windowSamples = 0;
+  private longStartMs: number | null = null;
+  private longSamples = 0;
   private samplesSinceOpened = 0;
   private readonly chunkSamples: number;
 
@@ -96,6 +101,8 @@ export class Capture {
     this.lastBytesMs = this.clock.monotonic();
     this.windowStartMs = null;
     this.windowSamples = 0;
+    this.longStartMs = null;
+    this.longSamples = 0;
     this.samplesSinceOpened = 0;
     try {
       this.recorder = new Recorder(
@@ -117,6 +124,8 @@ export class Capture {
     this.windowStartMs ??= now;
     this.windowSamples += samples.length;
     this.samplesSinceOpened += samples.length;
+    this.longStartMs ??= now;
+    this.longSamples += samples.length;
     const audioMs = (1000 * this.windowSamples) / this.rateHz;
     if (audioMs > tooFast * (now - this.windowStartMs) + burstMs) {
       this.lost(`audio comes faster than real time: this is no microphone`);
@@ -142,6 +151,18 @@ export class Capture {
         }
         this.windowStartMs = now;
         this.windowSamples = 0;
+      }
+      const longMs = now - (this.longStartMs ?? now);
+      if (longMs > wrongRateWindowMs) {
+        const pace = ((1000 * this.longSamples) / this.rateHz - burstMs) / longMs;
+        if (pace > wrongRate) {
+          this.lost(
+            `${(pace * this.options.rateHz).toFixed(0)} samples a second and more come in place of ${this.options.rateHz}: see capture.rateHz`,
+          );
+          return;
+        }
+        this.longStartMs = now;
+        this.longSamples = 0;
       }
       this.watch();
     });

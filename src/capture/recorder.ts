@@ -9,10 +9,12 @@ export interface RecorderOptions {
   readonly channels: number;
 }
 
-const killAfterMs = 2000;
+const killAfterMs = 1000;
 /** SIGKILL may not end a process that is stuck in a driver, and a child may hold its pipe. After this it is left alone. */
-const letGoAfterMs = 1000;
+const letGoAfterMs = 500;
 const keptErrorBytes = 4096;
+/** arecord goes on with another rate than it was asked for, and only says so. */
+const otherRate = /rate is not accurate \(requested = (\d+)Hz, got = (\d+)Hz\)/;
 
 /**
  * One run of a recorder process, by node-record-lpcm16. Used once, never paused. What that package leaves open is handled
@@ -81,6 +83,11 @@ export class Recorder {
     stream.on('error', () => undefined);
     child.stderr?.on('data', (part: Buffer) => {
       this.errors = (this.errors + part.toString()).slice(-keptErrorBytes);
+      const [, asked, got] = otherRate.exec(this.errors) ?? [];
+      if (got !== undefined)
+        end(
+          `the device gives ${got} samples a second in place of ${asked}: set capture.rateHz to ${got}, or name it as plughw: in capture.device`,
+        );
     });
     stream.on('data', (bytes: Buffer) => {
       if (!this.stopping) onData(bytes);

@@ -1,10 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { Agent } from '../agent/agent.js';
 import { loadConfig, reloadConfig, type Config } from '../config/index.js';
+import { makeFolder } from '../runtime/atomic-write.js';
 import { systemClock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { isDiskTrouble } from '../runtime/disk-trouble.js';
-import { FolderLock } from '../runtime/lock.js';
+import { FolderLock, type Unasked } from '../runtime/lock.js';
 import { LineSink } from '../runtime/line-sink.js';
 import { openLog, type Log } from '../runtime/log.js';
 import { ServiceNotifier } from '../runtime/notify.js';
@@ -37,7 +37,7 @@ export const run: CommandRun = async (argv, io) => {
     await makeStateFolder(config.state.dir);
     const lock = await FolderLock.take(config.state.dir, systemClock.now());
     try {
-      return await hear(config, path, io, log, signals, () => sink.dropped);
+      return await hear(config, path, io, log, signals, lock.before, () => sink.dropped);
     } finally {
       await lock.release();
     }
@@ -52,6 +52,7 @@ async function hear(
   io: Io,
   log: Log,
   signals: Signals,
+  before: Unasked | null,
   logDropped: () => number,
 ): Promise<number> {
   const { stop } = signals;
@@ -76,6 +77,7 @@ async function hear(
       random: Math.random,
       log,
       logDropped,
+      before,
       notifier: new ServiceNotifier(io.env),
       stop,
       onEnd: (error) => {
@@ -123,7 +125,7 @@ async function reload(
 
 async function makeStateFolder(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir);
   } catch (error) {
     // It hears all the same; what it cannot keep is said by whoever wants to keep it.
     if (isDiskTrouble(error)) return;

@@ -110,9 +110,9 @@ export const schema = {
     path: { doc: 'The sound file, when source is file.', format: text, default: '', path: true },
     pace: { doc: 'How fast a file is played.', format: ['realtime', 'fast'], default: 'realtime' },
     silentAfterMs: {
-      doc: 'Digital silence for this long is reported: a muted or broken microphone.',
+      doc: 'Digital silence for this long is reported: a muted or broken microphone. Longer for one that gives zeros between sentences (a noise gate).',
       format: duration(500, day),
-      default: 10_000,
+      default: 2500,
     },
     stallAfterMs: {
       doc: 'No audio for this long: the recorder is restarted.',
@@ -125,9 +125,9 @@ export const schema = {
       default: 500,
     },
     backoffMaxMs: {
-      doc: 'Longest such wait.',
+      doc: 'Longest such wait; a quarter more by chance. A microphone that is back is heard within it.',
       format: duration(10, 600 * second),
-      default: 30_000,
+      default: 3500,
     },
   },
   recognizer: {

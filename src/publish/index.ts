@@ -8,7 +8,13 @@ export type { Down, LinkOptions, Secrets } from './link.js';
 export type { Letter } from './letter-file.js';
 export { Outbox } from './outbox.js';
 export type { DropReason, OutboxOptions } from './outbox.js';
-export { intentPayload, rejectedPayload, topicsOf, transcriptPayload } from './payloads.js';
+export {
+  intentPayload,
+  rejectedPayload,
+  topicsOf,
+  transcriptId,
+  transcriptPayload,
+} from './payloads.js';
 export type { Context, Topics } from './payloads.js';
 export { Publisher } from './publisher.js';
 export type { PublisherOptions, RetainOptions } from './publisher.js';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { copyFile, link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { syncFolder } from '../runtime/atomic-write.js';
 
@@ -172,7 +172,7 @@ export class LetterFile {
         end += bytes;
       }
       await next.sync();
-      if (asidePath !== undefined) await rename(this.path, asidePath);
+      if (asidePath !== undefined) await keep(this.path, asidePath);
       await rename(temporary, this.path);
       await syncFolder(dirname(this.path));
     } catch (error) {
@@ -190,6 +190,13 @@ export class LetterFile {
   async close(): Promise<void> {
     await this.handle.close();
   }
+}
+
+/** Under a second name, while the first one still holds: at no moment is there no file. */
+async function keep(path: string, asidePath: string): Promise<void> {
+  await rm(asidePath, { force: true });
+  // A file system without links.
+  await link(path, asidePath).catch(() => copyFile(path, asidePath));
 }
 
 async function writeAll(handle: FileHandle, data: Buffer, at: number): Promise<void> {

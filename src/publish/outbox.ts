@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { makeFolder } from '../runtime/atomic-write.js';
 import type { Clock } from '../runtime/clock.js';
 import { isDiskTrouble } from '../runtime/disk-trouble.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
@@ -177,7 +178,7 @@ export class Outbox {
 
   private async attach(): Promise<void> {
     const { dir, clock } = this.options;
-    await mkdir(dir, { recursive: true, mode: 0o750 });
+    await makeFolder(dir, 0o750);
     this.lock ??= await lockFolder(dir);
     const aside = join(dir, `damaged-${clock.now()}.log`);
     const { file, contents } = await LetterFile.open(join(dir, 'letters.log'), aside);

@@ -37,9 +37,12 @@ export interface Context {
 const iso = (unixMs: number) => new Date(unixMs).toISOString();
 const rounded = (value: number) => Number(value.toFixed(4));
 
+/** The same on every topic that tells of it, in the log, and when it comes again. */
+export const transcriptId = ({ boot, seq }: Pick<Context, 'boot' | 'seq'>) => `${boot}-${seq}`;
+
 export function transcriptPayload(heard: Heard, c: Context): Record<string, unknown> {
   return {
-    id: `${c.boot}-${c.seq}`,
+    id: transcriptId(c),
     boot: c.boot,
     seq: c.seq,
     text: heard.text,

@@ -34,7 +34,9 @@ import { Subscribers, topicMatches, type OnMessage } from './subscribers.js';
 /** Age limits are looked at this often. */
 const expireMs = 60_000;
 /** Closing waits this long for acknowledgements before what is left stays for the next start. */
-const lastWordsMs = 1500;
+const lastWordsMs = 1000;
+/** Each of the two that may come then, `offline` and the goodbye: a stop is over within 5 s, whatever the broker does. */
+const goodbyeMs = 1000;
 const untoldKey = 'untold';
 /** Answers on their way at once; a request beyond is not answered. */
 const answersMax = 64;
@@ -271,7 +273,7 @@ export class Publisher {
   }
 
   /** Publishes `offline` and closes; what is unsent after a moment stays in the outbox. */
-  async close(timeoutMs = 3000): Promise<void> {
+  async close(timeoutMs = goodbyeMs): Promise<void> {
     this.closed = true;
     this.cancelExpire();
     this.desk.close();
@@ -285,7 +287,7 @@ export class Publisher {
         .finally(() => {
           told = true;
         });
-      await this.within(timeoutMs / 2, () => told);
+      await this.within(timeoutMs, () => told);
     }
     await this.link.close(timeoutMs);
     this.sender.down();

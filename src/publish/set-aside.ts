@@ -26,6 +26,8 @@ export class SetAside {
     private readonly maxBytes: number,
     private lines: { current: number; before: number },
     private bytes: number,
+    /** The file ends in a line that a power cut left unfinished. */
+    private torn: boolean,
   ) {}
 
   /** A file that cannot be read counts as empty; nothing that is said stands in the way of the start. */
@@ -37,6 +39,7 @@ export class SetAside {
       maxBytes,
       { current: linesIn(current), before: linesIn(before) },
       current.length,
+      current.length > 0 && current.at(-1) !== newline,
     );
   }
 
@@ -51,12 +54,14 @@ export class SetAside {
 
   /** On the disk when it resolves. One at a time. */
   async add(letter: Rejected): Promise<void> {
-    const line = Buffer.from(`${JSON.stringify(letter)}\n`);
-    if (this.bytes > 0 && this.bytes + line.length > this.maxBytes) {
+    const text = `${JSON.stringify(letter)}\n`;
+    if (this.bytes > 0 && this.bytes + Buffer.byteLength(text) > this.maxBytes) {
       await rename(this.path, `${this.path}.1`);
       this.lines = { current: 0, before: this.lines.current };
       this.bytes = 0;
+      this.torn = false;
     }
+    const line = Buffer.from(`${this.torn ? '\n' : ''}${text}`);
     const file = await open(this.path, 'a', 0o600);
     try {
       await file.appendFile(line);
@@ -70,6 +75,7 @@ export class SetAside {
     }
     if (this.bytes === 0) await syncFolder(this.dir);
     this.bytes += line.length;
+    this.torn = false;
     this.lines = { ...this.lines, current: this.lines.current + 1 };
   }
 }

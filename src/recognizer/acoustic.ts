@@ -131,7 +131,11 @@ export class AcousticModel implements WholeAcoustic {
     }
     const logits = out['logits'];
     if (logits === undefined) throw new Error('the network gave no logits');
-    return { logits: logits.data as Float32Array, state: next };
+    const values = logits.data as Float32Array;
+    // They would stay in the state: every later answer would be none.
+    if (!values.every(Number.isFinite))
+      throw new Error('the network gives values that are no numbers');
+    return { logits: values, state: next };
   }
 
   /** One run on zeros shows whether names, shapes and units agree with the manifest. */
@@ -149,7 +153,6 @@ export class AcousticModel implements WholeAcoustic {
       const { logits } = await this.run(new Float32Array(this.dim), this.zeroState());
       if (logits.length !== this.units)
         throw new Error(`it gives ${logits.length} values for ${this.units} units`);
-      if (!logits.every(Number.isFinite)) throw new Error('it gives values that are no numbers');
     } catch (error) {
       throw new KikitoriError(`model.onnx does not fit its manifest: ${messageOf(error)}`, {
         kind: 'bundle',

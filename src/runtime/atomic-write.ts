@@ -1,5 +1,6 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname, join, basename } from 'node:path';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname, join, basename, resolve } from 'node:path';
+import { codeOf } from './errors.js';
 
 /**
  * Replaces a file so that a power cut leaves either the old or the new one, never a mixture:
@@ -35,4 +36,18 @@ export async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** Makes a folder, and those above it that are missing; each survives a power cut once this resolves. */
+export async function makeFolder(path: string, mode?: number): Promise<void> {
+  const first = await mkdir(path, { recursive: true, ...(mode === undefined ? {} : { mode }) });
+  if (first === undefined) return;
+  const top = dirname(resolve(first));
+  for (let made = resolve(path); made !== top; made = dirname(made))
+    await syncFolder(dirname(made)).catch(unlessUnreadable);
+}
+
+/** A folder that may be entered and not read cannot be synced by this user. */
+function unlessUnreadable(error: unknown): void {
+  if (!['EACCES', 'EPERM'].includes(codeOf(error) ?? '')) throw error;
 }

@@ -32,6 +32,9 @@ export interface Holder {
   readonly since: string;
 }
 
+/** How the one before came to its end without having been asked to. */
+export type Unasked = 'crash' | 'power-loss';
+
 const holderName = 'holder.json';
 const askMs = 1000;
 
@@ -47,6 +50,8 @@ export class FolderLock {
     private readonly folder: string,
     private readonly name: Server,
     private readonly handle: FileHandle | null,
+    /** null: it left as it should, or there was none. */
+    readonly before: Unasked | null,
   ) {}
 
   /** Rejects with a KikitoriError that says who holds it. */
@@ -60,20 +65,32 @@ export class FolderLock {
       await close(name);
       throw await inUse(folder);
     }
+    const left = await leftBehind(folder);
     const { pid } = process;
     const since = new Date(nowMs).toISOString();
     const content = { pid, since, ...lifeOf(pid), boot: bootId() };
-    // Only for people: a disk that takes nothing does not matter.
-    await atomicWrite(join(folder, holderName), `${JSON.stringify(content)}\n`).catch(
-      () => undefined,
+    // Only for people: a disk that takes nothing does not matter. What cannot be replaced there is old, and says nothing.
+    const before = await atomicWrite(join(folder, holderName), `${JSON.stringify(content)}\n`).then(
+      () => left,
+      () => null,
     );
-    return new FolderLock(folder, name, handle);
+    return new FolderLock(folder, name, handle, before);
   }
 
   async release(): Promise<void> {
     await rm(join(this.folder, holderName), { force: true }).catch(() => undefined);
     await this.handle?.close().catch(() => undefined);
     await close(this.name);
+  }
+}
+
+/** Whoever leaves takes its file away; one that is still there under our lock is of a process that could not. */
+async function leftBehind(folder: string): Promise<Unasked | null> {
+  try {
+    const text = await readFile(join(folder, holderName), 'utf8');
+    return (JSON.parse(text) as { boot?: unknown }).boot === bootId() ? 'crash' : 'power-loss';
+  } catch (error) {
+    return codeOf(error) === undefined ? 'power-loss' : null;
   }
 }
 

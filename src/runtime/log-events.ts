@@ -32,6 +32,10 @@ const disk = 'Make room on the disk of `state.dir`, or give back the right to wr
 export const logEvents = {
   'agent.ready': info('It hears.'),
   'agent.stopped': info('It has ended as asked.'),
+  'agent.restarted': warn(
+    'The run before did not end as asked; `after` says whether it was a `crash` (also the watchdog, a limit of memory, SIGKILL) or a `power-loss`.',
+    'After a crash look at the last lines of the run before, and report it when it comes again.',
+  ),
   'agent.restarting': warn('It ends after a `restart` request.', 'Nothing; systemd starts it.'),
   'agent.stop-timeout': fatal(
     'The end took too long and was forced.',
@@ -61,7 +65,9 @@ export const logEvents = {
     '`kikitori grammar check FILE`; `line` and `column` say where.',
   ),
 
-  'heard.accepted': info('A command, with intent, confidence and latency.'),
+  'heard.accepted': info(
+    'A command that is safe on the disk, with its `id` on MQTT, intent, confidence and latency.',
+  ),
   'heard.rejected': info('No command, with the reason.'),
   'heard.wake': info('The wake phrase, with its score.'),
 

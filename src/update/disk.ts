@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { atomicWrite, syncFolder } from '../runtime/atomic-write.js';
+import { atomicWrite, makeFolder, syncFolder } from '../runtime/atomic-write.js';
 import { codeOf } from '../runtime/errors.js';
 
 /**
@@ -42,9 +42,7 @@ export const realDisk: Disk = {
     await rm(path, { recursive: true, force: true });
     await syncFolder(dirname(path));
   },
-  async folder(path) {
-    await mkdir(path, { recursive: true });
-  },
+  folder: (path) => makeFolder(path),
 };
 
 async function syncFile(path: string): Promise<void> {

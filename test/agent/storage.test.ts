@@ -118,6 +118,23 @@ void t.test('a state folder that is read-only', { skip }, async (t) => {
   }
 });
 
+void t.test('a disk that is full, and one that has no inode left', { skip }, async (t) => {
+  for (const [name, size, fill] of [
+    ['no-room', 'size=64k', 'head -c 1000000 /dev/zero > fill'],
+    ['no-inodes', 'nr_inodes=4', 'touch a b c d'],
+  ] as const) {
+    const state = at(name);
+    await mkdir(state);
+    const mount = `mount -t tmpfs -o ${size} tmpfs '${state}' && (cd '${state}' && { ${fill}; } 2>/dev/null; true)`;
+    const shell = `exec unshare -m sh -c "${mount}"' && exec "$@"' sh "$@"`;
+    const { child } = await hears(t, name, shell, state);
+    t.match(await child.line('"outbox.write-failed"'), /ENOSPC|ENOENT/);
+    t.match(await child.line('"update.journal-failed"'), /ENOSPC|not there/);
+    t.notMatch(child.errors, rawTrace);
+    t.equal(await child.kill('SIGTERM'), 0);
+  }
+});
+
 void t.test('a state folder that may not be read, or be made', { skip }, async (t) => {
   const state = at('closed');
   await mkdir(state);

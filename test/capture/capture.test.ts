@@ -8,6 +8,7 @@ import { PcmReader } from '../../src/capture/pcm.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import type { Chunk, MicState } from '../../src/records.js';
 import { systemClock, type Clock } from '../../src/runtime/clock.js';
+import { AudioClock } from '../sim/audio-clock.js';
 import { isAlive, MicSim, until, type MicRun } from '../sim/mic-sim.js';
 import { TestClock } from '../sim/test-clock.js';
 
@@ -232,6 +233,39 @@ void t.test('faster than real time is no microphone', async (t) => {
   const seconds = ear.chunks.reduce((n, c) => n + c.samples.length, 0) / 16000;
   t.ok(seconds < 60, `${seconds} s of it went on`);
   t.same(await mic.alive(), []);
+});
+
+void t.test('another rate than was asked for', async (t) => {
+  const warned =
+    "Recording raw data 'stdin' : Signed 16 bit Little Endian, Rate 16000 Hz, Mono\nWarning: rate is not accurate (requested = 16000Hz, got = 48000Hz)\n         please, try the plug plugin \n";
+  const mic = await withMic(t, { afterMs: 100, fault: 'none', stderr: warned }, {});
+  const ear = new Ear();
+  t.match(
+    await ear.state('lost'),
+    /gives 48000 samples a second in place of 16000: set capture.rateHz to 48000, or .*plughw:/,
+    'arecord says it and goes on',
+  );
+  await ear.state('up', 2);
+  await ear.capture.stop();
+  t.same(await mic.alive(), []);
+});
+
+void t.test('another rate that nobody says: seen within two minutes', async (t) => {
+  // 22,050 a second, by a clock that follows the audio.
+  for (const [rate, lost] of [
+    [22_050, true],
+    [16_160, false],
+  ] as const) {
+    const mic = await withMic(t, { fast: true, play: [120_000], then: 'end' }, { afterMs: 0 });
+    const clock = new AudioClock(rate);
+    const ear: Ear = new Ear({ backoffMinMs: 60_000, backoffMaxMs: 60_000 }, clock);
+    clock.heard = () => ear.chunks.at(-1)?.firstSample ?? 0;
+    const why = await ear.state('lost');
+    if (lost) t.match(why, /^2\d{4} samples a second and more come in place of 16000/);
+    else t.match(why, /ended with status 0/, 'one in a hundred is the clock of the device');
+    await ear.capture.stop();
+    await mic.remove();
+  }
 });
 
 void t.test('digital silence is said, and its end', async (t) => {

@@ -54,11 +54,15 @@ void t.test('held by one, told to the other, free when it ends by any means', as
   t.equal(await holderOf(path), null);
   t.same(await readdir(path), ['holder.json'], 'what a killed process leaves');
   const lock = await FolderLock.take(path, nowMs);
+  t.equal(lock.before, 'crash');
   t.match(await holderOf(path), { pid: process.pid });
   await t.rejects(FolderLock.take(path, nowMs), { message: /another kikitori/ });
   await lock.release();
   t.same(await readdir(path), []);
   t.equal(await holderOf(path), null);
+  const orderly = await FolderLock.take(path, nowMs);
+  t.equal(orderly.before, null);
+  await orderly.release();
 });
 
 void t.test('a pid that is used again, another start of the board, a damaged file', async (t) => {
@@ -76,7 +80,10 @@ void t.test('a pid that is used again, another start of the board, a damaged fil
   ]) {
     await writeFile(join(path, 'holder.json'), content);
     t.equal(await holderOf(path), null, content);
-    await (await FolderLock.take(path, nowMs)).release();
+    const next = await FolderLock.take(path, nowMs);
+    const sameBoot = content.includes('"boot"') && !content.includes('"another"');
+    t.equal(next.before, sameBoot ? 'crash' : 'power-loss', content);
+    await next.release();
   }
 });
 

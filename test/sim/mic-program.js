@@ -64,7 +64,11 @@ function said() {
 function* samples() {
   for (const item of play) {
     if (typeof item === 'string') yield* clip(item);
-    else for (let i = 0; i < (Math.abs(item) * rateHz) / 1000; i++) yield item < 0 ? 0 : noise();
+    else {
+      if (item < 0) mark('zeros');
+      for (let i = 0; i < (Math.abs(item) * rateHz) / 1000; i++) yield item < 0 ? 0 : noise();
+      if (item < 0) mark('sound');
+    }
   }
   while (then === 'noise') {
     for (const path of said()) {
@@ -80,6 +84,7 @@ const source = samples();
 const began = performance.now();
 let written = 0;
 let broken = false;
+let warned = false;
 
 function block() {
   const bytes = Buffer.alloc(2 * channels * blockSamples);
@@ -93,7 +98,18 @@ function block() {
   return bytes.subarray(0, 2 * channels * filled);
 }
 
+/** When what happened, for tests that measure. */
+const mark = (what) =>
+  appendFileSync(join(folder, 'marks.jsonl'), `${JSON.stringify({ what, atMs: Date.now() })}\n`);
+
 function breakDown() {
+  if (warned) return;
+  mark('broke');
+  if (fault === 'none') {
+    process.stderr.write(stderr);
+    warned = true;
+    return;
+  }
   broken = true;
   if (stderr !== '') process.stderr.write(stderr);
   if (fault === 'exit') setTimeout(() => process.exit(status), 5);

@@ -21,7 +21,8 @@ export interface MicRun {
   readonly fast?: boolean;
   /** Breaks down after this much audio. */
   readonly afterMs?: number;
-  readonly fault?: 'exit' | 'kill' | 'stall' | 'flood';
+  /** none: only what it says on stderr. */
+  readonly fault?: 'exit' | 'kill' | 'stall' | 'flood' | 'none';
   readonly status?: number;
   readonly stderr?: string;
   /** Does not care for SIGTERM. */
@@ -90,6 +91,15 @@ export class MicSim {
             audioDevice?: string;
           },
       );
+  }
+
+  /** When recorders broke down or fell silent, Unix ms, oldest first. */
+  async marks(): Promise<{ what: 'broke' | 'zeros' | 'sound'; atMs: number }[]> {
+    const text = await readFile(join(this.folder, 'marks.jsonl'), 'utf8').catch(() => '');
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as { what: 'broke' | 'zeros' | 'sound'; atMs: number });
   }
 
   /** Recorders that still run: none may be left behind. */

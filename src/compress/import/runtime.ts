@@ -1,12 +1,8 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { loadOnnxRuntime, type OnnxRuntime as Runtime } from '../../recognizer/index.js';
 import { floatToHalf, halfToFloat } from '../half.js';
 
-type Runtime = typeof import('onnxruntime-node');
-
-export async function loadRuntime(): Promise<Runtime> {
-  const loaded = (await import('onnxruntime-node')) as Runtime & { default?: Runtime };
-  return loaded.default ?? loaded;
-}
+export const loadRuntime = (): Promise<Runtime> => loadOnnxRuntime();
 
 /** One input of a network, row-major: float32 here, whatever the network takes. */
 export interface Value {

@@ -32,6 +32,17 @@ const model = {
 const deployment = { deployment: 'stable-20260302T021500-7f3a', version: '0.8.1' };
 
 export const publishedEvents = {
+  restarted: {
+    meaning:
+      'The run before this one did not end as asked; what it had accepted is kept. Since 0.9.0.',
+    always: {
+      after: oneOf(
+        'crash: it ended by itself, by the watchdog, or by a limit of memory. power-loss: the board did.',
+        ['crash', 'power-loss'],
+      ),
+    },
+    example: { after: 'crash' },
+  },
   'mic-lost': {
     meaning: 'No audio comes; it is being opened again.',
     always: { why: text('In words.') },

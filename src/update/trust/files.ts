@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { atomicWrite, syncFolder } from '../../runtime/atomic-write.js';
+import { atomicWrite, makeFolder, syncFolder } from '../../runtime/atomic-write.js';
 import { codeOf } from '../../runtime/errors.js';
 
 /** A file that is being fetched. */
@@ -34,10 +34,7 @@ const orUndefined = (error: unknown): undefined => {
 };
 
 export const realFiles: Files = {
-  makeFolder: async (path, mode = 0o750) => {
-    const first = await mkdir(path, { recursive: true, mode });
-    if (first !== undefined) await syncFolder(dirname(first));
-  },
+  makeFolder: (path, mode = 0o750) => makeFolder(path, mode),
   list: async (path) => (await readdir(path).catch(orUndefined)) ?? [],
   read: (path) => readFile(path).catch(orUndefined),
   size: async (path) => (await stat(path).catch(orUndefined))?.size,
