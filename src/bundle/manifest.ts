@@ -58,7 +58,7 @@ export interface Decoding {
   readonly weightings?: readonly Weighting[];
   /** Vocal tracts through which an utterance is heard again that would be refused, as warps of the frequencies. Absent: none. */
   readonly warps?: readonly number[];
-  /** Frames by which it is heard again begun later, before all warps and whether it would be refused or not. Absent: none. */
+  /** Frames by which it is heard again begun later, before all warps and where it is neither hopeless nor plain. Absent: none. */
   readonly shifts?: readonly number[];
 }
 
@@ -273,6 +273,7 @@ function contradictions(m: Manifest): string[] {
   faults.push(
     ...weightingFaults(m.decoding),
     ...warpFaults(m.decoding),
+    ...shiftFaults(m),
     ...confidenceFaults(m.confidence, m.units.length),
     ...networkFaults(m),
   );
@@ -322,6 +323,15 @@ function warpFaults({ warps }: Decoding): string[] {
       warps.length <= warpsMax &&
       (warps as unknown[]).every((w) => number(0.7, 1.4)(w) === undefined));
   return good ? [] : [`decoding.warps: expected at most ${warpsMax} numbers from 0.7 to 1.4`];
+}
+
+/** A shift by a whole step (`stride` frames) would be the first look again. */
+function shiftFaults({ decoding: { shifts }, features: { stride } }: Manifest): string[] {
+  const inside = (s: unknown) => Number.isInteger(s) && number(1, stride - 1)(s) === undefined;
+  const good =
+    shifts === undefined ||
+    (Array.isArray(shifts) && new Set(shifts).size === shifts.length && shifts.every(inside));
+  return good ? [] : [`decoding.shifts: expected different whole numbers from 1 to ${stride - 1}`];
 }
 
 /** Optional fields of network, quantization and self-test: absent is fine, wrong is not. */

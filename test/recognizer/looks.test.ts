@@ -112,6 +112,42 @@ function mumbling(units: number, dim: number) {
   };
 }
 
+void t.test('what is not plain is also judged begun later', async (t) => {
+  const shifted = (clip: NetworkClip) =>
+    hearAgain(
+      { ...manifest(0.2), decoding: { ...manifest(0.2).decoding, shifts: [1, 2] } },
+      clip,
+      grammar,
+    );
+  const before = await hearAgain(manifest(0.2), withLooks(mumbled, clear, clear), grammar);
+  const after = await shifted(withLooks(mumbled, clear, clear));
+  t.equal(before.accepted, true, 'it would not be refused');
+  t.ok(after.confidence > before.confidence, 'and is looked at all the same');
+});
+
+void t.test('what is plain at first is not judged begun later', async (t) => {
+  const look: Look = () => Promise.reject(new Error('looked'));
+  const rival = { bias: 8, weights: {} };
+  const sure = (bias: number): Manifest => ({
+    ...manifest(0.2),
+    decoding: { ...manifest(0.2).decoding, shifts: [1] },
+    confidence: { ...manifest(0.2).confidence, rival: { ...rival, bias } },
+  });
+  await t.resolves(hearAgain(sure(8), clipOf(clear), grammar, { looks: [look] }));
+  await t.rejects(hearAgain(sure(2), clipOf(clear), grammar, { looks: [look] }), /looked/);
+  await t.resolves(
+    hearAgain(sure(2), clipOf(hopeless), grammar, { looks: [look] }),
+    'nor is what is hopeless',
+  );
+});
+
+void t.test('shifts that cannot be are refused', async (t) => {
+  const parsed = (shifts: unknown) => shippedWith('decoding', { shifts });
+  t.same(parsed([1, 2]).decoding.shifts, [1, 2]);
+  for (const bad of ['1', [0], [3], [1.5], [null], [1, 1]])
+    t.throws(() => parsed(bad), { message: /decoding\.shifts: expected different whole/ });
+});
+
 void t.test('parts of clips and several clips keep their looks', async (t) => {
   const clip = withLooks(clear, mumbled.slice(0, clear.length));
   const part = cut(clip, 3, 20);

@@ -11,7 +11,6 @@ from kikitori_trainer.pack import Packed
 from kikitori_trainer.rivals import NEAR, Nearness, Rivals, behind, distances
 
 
-
 def clip_of(text: str, *words: list[list[int]]) -> Packed:
     return Packed(0, 1, "", "", text, list(words))
 
@@ -93,4 +92,3 @@ def test_the_same_seed_has_the_same_rivals() -> None:
         rivals = Rivals(clips, 2, 9)
         drawn.append([r for c in (0, 1, 0, 1) for r in rivals.of([c], Pronouncing(clips, 1))])
     assert drawn[0] == drawn[1] and drawn[0]
-
