@@ -1,4 +1,5 @@
 /** What a change asks for: the tests that use it, nearest first, as many as a developer waits for. */
+import { basename } from 'node:path';
 import { distancesTo, type Use } from './uses.js';
 
 export interface Repository {
@@ -39,6 +40,8 @@ const isTest = (path: string) => /^test\/.*\.test\.ts$/.test(path);
 const isTrainerTest = (path: string) => /^trainer\/tests\/test_\w+\.py$/.test(path);
 /** Named in many tests, and no measure of which: package.json is read for its version. */
 const isEverything = (path: string) => /^(package(-lock)?\.json|tsconfig[\w.]*\.json)$/.test(path);
+/** "outbox" of src/publish/outbox.ts and of its test. */
+const nameOf = (path: string) => basename(path).replace(/(\.test)?\.[a-z]+$/, '');
 /** Its rules are about the text of every file. */
 const always = 'test/tidy.test.ts';
 
@@ -55,9 +58,11 @@ export function related(
   // Tests of the same room are meant for it, though they may start the whole program to see it.
   const rank = (test: string) =>
     (distances.get(test) ?? Infinity) - (rooms.has(roomOf(test)) ? nearer : 0);
+  const names = new Set(own.map(nameOf));
+  const named = (test: string) => names.has(nameOf(test));
   const reached = [...files]
     .filter((path) => isTest(path) && path !== always && distances.has(path))
-    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+    .sort((a, b) => rank(a) - rank(b) || Number(named(b)) - Number(named(a)) || (a < b ? -1 : 1));
   const costMs = (test: string) => (repository.lastMs(test) ?? unknownMs) + startMs;
 
   const tests: string[] = changed.length > 0 && files.has(always) ? [always] : [];

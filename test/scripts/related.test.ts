@@ -40,8 +40,8 @@ const ask = (changed: string[], lastMs?: Record<string, number>, budgetMs = 60_0
 void t.test('names are followed through an index to the file that has them', async (t) => {
   t.same(ask(['src/lamp/bulb.ts']).tests, [
     'test/tidy.test.ts',
-    'test/lamp/all.test.ts',
     'test/lamp/bulb.test.ts',
+    'test/lamp/all.test.ts',
     'test/cli/run.test.ts',
   ]);
   t.same(

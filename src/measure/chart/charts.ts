@@ -147,7 +147,7 @@ export async function curveChart(curve: Curve): Promise<string | undefined> {
 
 export interface SnrLine {
   readonly name: string;
-  /** Shares right; `low`, `high`: an interval, drawn as a band. */
+  /** Shares right by rising level; `low`, `high`: an interval, drawn as a band. */
   readonly points: readonly {
     readonly snrDb: number;
     readonly right: number;
@@ -165,33 +165,38 @@ export async function snrChart(
   const all = lines.flatMap((l) => l.points);
   const levels = all.map((p) => p.snrDb);
   const lowest = Math.min(...all.map((p) => p.low ?? p.right));
+  const bottom = Math.floor(10 * lowest) / 10;
+  // Names are moved down until none covers another.
+  const names = lines
+    .map(({ name, points }, line) => ({
+      line,
+      name,
+      ...points.at(-1),
+      y: points.at(-1)?.right ?? 0,
+    }))
+    .sort((a, b) => b.y - a.y);
+  names.forEach((label, i) => {
+    label.y = Math.min(label.y, (names[i - 1]?.y ?? 2) - 0.055 * (1 - bottom));
+  });
   return drawing(title, (plot) => ({
     width: 740,
     height: 400,
     marginRight: 150,
     grid: true,
     x: { domain: [Math.min(...levels), Math.max(...levels)], label: 'signal to noise, dB' },
-    y: { domain: [Math.floor(10 * lowest) / 10, 1], label: 'right', tickFormat: shareOf },
-    marks: lines.flatMap(({ name, points }, i) => {
+    y: { domain: [bottom, 1], label: 'right', tickFormat: shareOf },
+    marks: lines.flatMap(({ points }, i) => {
       const stroke = i === 0 ? blue : (colours[2 + i] ?? '#888');
-      const [last] = [...points].sort((a, b) => b.snrDb - a.snrDb);
       return [
         plot.areaY(
           points.filter((p) => p.low !== undefined),
           { x: 'snrDb', y1: 'low', y2: 'high', fill: stroke, fillOpacity: 0.2 },
         ),
         plot.line(points, { ...at, stroke, strokeWidth: i === 0 ? 3 : 1.2 }),
-        ...(last === undefined
-          ? []
-          : [
-              plot.text([{ ...last, name }], {
-                ...at,
-                text: 'name',
-                textAnchor: 'start',
-                dx: 8,
-                fill: stroke,
-              }),
-            ]),
+        plot.text(
+          names.filter(({ line }) => line === i),
+          { x: 'snrDb', y: 'y', text: 'name', textAnchor: 'start', dx: 8, fill: stroke },
+        ),
       ];
     }),
   }));

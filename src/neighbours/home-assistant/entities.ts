@@ -17,6 +17,7 @@ export interface Entity {
 
 /** Every `event` of docs/mqtt; Home Assistant takes no other. */
 export const conditions = [
+  'restarted',
   'mic-lost',
   'mic-restored',
   'outbox-full',
