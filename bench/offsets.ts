@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readAudioFile } from '../src/audio/index.js';
+import { percent } from '../src/cli/evaluate/options.js';
 import { Engine, hearClip } from '../src/engine/engine.js';
 import { labelMeaning, parseLabels } from '../src/measure/evaluate/labels.js';
 import { sameMeaning } from '../src/measure/evaluate/score.js';
@@ -58,10 +59,7 @@ for (const label of parseLabels(await readFile(values.labels, 'utf8'), values.la
   for (const key of ['right', 'refused', 'wrong'] as const) counts[key] += own[key];
 }
 const all = counts.right + counts.refused + counts.wrong;
-const percent = (n: number, of: number) => {
-  const { value, low, high } = wilson(n, of);
-  return `${(100 * value).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})`;
-};
+const share = (n: number, of: number) => percent(wilson(n, of));
 process.stdout.write(
-  `${all} hearings of ${clips} recordings: right and accepted ${percent(counts.right, all)}, refused ${percent(counts.refused, all)}, wrong ${percent(counts.wrong, all)}; the same at every offset: ${percent(steady, clips)}\n`,
+  `${all} hearings of ${clips} recordings: right and accepted ${share(counts.right, all)}, refused ${share(counts.refused, all)}, wrong ${share(counts.wrong, all)}; the same at every offset: ${share(steady, clips)}\n`,
 );

@@ -6,6 +6,7 @@
  *   node dist/bench/snr.js run.jsonl docs/snr.svg
  */
 import { readFile, writeFile } from 'node:fs/promises';
+import { percent } from '../src/cli/evaluate/options.js';
 import { snrChart, type SnrLine } from '../src/measure/chart/charts.js';
 import { wilson, type Interval } from '../src/measure/evaluate/statistics.js';
 
@@ -44,8 +45,8 @@ for (const line of (await readFile(runPath, 'utf8')).split('\n')) {
   });
 }
 const own = [...counts].map(([snrDb, { right, commands }]) => {
-  const { value, low, high } = wilson(right, commands);
-  return { snrDb, right: value, low, high };
+  const interval = wilson(right, commands);
+  return { snrDb, right: interval.value, ...interval };
 });
 own.sort((a, b) => a.snrDb - b.snrDb);
 const svg = await snrChart(
@@ -54,7 +55,4 @@ const svg = await snrChart(
 );
 if (svg === undefined) throw new Error('the packages that draw are not installed: npm ci');
 await writeFile(outPath, svg);
-for (const { snrDb, right, low, high } of own)
-  process.stdout.write(
-    `${snrDb} dB: ${(100 * right).toFixed(1)} % (${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)})\n`,
-  );
+for (const point of own) process.stdout.write(`${point.snrDb} dB: ${percent(point)}\n`);

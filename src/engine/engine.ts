@@ -91,7 +91,7 @@ export class Engine {
     return wakePhrase(settings, this.lexicon);
   }
 
-  /** The network as other vocal tracts hear with it. */
+  /** The network in other ways: begun later (`shifts`), then as other vocal tracts (`warps`). */
   looks(
     decoding: Pick<Decoding, 'shifts' | 'warps'> = this.bundle.manifest.decoding,
     acoustic: WholeAcoustic = this.acoustic,

@@ -24,7 +24,7 @@ export interface Evidence {
   readonly margin: number;
   /** The same for each phone in which the two differ: a lone "on" or "off" must be certain by itself. */
   readonly marginPhone: number;
-  /** Share of all looks at the utterance (weightings, vocal tracts) that found a sentence of the same meaning. */
+  /** Share of all looks at the utterance (weightings, shifts, vocal tracts) that found a sentence of the same meaning. */
   readonly agreement: number;
   /** Mean margin over all looks, each at most marginLookMax. Negative for a look that found another meaning. */
   readonly marginMean: number;

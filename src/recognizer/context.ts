@@ -12,7 +12,7 @@ export interface UtteranceContext {
   readonly minConfidence: number;
   /** Least probability that no other command was meant; an intent with a threshold of its own goes by that alone. */
   readonly minCertainty: number;
-  /** Other ways through the network, for what would be refused. */
+  /** Other ways through the network, shifts before vocal tracts; which are asked is for judge.ts to say. */
   readonly looks: readonly Look[];
   readonly stepMs: number;
   readonly samplesPerMs: number;

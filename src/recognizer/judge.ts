@@ -45,7 +45,7 @@ export function looksAgain({ looks, grammar }: UtteranceContext): boolean {
 }
 
 /**
- * What was said, under all weightings. Unless it is hopeless, also begun a few frames later. In doubt also through all
+ * What was said, under all weightings. Unless it is hopeless or plain, also begun a few frames later. In doubt also through all
  * vocal tracts. Undefined: nothing was said.
  */
 export async function judge(

@@ -73,12 +73,14 @@ class Run:
         self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
         self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
         self.chain: torch.Tensor | None = None
-        self.offset = search_offset(config.discrimination.card, len(UNITS))
-        if config.discrimination.weight:
-            self.chain = phone_chain(self.pack.clips, len(UNITS))
         self.rivals: Rivals | None = None
-        if config.discrimination.rivals:
-            self.rivals = Rivals(self.pack.clips, config.discrimination.rivals, t.seed + rank)
+        d = config.discrimination
+        if d.weight:
+            self.chain = phone_chain(self.pack.clips, len(UNITS))
+        if d.rivals:
+            self.rivals = Rivals(self.pack.clips, d.rivals, t.seed + rank)
+        if d.weight or d.rivals:
+            self.offset = search_offset(d.card, len(UNITS))
         self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
         self.resume()
 
@@ -171,7 +173,8 @@ class Run:
         connectionist = ctc(on_cpu, batch.steps, targets).sum() / max(phones, 1)
         loss = connectionist
         d = self.config.discrimination
-        scores = (on_cpu + self.offset).log_softmax(2)
+        if d.weight or d.rivals:
+            scores = (on_cpu + self.offset).log_softmax(2)
         if self.chain is not None:
             ahead = lead(scores, batch.steps, targets, self.chain).sum() / max(phones, 1)
             loss = (1 - d.weight) * connectionist - d.weight * ahead

@@ -32,6 +32,12 @@ def pack_folder(config: Config) -> Path:
     return Path(config.pack or f"{config.out}/pack")
 
 
+def synthesised(folder: Path, count: int, seed: int, own: Own) -> list[Clip]:
+    if not (folder / "clips.tsv").exists():
+        synthesize(folder, count, seed, own)
+    return list(clips_tsv(folder))
+
+
 def prepare(config: Config) -> None:
     """Writes `<pack>/train` and `<pack>/held-out`."""
     folder = pack_folder(config)
@@ -42,19 +48,15 @@ def prepare(config: Config) -> None:
     data, seed = config.data, config.training.seed
     banned = set(data.excludeWords)
     clips = [c for c in read(data.sources) if not banned & set(c.text.split())]
+    spoken: list[Clip] = []
     if data.synthetic:
-        spoken = folder / "synthetic"
-        if not (spoken / "clips.tsv").exists():
-            texts = sorted({c.text for c in clips if len(c.text.split()) > 3})
-            synthesize(spoken, data.synthetic, seed, Own(texts))
-        clips += [c for c in clips_tsv(spoken) if not banned & set(c.text.split())]
+        texts = sorted({c.text for c in clips if len(c.text.split()) > 3})
+        spoken += synthesised(folder / "synthetic", data.synthetic, seed, Own(texts))
     if data.contrasts:
-        spoken = folder / "contrasts"
-        if not (spoken / "clips.tsv").exists():
-            vocabulary, chance = vocabulary_of_packages(), random.Random(seed)
-            texts = [contrast_sentence(vocabulary, chance) for _ in range(data.contrasts)]
-            synthesize(spoken, data.contrasts, seed + 1, Own(texts, 1.0, "contrasts"))
-        clips += [c for c in clips_tsv(spoken) if not banned & set(c.text.split())]
+        vocabulary, chance = vocabulary_of_packages(), random.Random(seed)
+        texts = [contrast_sentence(vocabulary, chance) for _ in range(data.contrasts)]
+        spoken += synthesised(folder / "contrasts", data.contrasts, seed + 1, Own(texts, 1.0, "contrasts"))
+    clips += [c for c in spoken if not banned & set(c.text.split())]
     noises = [
         p for f in data.noise for p in sorted(Path(f).expanduser().rglob("*")) if p.suffix in {".flac", ".wav", ".opus"}
     ]

@@ -17,7 +17,7 @@ export interface NetworkClip {
   readonly steps: number;
   /** Level of each step; see levelOf. */
   readonly levels: Float32Array;
-  /** The same as other vocal tracts, in the order of `decoding.warps`; see withLooks. */
+  /** The same in the other ways of `Engine.looks`, in that order; see withLooks. */
   readonly looks?: readonly Float32Array[];
 }
 
@@ -30,7 +30,7 @@ export async function throughNetwork(
   return ofRows(engine, engine.frontend(warp).feed(samples));
 }
 
-/** The same with what other vocal tracts make of it, for those who judge commands: a pass of the network each. */
+/** The same with what its other looks make of it, for those who judge commands: a pass of the network each. */
 export async function withLooks(
   engine: Engine,
   samples: Float32Array,
