@@ -20,6 +20,7 @@ import {
   type Mark,
 } from '../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../scripts/lib/unit-environment.js';
+import { demoAudio } from './lib/demo.js';
 import { numberArgument, quantile, report } from './lib/report.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -34,16 +35,8 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const folder = await mkdtemp(join(tmpdir(), 'kikitori-hostile-'));
 const broker = await startBroker();
-const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
-const files = table
-  .trim()
-  .split('\n')
-  .slice(1)
-  .map((line) => line.split('\t')[0] ?? '');
 // As many before the crowd comes, and as many amid it.
-const played = Array.from({ length: 2 * utterances }, (_, i) =>
-  join(root, 'demo/audio', files[i % files.length] ?? ''),
-);
+const played = await demoAudio(root, 2 * utterances);
 const local = '127.0.0.1:0';
 await writeFile(
   join(folder, 'config.json'),

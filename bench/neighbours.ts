@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { readMarks, standInRecorder, startBroker } from '../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../scripts/lib/unit-environment.js';
+import { cpuSeconds, demoAudio } from './lib/demo.js';
 import { numberArgument, report, type Row } from './lib/report.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -20,8 +21,6 @@ const scrapeMs = 5000;
 const lastAnswerMs = 3000;
 const startMsMax = 180_000;
 const besideOff = 3;
-/** Kernel ticks a second, of /proc/PID/stat. */
-const ticksPerSecond = 100;
 const local = '127.0.0.1:0';
 
 type Settings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -156,12 +155,6 @@ async function visit(name: string, port: number, signal: AbortSignal): Promise<v
   }
 }
 
-async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-}
-
 async function stage(
   folder: string,
   device: string,
@@ -169,15 +162,7 @@ async function stage(
   url: string,
   utterances: number,
 ) {
-  const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
-  const files = table
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => line.split('\t')[0] ?? '');
-  const played = Array.from({ length: utterances }, (_, i) =>
-    join(root, 'demo/audio', files[i % files.length] ?? ''),
-  );
+  const played = await demoAudio(root, utterances);
   await mkdir(join(folder, 'state'), { recursive: true });
   await writeFile(
     join(folder, 'config.json'),

@@ -14,10 +14,9 @@ import {
 } from '../../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
 import { quantile, type Row } from './report.js';
+import { cpuSeconds, demoAudio } from './demo.js';
 
 const pauseMs = 1500;
-/** Kernel ticks a second, of /proc/PID/stat. */
-const ticksPerSecond = 100;
 const lastAnswerMs = 5000;
 
 export async function paced(
@@ -88,11 +87,9 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function costOf(pid: number): Promise<{ peakMb: number; cpuSeconds: number }> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return {
     peakMb: (Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6,
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / ticksPerSecond,
+    cpuSeconds: await cpuSeconds(pid),
   };
 }
 
@@ -103,15 +100,7 @@ async function stage(
   utterances: number,
   more: Readonly<Record<string, unknown>>,
 ) {
-  const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
-  const files = table
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => line.split('\t')[0] ?? '');
-  const played = Array.from({ length: utterances }, (_, i) =>
-    join(root, 'demo/audio', files[i % files.length] ?? ''),
-  );
+  const played = await demoAudio(root, utterances);
   const config = {
     device: { id: 'bench' },
     model: { path: join(root, 'models/kikitori-en') },

@@ -2,47 +2,17 @@
 import { connect } from 'node:net';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { Outbox, type DropReason, type OutboxOptions } from '../../src/publish/index.js';
+import { Outbox } from '../../src/publish/index.js';
 import { doneLine, letterLine } from '../../src/publish/letter-file.js';
 import { contents, letter, numbers } from '../sim/letters.js';
+import { folder, options as optionsOf } from '../sim/outbox-stage.js';
+
+const options: typeof optionsOf = (dir, clock, more) =>
+  optionsOf(dir, clock, { maxBytes: 20_000_000, ...more });
 import { TestClock } from '../sim/test-clock.js';
-
-const folders: string[] = [];
-async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'kikitori-outbox-'));
-  folders.push(path);
-  return path;
-}
-t.teardown(async () => {
-  for (const path of folders) await rm(path, { recursive: true, force: true });
-});
-
-function options(dir: string, clock: TestClock, more: Partial<OutboxOptions> = {}) {
-  const dropped: [number, DropReason][] = [];
-  const disk: [string | null, number][] = [];
-  let ready = 0;
-  let onReady: () => void = () => undefined;
-  const all: OutboxOptions = {
-    dir,
-    maxBytes: 20_000_000,
-    maxAgeMs: 86_400_000,
-    clock,
-    onDropped: (count, why) => dropped.push([count, why]),
-    onSetAside: () => undefined,
-    onDisk: (why, waiting) => disk.push([why, waiting]),
-    onReady: () => {
-      ready++;
-      onReady();
-    },
-    ...more,
-  };
-  const nextReady = () => new Promise<void>((resolve) => (onReady = resolve));
-  return { all, dropped, disk, ready: () => ready, nextReady };
-}
 
 const linesOf = async (dir: string) =>
   (await readFile(join(dir, 'letters.log'), 'utf8')).split('\n').slice(0, -1);

@@ -1,40 +1,12 @@
 /** The outbox where the disk takes nothing, where it is damaged while it is used, and exactly at its limits. */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { Outbox, type DropReason, type OutboxOptions } from '../../src/publish/index.js';
+import { Outbox } from '../../src/publish/index.js';
 import { contents, letter, numbers } from '../sim/letters.js';
+import { folder, options } from '../sim/outbox-stage.js';
 import { TestClock } from '../sim/test-clock.js';
-
-const folders: string[] = [];
-async function folder(): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'kikitori-outbox-'));
-  folders.push(path);
-  return path;
-}
-t.teardown(async () => {
-  for (const path of folders) await rm(path, { recursive: true, force: true });
-});
-
-function options(dir: string, clock: TestClock, more: Partial<OutboxOptions> = {}) {
-  const dropped: [number, DropReason][] = [];
-  const disk: [string | null, number][] = [];
-  let ready = 0;
-  const all: OutboxOptions = {
-    dir,
-    maxBytes: 1_000_000,
-    maxAgeMs: 86_400_000,
-    clock,
-    onDropped: (count, why) => dropped.push([count, why]),
-    onSetAside: () => undefined,
-    onDisk: (why, waiting) => disk.push([why, waiting]),
-    onReady: () => ready++,
-    ...more,
-  };
-  return { all, dropped, disk, ready: () => ready };
-}
 
 /** Until what was begun is written, or refused. */
 async function settled(outbox: Outbox): Promise<void> {

@@ -12,6 +12,7 @@ import {
 } from '../../../src/neighbours/wyoming/announce.js';
 import { LinesLog } from '../../sim/lines-log.js';
 import { until } from '../../sim/mic-sim.js';
+import { hearsMulticast } from '../../sim/multicast.js';
 import { TestClock } from '../../sim/test-clock.js';
 
 const service = '_wyoming._tcp.local';
@@ -84,20 +85,7 @@ void t.test('what is asked is answered, with what one asks next', async (t) => {
   t.same(asked('_http._tcp.local', 'PTR'), { answers: [], additionals: [] });
 });
 
-/** Whether this machine lets a socket hear multicast on its loopback. */
-const multicast = await new Promise<boolean>((resolve) => {
-  const socket = createSocket({ type: 'udp4', reuseAddr: true });
-  socket.on('error', () => resolve(false));
-  socket.bind(5353, () => {
-    try {
-      socket.addMembership('224.0.0.251', '127.0.0.1');
-      resolve(true);
-    } catch {
-      resolve(false);
-    }
-    socket.close();
-  });
-});
+const multicast = await hearsMulticast();
 const skip = multicast ? false : 'no multicast on this machine';
 
 function stage(addressesNow: () => string[]) {

@@ -10,6 +10,7 @@ import { Announcer } from '../../../src/neighbours/wyoming/announce.js';
 import { guardDatagrams, isOwnFault } from '../../../src/neighbours/wyoming/datagrams.js';
 import { LinesLog } from '../../sim/lines-log.js';
 import { until } from '../../sim/mic-sim.js';
+import { hearsMulticast } from '../../sim/multicast.js';
 import { letters, spoiled } from '../../sim/rude.js';
 import { TestClock } from '../../sim/test-clock.js';
 
@@ -39,20 +40,7 @@ void t.test('a fault of this machine is told apart from what others send', (t) =
   t.end();
 });
 
-/** Whether this machine lets a socket hear multicast on its loopback. */
-const multicast = await new Promise<boolean>((resolve) => {
-  const socket = createSocket({ type: 'udp4', reuseAddr: true });
-  socket.on('error', () => resolve(false));
-  socket.bind(5353, () => {
-    try {
-      socket.addMembership('224.0.0.251', '127.0.0.1');
-      resolve(true);
-    } catch {
-      resolve(false);
-    }
-    socket.close();
-  });
-});
+const multicast = await hearsMulticast();
 
 void t.test(
   'over a real socket it is found all the while',
