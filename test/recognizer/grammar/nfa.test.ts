@@ -47,6 +47,14 @@ void t.test('a word more is a state more', async (t) => {
   t.equal(states('go to the hall now'), 5 + 5);
   // Two beginnings, the word, and where two fronts meet.
   t.equal(states('go (left|right) now'), 5 + 2 + 2 + 2 + 1);
+  // A slot: its two marks. One that begins inside of a word may be refused there, so it branches off.
+  const lists = { a: { values: ['lamp'] }, g: { values: ['g'] }, ...numbers.lists };
+  t.equal(states('{a}', { lists }), 5 + 1 + 2);
+  t.equal(states('x{a}', { lists }), 5 + 1 + 2 + 1);
+  // Two orders of two words, a branch for each, and where they meet.
+  t.equal(states('(a;b)'), 5 + 4 + 4 + 1);
+  // The dollars that are owed are said once, before the slot.
+  t.equal(states('${n}k{g}', { lists }), 18);
 });
 
 void t.test('what is written alike is there once', async (t) => {
@@ -186,6 +194,14 @@ lists:
   );
 });
 
+void t.test('a rule that is not defined: those that are', async (t) => {
+  const { faults } = readTemplate('go <there>', { expansion_rules: { here: 'x', now: 'y' } });
+  t.same(
+    faults.map(({ message }) => message),
+    ['rule <there> is not defined; defined: here, now'],
+  );
+});
+
 void t.test('rules that go round: the circle alone, at the rule that closes it', async (t) => {
   const { faults } = read(`intents:
   A: { data: [{ sentences: ["go <a>", "stop <a>"] }] }
@@ -248,6 +264,8 @@ void t.test('slots that begin and end inside of a word', async (t) => {
     a: { values: ['lamp', { in: 'big door', out: 'door' }] },
     id: { values: ['PLC 12', 'R2'] },
     any: { values: ['(red|blue)', '(5|6)%'] },
+    rest: { values: ['en'] },
+    ...numbers.lists,
   };
   for (const [template, said, slots] of [
     ['un{any}ed now', 'unreded now', { any: 'red' }],
@@ -262,8 +280,32 @@ void t.test('slots that begin and end inside of a word', async (t) => {
     ['{any}-now', 'red now', { any: 'red' }],
     ['go-{any}-now', 'go red now', { any: 'red' }],
     ['{any}-{any:b}-now', 'red blue now', { any: 'red', b: 'blue' }],
+    ['{n}th{rest}', 'two then', { n: 2, rest: 'en' }], // "2th" is nothing, "2then" is
   ] as const)
     t.same(meaningIn(readTemplate(template, { lists }).nfa, said)?.slots, slots, template);
+  // A slot that begins where the word ends holds none of its letters.
+  const { edges } = readTemplate('un{a}ed{n}', {
+    lists: { ...lists, a: { values: ['lamp'] } },
+  }).nfa;
+  const letters = edges.flat().flatMap(({ mark }) => {
+    if (mark?.kind === 'open') return [['open', mark.id, mark.before]];
+    return mark?.kind === 'close' ? [['close', mark.id, mark.after]] : [];
+  });
+  t.same(letters, [
+    ['open', 0, 'un'],
+    ['close', 0, 'ed'],
+    ['open', 1, undefined],
+    ['close', 1, undefined],
+  ]);
+});
+
+void t.test('a slot of the whole sentence is not said by some of its words', async (t) => {
+  const { nfa } = read(`intents:
+  A: { data: [{ sentences: ["go {a}"], slots: { b: 5 }, lists: { a: { values: [left] } } }] }
+`);
+  const meaning = meaningIn(nfa, 'go left');
+  t.same(meaning?.slots, { a: 'left', b: 5 });
+  t.same(meaning?.said, { a: 'left' });
 });
 
 void t.test('a sentence needs one of its keywords', async (t) => {
