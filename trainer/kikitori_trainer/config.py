@@ -116,7 +116,7 @@ class Config:
     start: str = ""
     """A checkpoint to start from; it brings its own shape, features and normalisation."""
     grow: bool = False
-    """What `start` brings is made as wide and deep as `layers` say (see grow.py)."""
+    """What `start` brings is made as wide and deep as `layers` say, or gets the higher `ranks` (see grow.py)."""
     logFloor: float = 0
     """Not 0: the features' floor under the energies from here on. What `start` brings is moved with it, so that it
     hears everything as if it were quieter by the change: what is as quiet as the floor drowns in it."""

@@ -89,7 +89,7 @@ class Run:
         if config.start:
             start = read_checkpoint(Path(config.start))
             if config.grow:
-                start = grown(start, config.layers)
+                start = grown(start, config.layers, config.ranks)
             return start.with_log_floor(config.logFloor) if config.logFloor else start
         if config.distillation.teachers:
             # Hears as its teachers do: inputs and normalisation are theirs.

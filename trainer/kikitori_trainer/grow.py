@@ -3,7 +3,7 @@
 A wider layer keeps the old cells as they are: its new cells hear everything, from random weights, and nothing old
 hears them yet, so the layer says what it said. A layer on top passes on what the one below says: gates nearly open,
 hardly any memory, tanh(tanh(x)) for x. Deep LSTMs begun from random numbers stay on CTC's plateau for hours; these
-do not.
+do not. A factored network gets higher ranks in the same way.
 """
 
 from dataclasses import replace
@@ -44,7 +44,40 @@ def passing(fresh: dict[str, Tensor], layer: int, cells: int) -> None:
             ih[rows, :cells] = PASSING["cell"] * torch.eye(cells)
 
 
-def grown(start: Checkpoint, layers: list[int]) -> Checkpoint:
+def wider(old: Tensor, columns: int) -> Tensor:
+    """`old` with columns of zeros behind its own."""
+    return torch.cat([old, old.new_zeros(len(old), columns)], 1)
+
+
+def ranked(start: Checkpoint, ranks: list[int]) -> Checkpoint:
+    """Projections with more rows: the new ones say something of the cells, and nothing hears them yet."""
+    old = start.shape.ranks
+    if len(ranks) != len(old) or any(n < o or o == 0 for n, o in zip(ranks, old, strict=False)):
+        raise ValueError(
+            f"cannot grow ranks {old} into {ranks}: expected a factored network and no rank that becomes smaller"
+        )
+    tensors = dict(start.tensors)
+    for number, (rank, before) in enumerate(zip(ranks, old, strict=True)):
+        projection = tensors[f"lstm.{number}.projection"]
+        fresh = torch.randn(rank - before, projection.shape[1]) * projection.std()
+        tensors[f"lstm.{number}.projection"] = torch.cat([projection, fresh])
+        above = f"lstm.{number + 1}.weight_ih" if number + 1 < len(ranks) else "output.weight"
+        for reader in (f"lstm.{number}.weight_hh", above):
+            tensors[reader] = wider(tensors[reader], rank - before)
+    shape = replace(start.shape, ranks=list(ranks))
+    return replace(start, shape=shape, tensors=tensors, training={}, quantization={})
+
+
+def grown(start: Checkpoint, layers: list[int], ranks: list[int]) -> Checkpoint:
+    """A dense network made wider and deeper, or a factored one with higher ranks; raises ValueError where it is not larger."""
+    if ranks:
+        if layers != start.shape.layers:
+            raise ValueError(f"cannot grow {start.shape.layers} into {layers}: a factored network keeps its cells")
+        return ranked(start, ranks)
+    return larger(start, layers)
+
+
+def larger(start: Checkpoint, layers: list[int]) -> Checkpoint:
     """Dense networks only; raises ValueError where the new one is not at least as deep and as wide everywhere."""
     old = start.shape.layers
     if start.shape.factored or len(layers) < len(old) or any(n < o for n, o in zip(layers, old, strict=False)):

@@ -19,7 +19,7 @@ def checkpoint(layers: list[int], ranks: list[int] | None = None) -> Checkpoint:
 def test_a_wider_network_says_what_it_said_and_its_new_cells_learn() -> None:
     torch.manual_seed(0)
     small = checkpoint([4, 5])
-    wide = grown(small, [7, 6])
+    wide = grown(small, [7, 6], [])
     x = torch.randn(9, 2, small.features.dim)
     network = wide.network()
     assert torch.allclose(network(x), small.network()(x), atol=1e-6)
@@ -30,7 +30,7 @@ def test_a_wider_network_says_what_it_said_and_its_new_cells_learn() -> None:
 
 def test_deeper_keeps_what_is_below() -> None:
     small = checkpoint([4])
-    deep = grown(small, [5, 6])
+    deep = grown(small, [5, 6], [])
     assert deep.shape.layers == [5, 6]
     old, new = small.tensors["lstm.0.weight_hh"], deep.tensors["lstm.0.weight_hh"]
     for gate in range(4):
@@ -40,4 +40,28 @@ def test_deeper_keeps_what_is_below() -> None:
 @pytest.mark.parametrize("layers", [[3], [], [4, 2]])
 def test_what_cannot_grow_is_refused(layers: list[int]) -> None:
     with pytest.raises(ValueError, match="cannot grow"):
-        grown(checkpoint([4, 4]), layers)
+        grown(checkpoint([4, 4]), layers, [])
+
+
+def test_higher_ranks_say_what_was_said_and_learn() -> None:
+    torch.manual_seed(0)
+    small = checkpoint([6, 5], [2, 3])
+    higher = grown(small, [6, 5], [4, 3])
+    assert higher.shape.ranks == [4, 3]
+    x = torch.randn(9, 2, small.features.dim)
+    network = higher.network()
+    assert torch.allclose(network(x), small.network()(x), atol=1e-6)
+    network(x).square().sum().backward()
+    gradient = network.lstm[1].weight_ih.grad
+    assert isinstance(gradient, torch.Tensor) and (gradient[:, 2:] != 0).any()
+
+
+@pytest.mark.parametrize("ranks", [[1, 3], [4], [2, 3, 4]])
+def test_ranks_that_cannot_grow_are_refused(ranks: list[int]) -> None:
+    with pytest.raises(ValueError, match="cannot grow ranks"):
+        grown(checkpoint([6, 5], [2, 3]), [6, 5], ranks)
+
+
+def test_a_factored_network_keeps_its_cells() -> None:
+    with pytest.raises(ValueError, match="keeps its cells"):
+        grown(checkpoint([6, 5], [2, 3]), [7, 5], [4, 3])
