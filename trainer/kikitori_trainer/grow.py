@@ -69,7 +69,7 @@ def ranked(start: Checkpoint, ranks: list[int]) -> Checkpoint:
 
 
 def grown(start: Checkpoint, layers: list[int], ranks: list[int]) -> Checkpoint:
-    """A dense network made wider and deeper, or a factored one with higher ranks; raises ValueError for anything else."""
+    """A dense network made wider and deeper, or a factored one with higher ranks. ValueError for anything else."""
     if ranks:
         if layers != start.shape.layers:
             raise ValueError(f"cannot grow {start.shape.layers} into {layers}: a factored network keeps its cells")
