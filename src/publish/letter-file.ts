@@ -88,16 +88,17 @@ export class LetterFile {
     private end: number,
   ) {}
 
+  /** Whether the file is sure to be found under its name after a loss of power. */
+  private named = false;
+
   /** Opens or makes the file. A damaged one is moved to `asidePath`; its good letters go into a new file. */
   static async open(
     path: string,
     asidePath: string,
   ): Promise<{ file: LetterFile; contents: Contents }> {
-    const handle = await open(path, 'r+').catch(async (error: NodeJS.ErrnoException) => {
+    const handle = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
-      const created = await open(path, 'wx+', 0o600);
-      await syncFolder(dirname(path));
-      return created;
+      return open(path, 'wx+', 0o600);
     });
     try {
       const { contents, end } = await scan(handle);
@@ -130,7 +131,10 @@ export class LetterFile {
     const data = Buffer.from(lines.join(''), 'utf8');
     try {
       await writeAll(this.handle, data, this.end);
-      if (sync) await this.handle.datasync();
+      if (sync) {
+        await this.handle.datasync();
+        await this.keepName();
+      }
     } catch (error) {
       await this.handle.truncate(this.end).catch(() => undefined);
       throw error;
@@ -174,17 +178,26 @@ export class LetterFile {
       await next.sync();
       if (asidePath !== undefined) await keep(this.path, asidePath);
       await rename(temporary, this.path);
-      await syncFolder(dirname(this.path));
     } catch (error) {
       await next.close().catch(() => undefined);
       await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
+    // From here on the old file has no name: what is written to it would be gone.
     const old = this.handle;
     this.handle = next;
     this.end = end;
+    this.named = false;
     onSwapped(places);
     await old.close().catch(() => undefined);
+    await this.keepName();
+  }
+
+  /** What is in a new file is on the disk when its name is, too. */
+  private async keepName(): Promise<void> {
+    if (this.named) return;
+    await syncFolder(dirname(this.path));
+    this.named = true;
   }
 
   async close(): Promise<void> {

@@ -196,6 +196,30 @@ void t.test('an end in the middle of a late write counts', { skip: linux }, asyn
   await again.close();
 });
 
+void t.test(
+  'a file that cannot be written anew: what was just written is there once',
+  async (t) => {
+    const clock = new TestClock();
+    const dir = await folder();
+    const { all, disk } = options(dir, clock);
+    const outbox = await Outbox.open(all);
+    await outbox.put(Array.from({ length: 20 }, (_, i) => letter(i, 220_000)));
+    await mkdir(join(dir, 'letters.log.tmp'));
+    for (const number of numbers(outbox)) outbox.remove(number);
+    await outbox.put([letter(20)]);
+    t.match(disk, [[/EISDIR/, 0]], 'no letter waits for the disk');
+    await rm(join(dir, 'letters.log.tmp'), { recursive: true });
+    await clock.advance(1000);
+    await outbox.put([]);
+    t.match(disk, [
+      [/EISDIR/, 0],
+      [null, 0],
+    ]);
+    t.same(await written(dir), [21]);
+    await outbox.close();
+  },
+);
+
 void t.test('written anew at exactly four megabytes of what is done with', async (t) => {
   const clock = new TestClock();
   for (const [garbage, live, anew] of [

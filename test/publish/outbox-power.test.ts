@@ -133,6 +133,49 @@ void t.test('the file is written anew', async (t) => {
   t.comment(`${trace.now} operations, ${states} folders`);
 });
 
+void t.test('the file is written anew in a folder that cannot be synced', async (t) => {
+  const dir = await folder();
+  const said: (string | null)[] = [];
+  const all = { ...options(dir).all, onDisk: (why: string | null) => said.push(why) };
+  const outbox = await Outbox.open(all);
+  await outbox.put(Array.from({ length: 22 }, (_, i) => letter(i, 220_000)));
+  let promised = 0;
+  const trace = await DiskTrace.of(dir, async (disk) => {
+    for (const number of numbers(outbox).slice(0, 20)) outbox.remove(number);
+    disk.failing = 'folder';
+    await outbox.put([]);
+    t.match(said, [/EIO: i\/o error, fsync of a folder/]);
+    await outbox.put([letter(30)]);
+    t.same(await contents(outbox), [20, 21, 30], 'read from the new file');
+    disk.failing = null;
+    await clock.advance(1000);
+    await outbox.put([letter(31)]);
+    t.equal(said.at(-1), null);
+    promised = disk.now;
+    await outbox.close();
+  });
+  await look(trace, [
+    { operations: 0, kept: [20, 21] },
+    { operations: promised, kept: [20, 21, 30, 31] },
+  ]);
+});
+
+void t.test('a letter is synced, its end alone is not', async (t) => {
+  const dir = await folder();
+  await DiskTrace.of(dir, async (disk) => {
+    const outbox = await Outbox.open(options(dir).all);
+    await outbox.put([letter(0), letter(1)]);
+    const before = disk.operations.length;
+    const since = () => disk.operations.slice(before).map(({ op }) => op);
+    outbox.remove(numbers(outbox)[0] ?? 0);
+    await outbox.put([]);
+    t.same(since(), ['write']);
+    await outbox.put([letter(2)]);
+    t.same(since(), ['write', 'write', 'sync']);
+    await outbox.close();
+  });
+});
+
 void t.test('a damaged file is set aside', async (t) => {
   const dir = await folder();
   const outbox = await Outbox.open(options(dir).all);

@@ -56,6 +56,9 @@ export class DiskTrace {
   private readonly first = new Map<FileNode, Buffer>();
   private readonly originals = { ...fs };
 
+  /** What cannot be synced for now. */
+  failing: Node['kind'] | null = null;
+
   private constructor(private readonly path: string) {}
 
   /** What is there already is taken for durable. Only the calls that the code uses are known: another one throws. */
@@ -258,6 +261,11 @@ export class DiskTrace {
     syncBuiltinESMExports();
   }
 
+  private mayFail({ kind }: Node): void {
+    if (this.failing !== kind) return;
+    throw Object.assign(new Error(`EIO: i/o error, fsync of a ${kind}`), { code: 'EIO' });
+  }
+
   private made(path: string): void {
     if (this.node(path) !== undefined) return;
     this.made(dirname(resolve(path)));
@@ -274,10 +282,12 @@ export class DiskTrace {
     let position = 0;
     const known: Record<string, (...all: never[]) => unknown> = {
       sync: async () => {
+        this.mayFail(found);
         await handle.sync();
         this.operations.push({ op: 'sync', node: found });
       },
       datasync: async () => {
+        this.mayFail(found);
         await handle.datasync();
         this.operations.push({ op: 'sync', node: found });
       },
