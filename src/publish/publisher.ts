@@ -17,6 +17,7 @@ import {
   type Context,
   type Topics,
 } from './payloads.js';
+import { RequestGate } from './request-gate.js';
 import { RequestLog } from './request-log.js';
 import { failure, RequestDesk, type Answer, type RequestHandler } from './requests.js';
 import {
@@ -59,6 +60,8 @@ export interface PublisherOptions {
   >;
   readonly outbox: { readonly dir: string; readonly maxBytes: number; readonly maxAgeMs: number };
   readonly handlers: Readonly<Record<string, RequestHandler>>;
+  /** Requests of the broker that are refused. */
+  readonly requestsOff?: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -94,6 +97,7 @@ export class Publisher {
   private closed = false;
   private answering = 0;
   private readonly requestLog: RequestLog;
+  private readonly requestGate: RequestGate;
   private cancelExpire: () => void = () => undefined;
 
   private constructor(
@@ -104,6 +108,7 @@ export class Publisher {
     const { base, device, clock, random, log } = options;
     this.outbox = outbox;
     this.requestLog = new RequestLog(log, clock);
+    this.requestGate = new RequestGate(new Set(options.requestsOff), clock);
     this.topics = topicsOf(base, device);
     this.retained.set(this.topics.state, { state: 'online' });
     this.desk = new RequestDesk(options.handlers, clock);
@@ -408,7 +413,7 @@ export class Publisher {
     if (this.answering >= answersMax) return this.requestLog.unanswered(name);
     this.answering++;
     try {
-      const answer = await this.desk.answer(name, payload);
+      const answer = await this.desk.answer(name, payload, this.requestGate);
       if (this.closed) return;
       this.requestLog.answered(name, answer.status);
       await this.say(name, answer);
