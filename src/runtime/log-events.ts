@@ -218,6 +218,10 @@ export const logEvents = {
   'update.in-doubt': info(
     'The board was too busy to say whether a new model is too slow; it is measured again after `waitMs`.',
   ),
+  'update.unconfined': warn(
+    'A bundle was tried with all that the service may do, for this system confines no process.',
+    'Install `perl-base`; the kernel must offer seccomp (docs/security.md).',
+  ),
   'update.unreadable': warn(
     'A bundle on this board could not be opened; the next best one hears.',
     'Install the bundle again; check the disk.',
