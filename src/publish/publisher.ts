@@ -11,6 +11,7 @@ import { Outbox, type DropReason } from './outbox.js';
 import {
   eventPayload,
   intentPayload,
+  kindsOf,
   rejectedPayload,
   topicsOf,
   transcriptPayload,
@@ -210,6 +211,7 @@ export class Publisher {
       droppedBy: Object.fromEntries(this.droppedBy),
       setAside: this.aside.count,
       lacks: this.brokerLog.lacks,
+      refused: kindsOf(this.link.refusedTopics, this.options),
       reduced: Object.fromEntries(
         [...this.retained.state].map(([topic, how]) => [topic.split('/').at(-1) ?? '', how]),
       ),
