@@ -33,13 +33,15 @@ import { Sender } from './sender.js';
 import { SetAside } from './set-aside.js';
 import { Subscribers, topicMatches, type OnMessage } from './subscribers.js';
 
-/** Age limits are looked at this often. */
+/** Age limits are looked at this often, and what the broker refused to keep is offered again. */
 const expireMs = 60_000;
 /** Closing waits this long for acknowledgements before what is left stays for the next start. */
 const lastWordsMs = 1000;
 /** Each of the two that may come then, `offline` and the goodbye: a stop is over within 5 s, whatever the broker does. */
 const goodbyeMs = 1000;
 const untoldKey = 'untold';
+/** Of a request, known or not. */
+const requestNamed = /^[\w.-]{1,64}$/;
 /** Answers on their way at once; a request beyond is not answered. */
 const answersMax = 64;
 
@@ -385,6 +387,7 @@ export class Publisher {
     this.cancelExpire = this.options.clock.after(expireMs, () => {
       if (this.closed) return;
       this.outbox.expire();
+      this.retainedSender.againRefused();
       this.expireLater();
     });
   }
@@ -412,6 +415,8 @@ export class Publisher {
   private async request(topic: string, payload: Buffer, retained: boolean): Promise<void> {
     const name = topic.split('/').at(-1) ?? '';
     if (retained) return this.requestLog.retained(name);
+    // The answer would bear it in its topic, where a broker need not take it.
+    if (!requestNamed.test(name)) return this.requestLog.misnamed(name);
     if (this.answering >= answersMax) return this.requestLog.unanswered(name);
     this.answering++;
     try {

@@ -163,6 +163,10 @@ export const logEvents = {
     'A request was not answered: 64 answers were on their way to the broker.',
     'Find who publishes so many requests.',
   ),
+  'request.misnamed': warn(
+    'A request was ignored whose name no request has: too long, or with odd characters.',
+    'Find who publishes it.',
+  ),
   'request.retained': warn(
     'A retained request was ignored.',
     'Publish requests without `retain`, and clear the retained one.',

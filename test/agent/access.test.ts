@@ -79,6 +79,7 @@ async function stage(t: Test, acl: string, protocolVersion: 4 | 5, broker?: Mosq
     await mic.remove();
     await at_.close();
   });
+  await daemon.event('mic.up');
   const say = async (text: string, count: number) => {
     await mic.say(speak(text, { beforeMs: 300, afterMs: 400 }, lexicon));
     await daemon.event('heard.accepted', count);
@@ -161,10 +162,13 @@ pattern write kikitori/%u/info
   await until('all have come', () => all.topics('kikitori/board/transcript').length >= 3);
   const heard = all.topics('kikitori/board/transcript').map(({ json }) => json['seq']);
   t.same([...new Set(heard)].sort(), [0, 1, 2], 'all that was heard meanwhile');
+  // What is kept there is offered again each minute.
   await all.find(
     ({ topic, json }) =>
       topic.endsWith('/health') && json['queued'] === 0 && !('brokerRefuses' in json),
+    240_000,
   );
+  t.equal(all.topics('kikitori/board/update').length, 1);
 });
 
 void t.test('a certificate that is revoked: told, and nothing is lost', async (t) => {
