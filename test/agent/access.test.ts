@@ -226,7 +226,7 @@ void t.test('MQTT 3.1.1 has no word for it: the doctor says so', async (t) => {
       JSON.stringify({
         device: { id: 'board' },
         model: { path: 'none' },
-        capture: { source: 'none' },
+        capture: { source: 'stdin' },
         publish: { mqtt: { ...secrets, protocolVersion } },
         state: { dir: at('state') },
       }),
