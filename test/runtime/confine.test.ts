@@ -1,11 +1,12 @@
 /** What a confined process can still do: each attempt is made with and without, by Node and by bare system calls. */
-import { mkdtemp, mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, mkdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { canConfine, confined, confinedName, withoutOwn } from '../../src/runtime/confine.js';
-import { commandPath, programPath } from '../../src/runtime/paths.js';
+import { commandPath, confinePath, programPath } from '../../src/runtime/paths.js';
 import { Child } from '../sim/process.js';
 import { modelMissing, shippedModel } from '../sim/model.js';
 
@@ -207,3 +208,46 @@ void t.test('a program that is not there is said', { skip }, async (t) => {
     /\/no\/such cannot be started: No such file/,
   );
 });
+
+void t.test(
+  'the numbers are those of the kernel, and the two processors forbid the same',
+  async (t) => {
+    const files = {
+      x86_64: ['/usr/include/x86_64-linux-gnu/asm/unistd_64.h', /^#define __NR_(\w+)\s+(\d+)/gm],
+      aarch64: ['/usr/include/asm-generic/unistd.h', /^#define __NR(?:3264)?_(\w+)\s+(\d+)/gm],
+    } as const;
+    if (!Object.values(files).every(([path]) => existsSync(path)))
+      return t.comment('the headers of the kernel are not installed');
+    const source = await readFile(confinePath, 'utf8');
+    const [x86, arm] = (['x86_64', 'aarch64'] as const).map((name) => {
+      const [path, pattern] = files[name];
+      const found = [...readFileSync(path, 'utf8').matchAll(pattern)];
+      const names = new Map(found.map(([, call = '', number]) => [Number(number), call]));
+      const part = source.split(`  ${name} => {`)[1]?.split('\n  },')[0] ?? '';
+      const [head = '', denied = ''] = part.split('denied =>');
+      for (const [, call = '', number] of head.matchAll(
+        /(prctl|execve|clone|kill|tgkill) => (\d+)/g,
+      ))
+        t.equal(names.get(Number(number)), call, name);
+      const numbers = denied.replace(/#.*/g, '').match(/\d+/g) ?? [];
+      return {
+        all: new Set(names.values()),
+        denied: numbers.map((n) => names.get(Number(n)) ?? n),
+      };
+    });
+    if (x86 === undefined || arm === undefined) throw new Error('no table');
+    for (const { denied } of [x86, arm])
+      t.same(
+        denied.filter((call) => /^\d/.test(call)),
+        [],
+      );
+    t.same(
+      x86.denied.filter((call) => arm.all.has(call) && !arm.denied.includes(call)),
+      [],
+    );
+    t.same(
+      arm.denied.filter((call) => x86.all.has(call) && !x86.denied.includes(call)),
+      [],
+    );
+  },
+);
