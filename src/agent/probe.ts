@@ -1,9 +1,11 @@
 /** Tries a bundle before it may hear, in processes of its own, and says what speaks against it. */
+import { join } from 'node:path';
 import type { Config } from '../config/index.js';
 import { sleepUntil, type Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
 import type { Log } from '../runtime/log.js';
-import { commandPath } from '../runtime/paths.js';
+import { confined } from '../runtime/confine.js';
+import { commandPath, programPath } from '../runtime/paths.js';
 import {
   costOf,
   runProbe,
@@ -38,6 +40,8 @@ export const siteKinds: readonly string[] = ['grammar', 'input'];
 type Said = Readonly<Record<string, unknown>>;
 
 export class Probe {
+  private unconfined = false;
+
   constructor(private readonly options: ProbeOptions) {}
 
   /** Null when nothing speaks against it. */
@@ -88,21 +92,37 @@ export class Probe {
     return end.ended === 'said' && end.said['fault'] === undefined ? costIn(end.said) : null;
   }
 
-  private run(path: string, signal: AbortSignal): Promise<ProbeEnd> {
+  private async run(path: string, signal: AbortSignal): Promise<ProbeEnd> {
     const { config, clock, probeCommand } = this.options;
     const { grammar, recognizer, update } = config();
-    const command = [
-      ...(probeCommand ?? [process.execPath, commandPath, 'model', 'selftest']),
+    const words = grammar.wordsPath === '' ? [] : [grammar.wordsPath];
+    const options = [
       '--json',
       '--threads',
       String(recognizer.threads),
       '--grammar',
       grammar.path,
-      ...(grammar.wordsPath === '' ? [] : ['--words', grammar.wordsPath]),
+      ...words.flatMap((at) => ['--words', at]),
       path,
     ];
+    const own = [process.execPath, commandPath, 'model', 'selftest', ...options];
+    const read = [programPath, join(programPath, 'node_modules'), grammar.path, ...words, path];
+    const command =
+      probeCommand === undefined ? confined(own, read) : [...probeCommand, ...options];
     const limits = { timeoutMs: update.limits.selftestMs, memoryMb: update.limits.memoryMb };
-    return runProbe(command, limits, clock, signal);
+    const end = await runProbe(command, limits, clock, signal);
+    if (end.ended === 'said') this.tellUnconfined(end.said['confined']);
+    return end;
+  }
+
+  /** Said once: it stays so until the system is another. */
+  private tellUnconfined(by: unknown): void {
+    if (this.unconfined || typeof by !== 'string' || by.includes('seccomp')) return;
+    this.unconfined = true;
+    this.options.log.warn(
+      { event: 'update.unconfined' },
+      'a bundle was tried with all that the service may do: this system confines no process',
+    );
   }
 
   /** Everything but its speed. */

@@ -16,6 +16,7 @@ import { sparkplugSchema } from './schema-sparkplug.js';
 import { updateSchema } from './schema-update.js';
 import { feedbackSchema } from './schema-feedback.js';
 import { hermesSchema } from './schema-hermes.js';
+import { requestsSchema } from './schema-requests.js';
 import { metricsSchema } from './schema-metrics.js';
 import { pageSchema } from './schema-page.js';
 import { wyomingSchema } from './schema-wyoming.js';
@@ -281,6 +282,7 @@ export const schema = {
         default: 7 * day,
       },
     },
+    requests: requestsSchema,
     homeAssistant: homeAssistantSchema,
     sparkplug: sparkplugSchema,
     hermes: hermesSchema,

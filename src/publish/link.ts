@@ -87,6 +87,8 @@ const backoffMaxMs = 30_000;
 /** Only a connection that held this long makes the pauses short again: two clients with one id would fight. */
 const stableMs = 10_000;
 const leaveMs = 1000;
+/** More topics are not remembered. */
+const refusedMax = 1000;
 /** What the broker was found not to take is asked for again after this long. */
 const askAgainMs = 3_600_000;
 const nothing = { kickedOut: false, blamed: null, unanswered: 0, asksLess: false };
@@ -109,6 +111,7 @@ export class Link {
   private readonly deafUntilMs = new Map<string, number>();
   private cancelRetry: () => void = () => undefined;
   private cancelStable: () => void = () => undefined;
+  private readonly refusing = new Set<string>();
   connected = false;
 
   constructor(private readonly options: LinkOptions) {
@@ -162,15 +165,34 @@ export class Link {
   async publish(topic: string, payload: Payload, options: PublishOptions): Promise<void> {
     const { connection } = this;
     if (connection === null || !this.connected) throw new Error('not connected');
-    await connection.publish({
+    await this.noting(
       topic,
-      payload,
-      qos: options.qos === 0 ? 0 : connection.limits.qos,
-      retain: options.retain ?? false,
-      wanted: options.wanted ?? options.qos === 1,
-      ...(options.key === undefined ? {} : { key: options.key }),
-      ...(options.onWritten === undefined ? {} : { onWritten: options.onWritten }),
-    });
+      connection.publish({
+        topic,
+        payload,
+        qos: options.qos === 0 ? 0 : connection.limits.qos,
+        retain: options.retain ?? false,
+        wanted: options.wanted ?? options.qos === 1,
+        ...(options.key === undefined ? {} : { key: options.key }),
+        ...(options.onWritten === undefined ? {} : { onWritten: options.onWritten }),
+      }),
+    );
+  }
+
+  /** Topics and filters that the broker refused when they were tried last, on this connection. */
+  get refusedTopics(): readonly string[] {
+    return [...this.refusing];
+  }
+
+  private async noting(topic: string, answer: Promise<void>): Promise<void> {
+    try {
+      await answer;
+      this.refusing.delete(topic);
+    } catch (error) {
+      if (error instanceof RefusedError && this.refusing.size < refusedMax)
+        this.refusing.add(topic);
+      throw error;
+    }
   }
 
   /** Messages are retained where that is asked for, as far as is known. */
@@ -230,7 +252,7 @@ export class Link {
   private async subscribeOn(connection: Connection, filter: string): Promise<void> {
     if (this.options.clock.monotonic() < (this.deafUntilMs.get(filter) ?? -Infinity)) return;
     try {
-      await connection.subscribe(filter, subscribeKey(filter));
+      await this.noting(filter, connection.subscribe(filter, subscribeKey(filter)));
     } catch (error) {
       if (error instanceof RefusedError) this.options.onSubscribeRefused(messageOf(error), filter);
     }
@@ -298,6 +320,7 @@ export class Link {
 
   private lost(why: string, seen: Down): void {
     this.connected = false;
+    this.refusing.clear();
     this.cancelStable();
     if (this.closed) return;
     this.options.onDown(why, seen);

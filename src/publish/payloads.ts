@@ -21,6 +21,18 @@ export function topicsOf(base: string, device: string) {
 
 export type Topics = ReturnType<typeof topicsOf>;
 
+/** What of a device the topics are: `transcript`, `intent`; of topics that are not its own the first level. */
+export function kindsOf(
+  topics: readonly string[],
+  { base, device }: { readonly base: string; readonly device: string },
+): readonly string[] {
+  const root = `${base}/${device}/`;
+  const kinds = topics.map((topic) =>
+    (topic.startsWith(root) ? topic.slice(root.length) : topic).replace(/\/.*/s, ''),
+  );
+  return [...new Set(kinds)].sort();
+}
+
 /** What a transcript says besides the recogniser's answer. */
 export interface Context {
   readonly boot: string;

@@ -11,12 +11,14 @@ import { Outbox, type DropReason } from './outbox.js';
 import {
   eventPayload,
   intentPayload,
+  kindsOf,
   rejectedPayload,
   topicsOf,
   transcriptPayload,
   type Context,
   type Topics,
 } from './payloads.js';
+import { RequestGate } from './request-gate.js';
 import { RequestLog } from './request-log.js';
 import { failure, RequestDesk, type Answer, type RequestHandler } from './requests.js';
 import {
@@ -31,13 +33,15 @@ import { Sender } from './sender.js';
 import { SetAside } from './set-aside.js';
 import { Subscribers, topicMatches, type OnMessage } from './subscribers.js';
 
-/** Age limits are looked at this often. */
+/** Age limits are looked at this often, and what the broker refused to keep is offered again. */
 const expireMs = 60_000;
 /** Closing waits this long for acknowledgements before what is left stays for the next start. */
 const lastWordsMs = 1000;
 /** Each of the two that may come then, `offline` and the goodbye: a stop is over within 5 s, whatever the broker does. */
 const goodbyeMs = 1000;
 const untoldKey = 'untold';
+/** Of a request, known or not. */
+const requestNamed = /^[\w.-]{1,64}$/;
 /** Answers on their way at once; a request beyond is not answered. */
 const answersMax = 64;
 
@@ -59,6 +63,8 @@ export interface PublisherOptions {
   >;
   readonly outbox: { readonly dir: string; readonly maxBytes: number; readonly maxAgeMs: number };
   readonly handlers: Readonly<Record<string, RequestHandler>>;
+  /** Requests of the broker that are refused. */
+  readonly requestsOff?: readonly string[];
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -94,6 +100,7 @@ export class Publisher {
   private closed = false;
   private answering = 0;
   private readonly requestLog: RequestLog;
+  private readonly requestGate: RequestGate;
   private cancelExpire: () => void = () => undefined;
 
   private constructor(
@@ -104,6 +111,7 @@ export class Publisher {
     const { base, device, clock, random, log } = options;
     this.outbox = outbox;
     this.requestLog = new RequestLog(log, clock);
+    this.requestGate = new RequestGate(new Set(options.requestsOff), clock);
     this.topics = topicsOf(base, device);
     this.retained.set(this.topics.state, { state: 'online' });
     this.desk = new RequestDesk(options.handlers, clock);
@@ -205,6 +213,7 @@ export class Publisher {
       droppedBy: Object.fromEntries(this.droppedBy),
       setAside: this.aside.count,
       lacks: this.brokerLog.lacks,
+      refused: kindsOf(this.link.refusedTopics, this.options),
       reduced: Object.fromEntries(
         [...this.retained.state].map(([topic, how]) => [topic.split('/').at(-1) ?? '', how]),
       ),
@@ -378,6 +387,7 @@ export class Publisher {
     this.cancelExpire = this.options.clock.after(expireMs, () => {
       if (this.closed) return;
       this.outbox.expire();
+      this.retainedSender.againRefused();
       this.expireLater();
     });
   }
@@ -405,10 +415,12 @@ export class Publisher {
   private async request(topic: string, payload: Buffer, retained: boolean): Promise<void> {
     const name = topic.split('/').at(-1) ?? '';
     if (retained) return this.requestLog.retained(name);
+    // The answer would bear it in its topic, where a broker need not take it.
+    if (!requestNamed.test(name)) return this.requestLog.misnamed(name);
     if (this.answering >= answersMax) return this.requestLog.unanswered(name);
     this.answering++;
     try {
-      const answer = await this.desk.answer(name, payload);
+      const answer = await this.desk.answer(name, payload, this.requestGate);
       if (this.closed) return;
       this.requestLog.answered(name, answer.status);
       await this.say(name, answer);

@@ -34,6 +34,15 @@ export class RequestLog {
     );
   }
 
+  misnamed(name: string): void {
+    this.say(name, (said) =>
+      this.log.warn(
+        { event: 'request.misnamed', ...said },
+        'a request whose name no request has is ignored: letters, digits, _ . and -, at most 64',
+      ),
+    );
+  }
+
   unanswered(name: string): void {
     this.say(name, (said) =>
       this.log.warn(

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
+import type { RequestGate } from './request-gate.js';
 
 const payloadBytesMax = 64 * 1024;
 const answerTimeoutMs = 30_000;
@@ -30,7 +31,8 @@ export class RequestDesk {
     private readonly clock: Clock,
   ) {}
 
-  async answer(name: string, bytes: Buffer): Promise<Answer> {
+  /** `gate` for those who ask over the broker. */
+  async answer(name: string, bytes: Buffer, gate?: RequestGate): Promise<Answer> {
     if (bytes.length > payloadBytesMax)
       return failure(`${bytes.length} bytes, expected at most ${payloadBytesMax}`);
     let payload: Record<string, unknown>;
@@ -49,9 +51,12 @@ export class RequestDesk {
         `unknown request "${name.slice(0, 64)}", expected one of ${Object.keys(this.handlers).join(', ')}`,
         transaction,
       );
+    const refusal = gate?.refuse(name) ?? null;
+    if (refusal !== null) return failure(refusal, transaction);
     if (this.atWork >= atWorkMax)
       return failure(`${atWorkMax} requests are at work, try again`, transaction);
     this.atWork++;
+    const done = gate?.begin(name);
     try {
       const data = await this.withinTime(handler(payload));
       return { status: 'ok', data, ...(transaction === undefined ? {} : { transaction }) };
@@ -59,6 +64,7 @@ export class RequestDesk {
       return failure(messageOf(error), transaction);
     } finally {
       this.atWork--;
+      done?.();
     }
   }
 

@@ -115,6 +115,11 @@ export class RetainedSender {
     for (const topic of this.topics.topics()) this.send(topic);
   }
 
+  /** The access list of a broker may have been mended meanwhile. */
+  againRefused(): void {
+    for (const topic of this.refused) this.send(topic);
+  }
+
   /** One at a time for each topic: of values that come meanwhile only the newest is sent. */
   send(topic: string): void {
     if (!this.link.connected) return;
@@ -128,7 +133,10 @@ export class RetainedSender {
     this.sending.set(topic, false);
     this.link
       .publish(topic, payload, { qos: 1, retain: true, key: retainedKey(topic) })
-      .then(() => this.topics.taken(topic, payload))
+      .then(() => {
+        this.refused.delete(topic);
+        this.topics.taken(topic, payload);
+      })
       .catch((error: unknown) => this.sayRefused(topic, error))
       .finally(() => {
         const again = this.sending.get(topic) === true;
@@ -142,7 +150,7 @@ export class RetainedSender {
     this.refused.add(topic);
     this.log.warn(
       { event: 'mqtt.publish-refused', topic, why: messageOf(error) },
-      'the broker refuses a retained message; it is tried again with the next value',
+      'the broker refuses a retained message; it is tried again each minute',
     );
   }
 }

@@ -163,6 +163,10 @@ export const logEvents = {
     'A request was not answered: 64 answers were on their way to the broker.',
     'Find who publishes so many requests.',
   ),
+  'request.misnamed': warn(
+    'A request was ignored whose name no request has: too long, or with odd characters.',
+    'Find who publishes it.',
+  ),
   'request.retained': warn(
     'A retained request was ignored.',
     'Publish requests without `retain`, and clear the retained one.',
@@ -217,6 +221,10 @@ export const logEvents = {
   ),
   'update.in-doubt': info(
     'The board was too busy to say whether a new model is too slow; it is measured again after `waitMs`.',
+  ),
+  'update.unconfined': warn(
+    'A bundle was tried with all that the service may do, for this system confines no process.',
+    'Install `perl-base`; the kernel must offer seccomp (docs/security.md).',
   ),
   'update.unreadable': warn(
     'A bundle on this board could not be opened; the next best one hears.',

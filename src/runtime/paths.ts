@@ -16,6 +16,10 @@ export const defaultModelPath = `${packageRoot()}models/kikitori-en`;
 export const defaultGrammarPath = `${packageRoot()}config/sentences.yaml`;
 /** The command itself, for work that wants a process of its own. */
 export const commandPath = `${packageRoot()}bin/kikitori.js`;
+/** Takes from a process what it does not need; see confine.ts. */
+export const confinePath = `${packageRoot()}bin/confine.pl`;
+/** The program's own files. */
+export const programPath = packageRoot();
 /** What the page of the device is made of; see src/neighbours/page. */
 export const pagePath = `${packageRoot()}src/neighbours/page/static/`;
 /** How node-record-lpcm16 starts arecord, rec and sox. */

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../runtime/clock.js';
+import { withoutOwn } from '../runtime/confine.js';
 import type { Reason } from './state.js';
 
 export interface ProbeLimits {
@@ -41,7 +42,10 @@ export async function runProbe(
   signal: AbortSignal,
 ): Promise<ProbeEnd> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: withoutOwn(process.env),
+  });
   const killed: { end?: ProbeEnd } = {};
   const kill = (reason: Reason, detail: string, late = false) => {
     killed.end ??= { ended: 'killed', reason, detail, ...(late ? { late } : {}) };

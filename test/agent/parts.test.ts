@@ -106,7 +106,15 @@ void t.test('a microphone that was never up is not reported as lost twice', asyn
 void t.test('health is numbers', async (t) => {
   const answers = new Answers();
   const pace = new Pace();
-  const letters = { queued: 1, published: 2, dropped: 0, setAside: 0, lacks: [], reduced: {} };
+  const letters = {
+    queued: 1,
+    published: 2,
+    dropped: 0,
+    setAside: 0,
+    lacks: [],
+    refused: [],
+    reduced: {},
+  };
   const now = () =>
     healthOf({
       ...{ mic: 'up', muted: false, pace, letters, answers, clockSynced: true },

@@ -164,6 +164,44 @@ void t.test('brokers that do not take all', async (t) => {
   await rm(at('state/outbox'), { recursive: true });
 });
 
+void t.test('what happened, where somebody should look', async (t) => {
+  await recorder('voice');
+  const config = { ...good, model: { path: 'none' } };
+  const quiet = (await doctor(config)).findings.map((f) => f.check);
+  t.notOk(quiet.some((check) => ['outbox', 'update', 'service'].includes(check)));
+  await mkdir(at('state/outbox'), { recursive: true });
+  await mkdir(at('state/update'), { recursive: true });
+  await writeFile(at('state/outbox/damaged-7.log'), 'x');
+  await writeFile(at('state/update/journal.json.set-aside'), 'x');
+  await writeFile(
+    at('state/update/journal.json'),
+    JSON.stringify({ phase: 'rolled-back', reason: 'refuses', detail: 'refuses 31 %' }),
+  );
+  await writeFile(
+    at('systemctl'),
+    `#!/bin/sh
+printf 'NRestarts=3\\nResult=watchdog\\nActiveState=active\\nMemoryCurrent=690000000\\nMemoryMax=734003200\\nLoadState=loaded\\n'
+`,
+  );
+  await chmod(at('systemctl'), 0o755);
+  const { findings, status } = await doctor(config);
+  const whats = (check: string) => findings.filter((f) => f.check === check).map((f) => f.what);
+  t.match(whats('outbox'), [/^1 damaged outbox set aside: damaged-7\.log/]);
+  t.match(whats('update'), [/journal .* set aside/, /rolled-back: refuses \(refuses 31 %\)/]);
+  t.match(whats('service'), [/started again 3 times .*watchdog/, /690 MB of the 734 MB/]);
+  for (const { status: how, todo, check } of findings)
+    if (['outbox', 'update', 'service'].includes(check))
+      t.match({ how, todo }, { how: 'warning', todo: /./ });
+  t.equal(status, 1, 'for the model that is not there alone');
+  await writeFile(at('systemctl'), '#!/bin/sh\necho LoadState=not-found\n');
+  await writeFile(at('state/update/journal.json'), '{"phase": "trial"');
+  await rm(at('state/update/journal.json.set-aside'));
+  await rm(at('state/outbox/damaged-7.log'));
+  const after = (await doctor(config)).findings.map((f) => f.check);
+  t.same(after, quiet, 'nothing of it any more');
+  await rm(at('systemctl'));
+});
+
 void t.test('for people, and with a bad configuration', async (t) => {
   await recorder('voice');
   const { stdout } = await doctor({ ...good, model: { path: 'none' } }, []);

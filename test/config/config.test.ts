@@ -234,7 +234,9 @@ void t.test('config/default.yaml: every key with its default, made from the sche
 });
 
 void t.test('the examples of boards are good', async (t) => {
-  const names = (await readdir(join(root, 'config/examples'))).filter((n) => !n.endsWith('.acl'));
+  const names = (await readdir(join(root, 'config/examples'))).filter(
+    (n) => !/\.(acl|conf)$/.test(n),
+  );
   t.same(names.sort(), [
     'arm64.yaml',
     'debian.yaml',

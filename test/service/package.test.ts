@@ -58,11 +58,31 @@ for (const path of [
   put(join(modules, path), text);
 }
 
+/** As npm says it of a lock file. */
+const npmSbom = join(folder, 'npm.cdx.json');
+const component = (name: string, version: string) => ({
+  ...{ 'bom-ref': `${name}@${version}`, type: 'library', name, version },
+});
+put(
+  npmSbom,
+  JSON.stringify({
+    ...{ $schema: 's', bomFormat: 'CycloneDX', specVersion: '1.5', version: 1 },
+    metadata: { component: component('app', '1.2.3') },
+    components: ['onnxruntime-node', '@scope/one', 'bare-fs', 'gone'].map((name) =>
+      component(name, '4.5.6'),
+    ),
+    dependencies: [
+      { ref: 'app@1.2.3', dependsOn: ['onnxruntime-node@4.5.6', '@scope/one@4.5.6'] },
+      { ref: '@scope/one@4.5.6', dependsOn: ['bare-fs@4.5.6', 'gone@4.5.6'] },
+    ],
+  }),
+);
+
 function shell(script: string, args: readonly string[] = [], env: Record<string, string> = {}) {
   return spawnSync('bash', ['-euc', script, 'bash', ...args], {
     cwd: checkout,
     encoding: 'utf8',
-    env: { ...process.env, SOURCE_DATE_EPOCH: '1700000000', ...env },
+    env: { ...process.env, SOURCE_DATE_EPOCH: '1700000000', SBOM: npmSbom, ...env },
   });
 }
 
@@ -113,6 +133,7 @@ void t.test('files: the program, its Node, one ONNX Runtime, and nothing else', 
     '/usr/lib/kikitori/bin/kikitori.js',
     '/usr/lib/kikitori/bin/node',
     '/usr/lib/kikitori/bin/recorder.cjs',
+    '/usr/lib/kikitori/bin/confine.pl',
     '/usr/lib/kikitori/dist/src/cli/main.js',
     '/usr/lib/kikitori/models/kikitori-en/model.onnx',
     '/usr/lib/kikitori/config/sentences.yaml',
@@ -122,6 +143,7 @@ void t.test('files: the program, its Node, one ONNX Runtime, and nothing else', 
     '/usr/lib/kikitori/node_modules/@scope/one/lib/test/part-of-the-program.js',
     '/usr/lib/systemd/system/kikitori.service',
     '/usr/share/doc/kikitori/copyright',
+    '/usr/share/doc/kikitori/kikitori.cdx.json',
     '/usr/share/doc/kikitori/install.md',
     '/usr/share/doc/kikitori/examples/raspberry-pi-4.yaml',
     '/usr/share/man/man1/kikitori.1.gz',
@@ -141,6 +163,35 @@ void t.test('files: the program, its Node, one ONNX Runtime, and nothing else', 
     name: 'kikitori',
     version: '1.2.3',
   });
+});
+
+void t.test('SBOM: every package that is inside, and Node and the model', async (t) => {
+  const bom = JSON.parse(inside('usr/share/doc/kikitori/kikitori.cdx.json')) as {
+    bomFormat: string;
+    serialNumber: string;
+    metadata: { component: { name: string; version: string } };
+    components: { name: string; version: string }[];
+    dependencies: { ref: string; dependsOn: string[] }[];
+  };
+  t.equal(bom.bomFormat, 'CycloneDX');
+  t.match(bom.serialNumber, /^urn:uuid:[\da-f]{8}-[\da-f]{4}-5[\da-f]{3}-8[\da-f]{3}-[\da-f]{12}$/);
+  t.match(bom.metadata.component, { name: 'kikitori', version: '1.2.3' });
+  const names = bom.components.map(({ name }) => name);
+  t.same(names.slice(0, 3), ['onnxruntime-node', '@scope/one', 'bare-fs'], 'not what is gone');
+  t.same(names.slice(3), ['node', 'kikitori-en']);
+  for (const { version } of bom.components) t.match(version, /^\d+\.\d+\.\d+$/);
+  t.same(bom.dependencies.at(-1)?.dependsOn, ['bare-fs@4.5.6']);
+  t.same(bom.dependencies[0]?.dependsOn.slice(2), [
+    `node@${bom.components[3]?.version ?? ''}`,
+    `kikitori-en@${bom.components[4]?.version ?? ''}`,
+  ]);
+  // What it does not name is not shipped: there is no package then.
+  const extra = join(folder, 'extra_modules');
+  put(join(extra, 'x/package.json'), '{"name": "x", "version": "1.0.0"}');
+  const lay = '. scripts/lib/package.sh; lay_out amd64 1.2.3 "$1" "$2" "$3"';
+  const { status, stderr } = shell(lay, [node, extra, join(folder, 'extra')]);
+  t.not(status, 0);
+  t.match(stderr, /shipped, and not in what npm says of the lock file: x@1\.0\.0/);
 });
 
 void t.test('the other processor', async (t) => {

@@ -53,6 +53,8 @@ void t.test('what the code relies on', async (t) => {
     'RestartPreventExitStatus=2',
     'StateDirectory=kikitori',
     'LoadCredential=mqtt:/etc/kikitori/secrets',
+    'LimitCORE=0',
+    'NoExecPaths=/var/lib/kikitori /tmp /var/tmp',
   ])
     t.ok(unit.split('\n').includes(line), line);
 });

@@ -88,6 +88,11 @@ export class Mosquitto {
     await this.stop('SIGKILL');
   }
 
+  /** It reads its access list again. */
+  hangUp(): void {
+    this.child?.kill('SIGHUP');
+  }
+
   /** Connections stay and nothing answers. */
   freeze(): void {
     this.child?.kill('SIGSTOP');

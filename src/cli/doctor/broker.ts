@@ -28,7 +28,11 @@ export async function brokerCheck(config: Config): Promise<Finding[]> {
     const begin = performance.now();
     const answer = await ask(config);
     const tookMs = Math.round(performance.now() - begin);
-    return [finding(config, answer, tookMs), ...(await outboxFindings(config))];
+    return [
+      finding(config, answer, tookMs),
+      ...(await unseenRefusals(config, answer)),
+      ...(await outboxFindings(config)),
+    ];
   } catch (error) {
     const todo = 'check the secrets named in publish.mqtt';
     return [{ check, status: 'failed', what: messageOf(error), todo }];
@@ -61,6 +65,7 @@ function finding(config: Config, { why, limits, probe }: Answer, tookMs: number)
       what: `${what}; it keeps no retained messages`,
       todo: 'another broker, or publish.retain: false: who subscribes later then does not see state, info, health and update',
     };
+  if (probe !== '' && isRefusal(probe)) return mayNotWrite(what, probe);
   if (probe !== '')
     return {
       check,
@@ -69,6 +74,37 @@ function finding(config: Config, { why, limits, probe }: Answer, tookMs: number)
       todo: 'raise its limit (mosquitto: max_packet_size) and look at its access list: larger messages are set aside, info is shortened',
     };
   return { check, status: 'ok', what };
+}
+
+const isRefusal = (probe: string) => probe.startsWith('Not authorized');
+
+const mayNotWrite = (what: string, probe: string): Finding => ({
+  check,
+  status: 'failed',
+  what: `${what}; it does not let this device write its topics: ${probe}`,
+  todo: 'correct its access list (config/examples/mosquitto.acl); until then messages wait in the outbox',
+});
+
+/**
+ * MQTT 3.1.1 has no word for a refused message: the broker acknowledges it and throws it away. So where the device is
+ * somebody at the broker, it is asked once in MQTT 5, which has.
+ */
+async function unseenRefusals(config: Config, answer: Answer): Promise<Finding[]> {
+  const { mqtt } = config.publish;
+  const isSomebody = mqtt.username !== '' || mqtt.certFile !== '';
+  if (mqtt.protocolVersion === 5 || !isSomebody || answer.limits === undefined) return [];
+  const in5 = { ...mqtt, protocolVersion: 5 };
+  const { limits, probe } = await ask({ ...config, publish: { ...config.publish, mqtt: in5 } });
+  if (limits === undefined) return [];
+  if (isRefusal(probe)) return [mayNotWrite('asked in MQTT 5', probe)];
+  return [
+    {
+      check,
+      status: 'warning',
+      what: 'in MQTT 3.1.1 a broker acknowledges also what its access list forbids, and it is lost; this one speaks MQTT 5',
+      todo: 'set publish.mqtt.protocolVersion: 5, then such messages wait, and log and health say it',
+    },
+  ];
 }
 
 async function ask(config: Config): Promise<Answer> {

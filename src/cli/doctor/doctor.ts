@@ -26,6 +26,7 @@ import { homeAssistantFindings, sparkplugFindings } from './brokered.js';
 import { feedbackFindings } from './feedback.js';
 import { failed, ok, warning, type Finding } from './finding.js';
 import { metricsFindings, pageFindings, wyomingFindings } from './listeners.js';
+import { serviceFindings, stateFindings, updateFindings } from './history.js';
 import { cardsAmong, isListed, isProgram, soundDevices } from './programs.js';
 import { secretFindings } from './secrets.js';
 
@@ -278,6 +279,10 @@ export const doctor: CommandRun = async (argv, io) => {
     ['wyoming', () => wyomingFindings(config)],
     ['clock', clockCheck],
     ['disk', () => diskCheck(config)],
+    // What happened, where somebody should look.
+    ['outbox', () => stateFindings(config)],
+    ['update', () => updateFindings(config)],
+    ['service', serviceFindings],
   ];
   for (const [name, check] of checks) {
     try {

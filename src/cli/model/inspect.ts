@@ -1,5 +1,6 @@
 import { Bundle, type Manifest } from '../../bundle/index.js';
 import { defaultModelPath } from '../../runtime/paths.js';
+import { confinedName } from '../../runtime/confine.js';
 import { selfTest, selfTestFault, type SelfTestResult } from '../../engine/selftest.js';
 import { jsonLine, parse, usageError, type CommandRun } from '../shared/command.js';
 
@@ -114,7 +115,7 @@ the real-time factor and the memory. --grammar and --words: a site's own must co
     throw error;
   }
   const { passed, wanted, heard, logits, realTimeFactor, openMs, peakRssMb } = result;
-  if (values.json === true) jsonLine(io, result);
+  if (values.json === true) jsonLine(io, { ...result, confined: io.env[confinedName] ?? '' });
   else
     io.stdout.write(
       `${passed ? 'passed' : 'FAILED'}: wanted "${wanted}", heard "${heard}", logits ${logits}, ${realTimeFactor.toFixed(4)} of real time, opened in ${openMs.toFixed(0)} ms, ${peakRssMb.toFixed(0)} MB\n`,

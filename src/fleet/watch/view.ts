@@ -171,12 +171,14 @@ export function troubleOf(d: DeviceView): string[] {
   if (d.update !== null && failures.includes(d.update.state))
     found.push(`${d.update.state}${d.update.reason === '' ? '' : `: ${d.update.reason}`}`);
   else if (d.update !== null && d.update.error !== '') found.push(d.update.error);
-  const { mic, dropped, clockSynced, rtf, queued, setAside, brokerLacks } = d.health;
+  const { mic, dropped, clockSynced, rtf, queued, setAside, brokerLacks, brokerRefuses } = d.health;
   if (mic === 'lost' || mic === 'silent') found.push(`microphone ${mic}`);
   if (typeof rtf === 'number' && rtf >= 1) found.push('too slow for its model');
   if (typeof dropped === 'number' && dropped > 0) found.push(`${dropped} transcripts dropped`);
   if (typeof brokerLacks === 'string' && brokerLacks !== '')
     found.push(`its broker: ${brokerLacks}`);
+  if (typeof brokerRefuses === 'string' && brokerRefuses !== '')
+    found.push(`its broker does not let it use ${brokerRefuses}`);
   if (typeof setAside === 'number' && setAside > 0)
     found.push(`${setAside} messages set aside, which its broker does not take`);
   if (typeof queued === 'number' && queued > 1000) found.push(`${queued} transcripts waiting`);

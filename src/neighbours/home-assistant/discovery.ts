@@ -20,6 +20,8 @@ export interface Announced {
   readonly version: string;
   readonly topics: Topics;
   readonly intents: readonly string[];
+  /** Switched off: what asks for them is not shown. */
+  readonly requestsOff?: readonly string[];
   /** Components that were announced before, key -> platform. */
   readonly before: Readonly<Record<string, string>>;
 }
@@ -41,7 +43,10 @@ export function announce(of: Announced): Announcement {
   const short = of.intents.length > intentsMax;
   const entities = (intents: readonly string[] | null) =>
     Object.fromEntries(
-      entitiesOf(of.topics, intents).map((entity) => [entity.key, component(entity, of, objectId)]),
+      entitiesOf(of.topics, intents, of.requestsOff).map((entity) => [
+        entity.key,
+        component(entity, of, objectId),
+      ]),
     );
   const triggers = short
     ? {}

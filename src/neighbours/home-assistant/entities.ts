@@ -49,8 +49,21 @@ const field = (path: string) => `{{ value_json.${path} }}`;
 const diagnostic = { entity_category: 'diagnostic' } as const;
 
 /** `intents` null: all of them are the one event `command`, with the intent as an attribute. */
-export function entitiesOf(topics: Topics, intents: readonly string[] | null): readonly Entity[] {
-  return [...events(topics, intents), ...states(topics), ...controls(topics), ...figures(topics)];
+export function entitiesOf(
+  topics: Topics,
+  intents: readonly string[] | null,
+  requestsOff: readonly string[] = [],
+): readonly Entity[] {
+  const off = new Set(requestsOff.map((name) => topics.requests.replace('+', name)));
+  const all = [...events(topics, intents), ...states(topics), ...controls(topics)];
+  return [...all, ...figures(topics)].flatMap((entity) => allowed(entity, off));
+}
+
+/** What would only be refused is not shown; of a model still which one it is. */
+function allowed(entity: Entity, off: ReadonlySet<string>): Entity[] {
+  const { command_topic: asks, payload_install: _, ...rest } = entity.settings;
+  if (!off.has(String(asks))) return [entity];
+  return entity.platform === 'update' ? [{ ...entity, settings: rest }] : [];
 }
 
 function events(topics: Topics, intents: readonly string[] | null): Entity[] {

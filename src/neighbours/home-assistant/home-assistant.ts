@@ -74,6 +74,9 @@ export class HomeAssistant implements Neighbour {
       version: agentVersion,
       topics: mqtt.topics,
       intents: grammar().intents,
+      requestsOff: Object.entries(publish.requests)
+        .filter(([, on]) => !on)
+        .map(([name]) => name),
       before: this.told.find((told) => told.topic === topic)?.platforms ?? {},
     });
   }

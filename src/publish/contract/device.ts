@@ -91,6 +91,10 @@ export const healthSchema = object(
       'What the broker does not offer though the configuration asks for it; not there when it lacks nothing. Since 0.7.0.',
       { type: 'string', enum: ['no-retain', 'no-qos-1'] },
     ),
+    brokerRefuses: list(
+      'Topics of this device that the broker does not let it write, or read (request); MQTT 5 alone says so. transcript, intent and event wait in the outbox; not there when it refuses none. Since 0.10.0.',
+      { type: 'string' },
+    ),
     reduced: map(
       'Retained topics that the broker does not take as they are; not there when it takes all. Since 0.7.0.',
       { type: 'string', enum: ['shortened', 'left-out'] },

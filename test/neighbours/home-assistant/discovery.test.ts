@@ -265,3 +265,23 @@ void t.test('templates', { skip: noJinja() }, async (t) => {
     t.equal(updateFault(failed), '');
   });
 });
+
+void t.test(
+  'what is switched off is not shown; the model still is, without a button',
+  async (t) => {
+    const all = componentsOf(announce(announced()).message);
+    const off = (...requestsOff: string[]) =>
+      componentsOf(announce(announced({ requestsOff })).message);
+    t.same(off(), all);
+    const gone = (some: Record<string, Json>) =>
+      Object.keys(all).filter((key) => some[key] === undefined);
+    t.same(gone(off('mute')), ['mute']);
+    t.same(gone(off('listen', 'restart', 'rollback')), ['listen', 'restart', 'roll_back']);
+    t.same(gone(off('options')), ['min_confidence']);
+    t.same(gone(off('selftest')), ['self_test']);
+    t.same(gone(off('update')), []);
+    t.match(off('update')['model'], { platform: 'update', command_topic: undefined });
+    const { message } = announce(announced({ requestsOff: ['update', 'mute'] }));
+    t.equal(discoveryFault(message), '');
+  },
+);
