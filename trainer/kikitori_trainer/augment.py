@@ -18,6 +18,7 @@ WARPS = 25
 BENDS = 5
 COLOUR_KNOTS = 6
 TEMPO_KNOT_FRAMES = 40
+NOISE_PERCENTILE = 25
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Augmentation:
     tempoChance: float = 0
     tempo: tuple[float, float] = (0.8, 1.25)
     """Slower or faster without another voice: frames are drawn out or closed up, differently from place to place."""
+    noiseFloorChance: float = 0
+    noiseFloorDb: tuple[float, float] = (0, 5)
+    """So far above the quieter quarter of its frames nothing of a band is heard: steady noise stands still (`above_noise`)."""
     clipChance: float = 0.05
     silenceMs: tuple[float, float] = (40, 500)
     timeMasks: int = 2
@@ -77,6 +81,12 @@ def at_moments(frames: Array, where: Array) -> Array:
     above = np.minimum(below + 1, len(frames) - 1)
     part = (where - below)[:, None]
     return (frames[below] * (1 - part) + frames[above] * part).astype(np.float32)
+
+
+def above_noise(frames: Array, aboveDb: float) -> Array:
+    """Log-mel energies [frames, bins] with a floor of each band's own: the quartile of its frames and `aboveDb` more."""
+    floor = np.percentile(frames, NOISE_PERCENTILE, axis=0) + aboveDb * np.log(10) / 10
+    return np.maximum(frames, floor).astype(np.float32)
 
 
 def mu_law(samples: Array, chance: Chance) -> Array:
@@ -180,6 +190,9 @@ class Augmenter:
         if o.tempoChance and chance.uniform() < o.tempoChance and len(out[0]) > 1:
             where = tempo_map(len(out[0]), *o.tempo, chance)
             out = [at_moments(x, where) for x in out]
+        if o.noiseFloorChance and chance.uniform() < o.noiseFloorChance:
+            aboveDb = chance.uniform(*o.noiseFloorDb)
+            out = [above_noise(x, aboveDb) if len(x) else x for x in out]
         return out
 
     def mask(self, normalised: Array, chance: Chance) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kikitori_trainer.augment import Augmentation, Augmenter, at_moments, change_speed, mu_law, tempo_map
+from kikitori_trainer.augment import Augmentation, Augmenter, above_noise, at_moments, change_speed, mu_law, tempo_map
 from kikitori_trainer.batches import Batches, Sampling, even_people, statistics
 from kikitori_trainer.checkpoint import Checkpoint
 from kikitori_trainer.corpora import clips_tsv, common_voice, librispeech, normalise
@@ -173,6 +173,13 @@ def test_tables_of_what_is_left_out_name_clips_or_people(tmp_path: Path, pack: P
     zero = np.zeros(40, np.float32)
     batches = Batches(pack, Augmenter(pack, Features(), Augmentation()), sampling, zero, zero + 1, 1)
     assert batches.weights[0] == 0 and (batches.weights[1:] > 0).all()
+
+
+def test_a_steady_noise_stands_still_and_what_is_louder_stays() -> None:
+    frames = np.array([[1, 5], [2, 5], [3, 5], [4, 5], [9, 7]], np.float32)
+    two = 10 * np.log10(np.e) * 2  # nats in dB
+    assert np.allclose(above_noise(frames, 0)[:, 0], [2, 2, 3, 4, 9])
+    assert np.allclose(above_noise(frames, two), [[4, 7], [4, 7], [4, 7], [4, 7], [9, 7]])
 
 
 def test_tempo_keeps_the_order_and_the_voice() -> None:
