@@ -26,6 +26,13 @@ const inside: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph' },
   tensor: {},
 };
+/** Parts that a message has once. A second one would be joined to the first: what was checked apart is another whole. */
+const once: Readonly<Record<string, ReadonlySet<number>>> = {
+  model: new Set([7]),
+  attribute: new Set([5, 6]),
+};
+/** The largest number of a field. Of a larger one the runtime takes the lowest bits, and reads another field. */
+const fieldNumberMax = 2 ** 29 - 1;
 const forbidden: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   model: { 25: 'functions of its own' },
   graph: { 15: 'sparse constants' },
@@ -52,6 +59,7 @@ export function checkNetworkFile(bytes: Uint8Array, where: string): void {
 function faultOf(message: Message, kind: string, depth: number, size: number): string | null {
   const node = { op: '', domain: '' };
   const tensor = { values: 1 };
+  const seen = new Set<number>();
   for (let field = message.next(); field !== null; field = message.next()) {
     if (field === 'damaged') return 'it is no whole ONNX file';
     const { number, value } = field;
@@ -60,6 +68,9 @@ function faultOf(message: Message, kind: string, depth: number, size: number): s
     const within = inside[kind]?.[number];
     if (within !== undefined) {
       if (typeof value === 'number') return 'it is no whole ONNX file';
+      if (once[kind]?.has(number) === true && seen.has(number))
+        return 'a part that there is once is there twice';
+      seen.add(number);
       const below = depth + (within === 'graph' ? 1 : 0);
       if (below > depthMax) return 'its loops are nested too deep';
       const fault = faultOf(new Message(value), within, below, size);
@@ -97,7 +108,7 @@ class Message {
     if (this.at >= this.bytes.length) return null;
     const tag = this.varint();
     const number = Math.floor(tag / 8);
-    if (!Number.isFinite(tag) || number === 0) return 'damaged';
+    if (!(number >= 1 && number <= fieldNumberMax)) return 'damaged';
     switch (tag % 8) {
       case 0: {
         const value = this.varint();
