@@ -78,13 +78,7 @@ function counted(ts, context, file, found) {
         n.elseStatement === undefined ? undefined : block(n.elseStatement),
       );
     if (ts.isForStatement(n))
-      return f.updateForStatement(
-        n,
-        n.initializer,
-        n.condition,
-        n.incrementor,
-        block(n.statement),
-      );
+      return f.updateForStatement(n, n.initializer, n.condition, n.incrementor, block(n.statement));
     if (ts.isForOfStatement(n))
       return f.updateForOfStatement(
         n,
@@ -97,8 +91,7 @@ function counted(ts, context, file, found) {
     if (ts.isCaseClause(n))
       return f.updateCaseClause(n, n.expression, [statement(), ...n.statements]);
     if (ts.isDefaultClause(n)) return f.updateDefaultClause(n, [statement(), ...n.statements]);
-    if (ts.isCatchClause(n))
-      return f.updateCatchClause(n, n.variableDeclaration, block(n.block));
+    if (ts.isCatchClause(n)) return f.updateCatchClause(n, n.variableDeclaration, block(n.block));
     if (ts.isConditionalExpression(n))
       return f.updateConditionalExpression(
         n,

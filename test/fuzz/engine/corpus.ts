@@ -40,7 +40,10 @@ export function writeCorpus(target: Target, kept: readonly Kept[]): void {
     const isText = Buffer.from(text).equals(input) && !/[\0-\x08\x0e-\x1f]/.test(text);
     if (isText && found === undefined) return JSON.stringify(text);
     const said = found === undefined ? {} : { found };
-    return JSON.stringify({ ...said, ...(isText ? { text } : { base64: input.toString('base64') }) });
+    return JSON.stringify({
+      ...said,
+      ...(isText ? { text } : { base64: input.toString('base64') }),
+    });
   });
   writeFileSync(corpusPath(target), lines.map((line) => `${line}\n`).join(''));
 }

@@ -12,7 +12,7 @@ export interface Find {
 const messageLettersMax = 64 * 1024;
 /** Words of the language's own errors: inside a refusal they say nothing to an operator. */
 const internals =
-  /Cannot (read|set) prop|is not (a function|iterable|a constructor)|is not defined|call stack|Invalid (typed )?array|Cannot convert|Cannot destructure|\[object Object\]|out of range|at position -|circular structure|array buffer/i;
+  /Cannot (read|set) prop|is not (a function|iterable|a constructor)|call stack|Invalid (typed )?array|Cannot convert|Cannot destructure|\[object Object\]|at position -|circular structure|array buffer/i;
 
 const usual = new Set(Object.getOwnPropertyNames(Object.prototype));
 
@@ -40,7 +40,8 @@ export async function judge(target: Target, input: Buffer): Promise<Find | undef
 function refusalFault(target: Target, input: Buffer, error: unknown): Find | undefined {
   if (!(error instanceof Error)) return { key: 'no error', what: `threw ${String(error)}` };
   const shown = error.stack?.split('\n').slice(0, 8).join('\n') ?? error.message;
-  if (error instanceof Wrong) return { key: error.message.replace(/\d+/g, 'N').slice(0, 60), what: shown };
+  if (error instanceof Wrong)
+    return { key: error.message.replace(/\d+/g, 'N').slice(0, 60), what: shown };
   const own = [KikitoriError, ...(target.refusals ?? [])].some((kind) => error instanceof kind);
   if (!own) return { key: placeOf(error), what: `no refusal of ours: ${shown}` };
   const { message } = error;
@@ -50,8 +51,11 @@ function refusalFault(target: Target, input: Buffer, error: unknown): Find | und
   if (target.where !== undefined && !message.includes(target.where))
     return bad('a refusal that does not say where');
   const inner = internals.exec(message);
-  if (inner !== null && !input.toString().includes(inner[0]))
-    return { key: `internals: ${placeOf((error.cause as Error | undefined) ?? error)}`, what: `internals in a refusal: ${shown}` };
+  if (inner !== null && error instanceof KikitoriError && !input.toString().includes(inner[0]))
+    return {
+      key: `internals: ${placeOf((error.cause as Error | undefined) ?? error)}`,
+      what: `internals in a refusal: ${shown}`,
+    };
   return undefined;
 }
 

@@ -22,6 +22,8 @@ export interface LoopOptions {
   readonly before?: (input: Buffer) => void;
   readonly onFind?: (find: Find, input: Buffer) => void;
   readonly branches?: Branches;
+  /** Different ones; then it ends. */
+  readonly findsMax?: number;
 }
 
 interface Entry {
@@ -69,7 +71,7 @@ export async function fuzz(target: Target, o: LoopOptions): Promise<Fuzzed> {
     await execute(input);
     entries.push({ input, used: 0 });
   }
-  while (cpuMs() - began < o.seconds * 1000 && finds.size < findsMax) {
+  while (cpuMs() - began < o.seconds * 1000 && finds.size < (o.findsMax ?? findsMax)) {
     const entry = chosen(entries, random);
     entry.used++;
     const other = random.of(entries).input;

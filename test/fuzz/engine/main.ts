@@ -1,19 +1,18 @@
 /** scripts/fuzz: see there. */
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { sha256 } from '../../../src/bundle/index.js';
-import { loadTarget, targetNames } from '../targets.js';
+import { namesIn, targetIn } from '../targets.js';
 import { Branches } from './branches.js';
 import { writeCorpus } from './corpus.js';
 import { judge } from './judge.js';
 import { fuzz, type Fuzzed } from './loop.js';
 import { bytesMax, type Target } from './target.js';
 
-/** Generous: a busy machine makes nothing slow here, for it is processor time that counts. */
-const hangMs = 30_000;
 const memoryBytesMax = 2e9;
 
 const { values, positionals } = parseArgs({
@@ -22,10 +21,18 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '60' },
     seed: { type: 'string', default: '1' },
     keep: { type: 'boolean', default: false },
+    finds: { type: 'string', default: '50' },
+    // Milliseconds of the processor, generous.
+    hang: { type: 'string', default: '30000' },
+    // Another folder of targets, for the fuzzer's own tests.
+    targets: { type: 'string', default: 'test/fuzz/targets' },
   },
 });
+const hangMs = Number(values.hang);
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = `${root}tmp/fuzz`;
+const targetNames = namesIn(join(root, values.targets));
+const loadTarget = (name: string) => targetIn(join(root, values.targets), name);
 const say = (line: string) => process.stdout.write(`${line}\n`);
 mkdirSync(folder, { recursive: true });
 const names = positionals.filter((p) => targetNames.includes(p));
@@ -50,7 +57,13 @@ async function all(which: readonly string[]): Promise<number> {
     const options = ['--seconds', values.seconds, '--seed', values.seed];
     const { status } = spawnSync(
       process.execPath,
-      [...process.execArgv, process.argv[1] ?? '', name, ...options, ...(values.keep ? ['--keep'] : [])],
+      [
+        ...process.execArgv,
+        process.argv[1] ?? '',
+        name,
+        ...options,
+        ...(values.keep ? ['--keep'] : []),
+      ],
       { stdio: 'inherit' },
     );
     if (status !== 0) failed++;
@@ -77,6 +90,7 @@ async function one(name: string): Promise<number> {
   const fuzzed = await fuzz(target, {
     seconds: Number(values.seconds),
     seed: Number(values.seed),
+    findsMax: Number(values.finds),
     branches: Branches.open(),
     before,
     onFind: (find) => say(`FOUND in ${name}: ${find.what}`),
@@ -106,7 +120,7 @@ function watched(target: Target): (input: Buffer) => void {
 
 function report(target: Target, { executions, processorMs, finds, coverage, kept }: Fuzzed): void {
   for (const { input, what } of finds) {
-    const path = `${folder}/${target.name}-${sha256(input).slice(0, 12)}`;
+    const path = `${folder}/${target.name}-${createHash('sha256').update(input).digest('hex').slice(0, 12)}`;
     writeFileSync(path, input);
     say(`  ${path}: ${what.split('\n')[0]}`);
   }

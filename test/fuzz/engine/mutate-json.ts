@@ -23,17 +23,17 @@ export function mutateJson(input: Buffer, random: Random, other: Buffer): Buffer
 
 function changed(root: unknown, random: Random, other: Buffer): unknown {
   const places = placesIn(root);
-  if (places.length === 0 || random.chance(0.02)) return random.of(values);
+  if (places.length === 0 || random.chance(0.02)) return clone(random.of(values));
   const { holder, key } = random.of(places);
   const old = holder[key];
   const what = random.below(10);
   if (what < 4) put(holder, key, random.of(values));
   else if (what < 6) remove(holder, key);
   else if (what < 7) put(holder, key, near(old, random));
-  else if (what < 8) put(holder, `${key}${random.of(['', '2', 's'])}`, clone(old));
+  else if (what < 8) put(holder, `${key}${random.of(['', '2', 's'])}`, old);
   else if (what < 9) {
     const from = random.of(places);
-    put(holder, key, clone(from.holder[from.key]));
+    put(holder, key, from.holder[from.key]);
   } else {
     const theirs = placesIn(parsed(other));
     if (theirs.length > 0) {
@@ -74,9 +74,14 @@ function placesIn(value: unknown): Place[] {
 
 const clone = (value: unknown): unknown => JSON.parse(JSON.stringify(value) ?? 'null');
 
-/** An own key, also where it is called __proto__. */
+/** A copy, under an own key, also where that is called __proto__. */
 function put(holder: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(holder, key, { value, enumerable: true, writable: true, configurable: true });
+  const copy = clone(value);
+  if (Array.isArray(holder) && !(Number(key) < holder.length)) holder.push(copy);
+  else
+    Object.defineProperty(holder, key, {
+      ...{ value: copy, enumerable: true, writable: true, configurable: true },
+    });
 }
 
 function remove(holder: Record<string, unknown>, key: string): void {

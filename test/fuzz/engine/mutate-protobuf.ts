@@ -13,7 +13,8 @@ interface Field {
 export function mutateProtobuf(input: Buffer, random: Random, other: Buffer): Buffer {
   const message = fieldsOf(input, 0);
   if (message === undefined) return input;
-  for (let left = random.size(3); left > 0; left--) change(message, random, fieldsOf(other, 0) ?? []);
+  for (let left = random.size(3); left > 0; left--)
+    change(message, random, fieldsOf(other, 0) ?? []);
   return written(message);
 }
 
@@ -54,7 +55,8 @@ function fieldsOf(bytes: Buffer, depth: number): Field[] | undefined {
     } else return undefined;
     if (end > bytes.length) return undefined;
     const body = bytes.subarray(from, end);
-    const inner = wire === 2 && body.length > 1 && depth < 12 ? fieldsOf(body, depth + 1) : undefined;
+    const inner =
+      wire === 2 && body.length > 1 && depth < 12 ? fieldsOf(body, depth + 1) : undefined;
     found.push(inner === undefined ? { number, wire, body } : { number, wire, body, inner });
     at = end;
   }
@@ -101,7 +103,8 @@ function change(message: Field[], random: Random, other: Field[]): void {
     }
     case 4:
       if (field.inner !== undefined) field.inner.push({ ...field, inner: [] });
-      else if (field.wire === 2) field.body = field.body.subarray(random.below(field.body.length + 1));
+      else if (field.wire === 2)
+        field.body = field.body.subarray(random.below(field.body.length + 1));
       return;
     case 5:
       field.wire = random.of([0, 1, 2, 5]);

@@ -117,14 +117,18 @@ const ofText: readonly Change[] = [
       ])(),
     ),
   (input, random, other) =>
-    piecewise(input, /"[^"\n]*"|\([^()\n]*\)|\[[^[\]\n]*\]|\{[^{}\n]*\}|<[^<>\n]*>/g, random, (old) =>
-      random.of([
-        () => old + old,
-        () => old.slice(1),
-        () => old.slice(0, -1),
-        () => old.at(0) + old + old.at(-1),
-        () => pieceOf(other, /"[^"\n]*"|\([^()\n]*\)|\{[^{}\n]*\}/g, random),
-      ])(),
+    piecewise(
+      input,
+      /"[^"\n]*"|\([^()\n]*\)|\[[^[\]\n]*\]|\{[^{}\n]*\}|<[^<>\n]*>/g,
+      random,
+      (old) =>
+        random.of([
+          () => old + old,
+          () => old.slice(1),
+          () => old.slice(0, -1),
+          () => old.at(0) + old + old.at(-1),
+          () => pieceOf(other, /"[^"\n]*"|\([^()\n]*\)|\{[^{}\n]*\}/g, random),
+        ])(),
     ),
 ];
 

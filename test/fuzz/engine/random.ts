@@ -25,6 +25,6 @@ export class Random {
 
   /** Small numbers are likelier: from 1 to n. */
   size(n: number): number {
-    return 1 + this.below(2 ** this.below(Math.ceil(Math.log2(n + 1)) + 1)) % Math.max(1, n);
+    return 1 + (this.below(2 ** this.below(Math.ceil(Math.log2(n + 1)) + 1)) % Math.max(1, n));
   }
 }

@@ -15,7 +15,7 @@ const cpuMs = () => {
 
 function end(what) {
   const bytes = Buffer.from(input).subarray(0, Atomics.load(beat, 1));
-  const path = `${folder}/${name}-${what.split(' ')[0]}`;
+  const path = `${folder}/${name}-${what.match(/\w+/)[0]}`;
   writeFileSync(path, bytes);
   writeSync(1, `FOUND ${what}: ${path}\n`);
   process.kill(process.pid, 'SIGKILL');

@@ -1,4 +1,8 @@
-import { encodeCheckpoint, parseCheckpoint, parseNetwork } from '../../../src/compress/checkpoint.js';
+import {
+  encodeCheckpoint,
+  parseCheckpoint,
+  parseNetwork,
+} from '../../../src/compress/checkpoint.js';
 import { isStateDict, readStateDict } from '../../../src/compress/import/index.js';
 import { encodeSafetensors, parseSafetensors } from '../../../src/compress/safetensors.js';
 import { randomNetwork } from '../../sim/random-network.js';
@@ -8,7 +12,10 @@ import type { Random } from '../engine/random.js';
 import { must, unlessRefused, type Target } from '../engine/target.js';
 
 const small = randomNetwork({ layers: [1], inputs: 1, outputs: 2 });
-const cell = (shape: number[]) => ({ shape, data: new Float32Array(shape.reduce((a, b) => a * b, 1)) });
+const cell = (shape: number[]) => ({
+  shape,
+  data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+});
 const stateDict = new Map([
   ['lstm.weight_ih_l0', cell([4, 1])],
   ['lstm.weight_hh_l0', cell([4, 1])],
@@ -18,7 +25,8 @@ const stateDict = new Map([
 ]);
 
 export const target: Omit<Target, 'name'> = {
-  right: 'as many finite values as the shapes say, never more than the file holds; written and read again alike',
+  right:
+    'as many finite values as the shapes say, never more than the file holds; written and read again alike',
   covers: [
     'src/compress/safetensors.ts',
     'src/compress/checkpoint.ts',
@@ -52,7 +60,10 @@ export const target: Omit<Target, 'name'> = {
     must(values <= input.length * Math.max(1, file.tensors.size), 'more values than bytes');
     const again = parseSafetensors(encodeSafetensors(file), 'written');
     for (const [name, { data }] of file.tensors)
-      must(again.tensors.get(name)?.data.every((v, i) => v === data[i]) === true, `${name} after writing`);
+      must(
+        again.tensors.get(name)?.data.every((v, i) => v === data[i]) === true,
+        `${name} after writing`,
+      );
     if (isStateDict(file)) unlessRefused(() => readStateDict(file, 'net.safetensors'));
     unlessRefused(() => parseCheckpoint(input, 'net.safetensors'));
     const network = parseNetwork(input, 'net.safetensors');

@@ -12,11 +12,38 @@ const whole = shipped.replace(/^# ?( *[a-zA-Z]+:)/gm, '$1');
 
 /** What begins with { is JSON5, everything else YAML. */
 export const target: Omit<Target, 'name'> = {
-  right: 'what is accepted has every key, is accepted again after a change made by program, and only that key differs',
-  covers: ['src/config/', 'src/runtime/text-file.ts', 'src/runtime/listen-address.ts', 'src/runtime/nearest.ts'],
+  right:
+    'what is accepted has every key, is accepted again after a change made by program, and only that key differs',
+  covers: [
+    'src/config/',
+    'src/runtime/text-file.ts',
+    'src/runtime/listen-address.ts',
+    'src/runtime/nearest.ts',
+  ],
   text: true,
   bytesMax: 6000,
-  words: ['null', 'true', '~', '&a', '*a', '<<: *a', '!!str', '!!binary', '---', '...', '%YAML 1.1', '- ', '? ', '|', '>-', '"', '200ms', '1 h', '64 MB', 'mqtt://u:p@host:1/'],
+  words: [
+    'null',
+    'true',
+    '~',
+    '&a',
+    '*a',
+    '<<: *a',
+    '!!str',
+    '!!binary',
+    '---',
+    '...',
+    '%YAML 1.1',
+    '- ',
+    '? ',
+    '|',
+    '>-',
+    '"',
+    '200ms',
+    '1 h',
+    '64 MB',
+    'mqtt://u:p@host:1/',
+  ],
   seeds: () => [
     ...pieces(shipped, 5000),
     ...pieces(whole, 5000),

@@ -8,7 +8,8 @@ const nl = Buffer.from('\n');
 
 /** A topic, a line feed, and what some device of the fleet says there. */
 export const target: Omit<Target, 'name'> = {
-  right: 'no control character reaches the terminal, no tag the page; a device says nothing of another; bounded',
+  right:
+    'no control character reaches the terminal, no tag the page; a device says nothing of another; bounded',
   covers: ['src/fleet/watch/view.ts', 'src/fleet/watch/table.ts', 'src/fleet/watch/page.ts'],
   words: [...watchedTopics, 'kikitori/', '<script>', '\x1b[2J', '/board/'],
   seeds: () => [
@@ -34,7 +35,10 @@ export const target: Omit<Target, 'name'> = {
     const devices = view.list();
     must(devices.length <= 1, 'more devices than spoke');
     const shown = [table(devices, 1e12), ...summary(devices)].join('\n');
-    must(!/[\0-\x09\x0b-\x1f\x7f-\x9f]/.test(shown), `a control character in ${JSON.stringify(shown)}`);
+    must(
+      !/[\0-\x09\x0b-\x1f\x7f-\x9f]/.test(shown),
+      `a control character in ${JSON.stringify(shown)}`,
+    );
     must(shown.length < 8000, 'a table without end');
     const html = page(devices, 1e12, null);
     must(!/<script|<img|<svg on/i.test(html), 'a tag of the device in the page');

@@ -1,4 +1,8 @@
-import { compileGrammar, sampleSentence, type GrammarDetails } from '../../../src/recognizer/grammar/index.js';
+import {
+  compileGrammar,
+  sampleSentence,
+  type GrammarDetails,
+} from '../../../src/recognizer/grammar/index.js';
 import { enumerateSentences } from '../../../src/recognizer/grammar/index.js';
 import { tinyLexicon } from '../../sim/lexicons.js';
 import { Random } from '../engine/random.js';
@@ -37,10 +41,16 @@ export function checkGrammar(grammar: GrammarDetails): void {
     const ids = sampleSentence(grammar, () => random.below(1000) / 1000);
     const text = ids.map((id) => grammar.graph.words[id]).join(' ');
     const { intent, slots } = grammar.interpret(ids);
-    must(grammar.intents.includes(intent), `"${text}" means the intent ${intent}, which there is not`);
+    must(
+      grammar.intents.includes(intent),
+      `"${text}" means the intent ${intent}, which there is not`,
+    );
     for (const [name, value] of Object.entries(slots)) {
       must(grammar.slots.has(name), `"${text}" fills the slot ${name}, which is not told`);
-      must(['string', 'number', 'boolean'].includes(typeof value), `"${text}": ${name} is ${typeof value}`);
+      must(
+        ['string', 'number', 'boolean'].includes(typeof value),
+        `"${text}": ${name} is ${typeof value}`,
+      );
     }
     const read = grammar.read(text);
     must(read !== null, `"${text}" can be said, and is not read`);
@@ -51,17 +61,64 @@ export function checkGrammar(grammar: GrammarDetails): void {
 }
 
 export const target: Omit<Target, 'name'> = {
-  right: 'what can be said is understood: intent and slots that there are, read back from text; sentences counted right',
+  right:
+    'what can be said is understood: intent and slots that there are, read back from text; sentences counted right',
   covers: ['src/recognizer/grammar/'],
   text: true,
   bytesMax: 3000,
   where: 'site.yaml',
   processorMsMax: 4000,
   words: [
-    ...['{percent}', '{name}', '{state}', '<light>', '[the]', '(on|off)', '(a;b)', '{slot:name}', '{name:other}'],
-    ...['requires_context:', 'excludes_context:', 'in:', 'out:', 'range:', 'from:', 'to:', 'step:', 'values:'],
-    ...['type: temperature', 'fractions: halves', 'wildcard: true', '&a', '*a', '!!map', '<<: *a', '- ', '? ', '|', '>'],
-    ...['{0..100}', '5 kg', '20 %', '1/2', '3:15', '2.5', 'PLC 12', 'turn', 'on', 'light', '°C', '£5', '1st'],
+    ...[
+      '{percent}',
+      '{name}',
+      '{state}',
+      '<light>',
+      '[the]',
+      '(on|off)',
+      '(a;b)',
+      '{slot:name}',
+      '{name:other}',
+    ],
+    ...[
+      'requires_context:',
+      'excludes_context:',
+      'in:',
+      'out:',
+      'range:',
+      'from:',
+      'to:',
+      'step:',
+      'values:',
+    ],
+    ...[
+      'type: temperature',
+      'fractions: halves',
+      'wildcard: true',
+      '&a',
+      '*a',
+      '!!map',
+      '<<: *a',
+      '- ',
+      '? ',
+      '|',
+      '>',
+    ],
+    ...[
+      '{0..100}',
+      '5 kg',
+      '20 %',
+      '1/2',
+      '3:15',
+      '2.5',
+      'PLC 12',
+      'turn',
+      'on',
+      'light',
+      '°C',
+      '£5',
+      '1st',
+    ],
   ],
   seeds: () => [
     house,

@@ -1,23 +1,48 @@
-import { feedbackBody, parseBase, parseCancel, parseDeployment } from '../../../src/update/hawkbit/ddi.js';
+import {
+  feedbackBody,
+  parseBase,
+  parseCancel,
+  parseDeployment,
+} from '../../../src/update/hawkbit/ddi.js';
 import { mutateJson } from '../engine/mutate-json.js';
 import { must, type Target } from '../engine/target.js';
 
-const link = (path: string) => ({ href: `https://hawkbit.example/default/controller/v1/board/${path}` });
-const artifact = { filename: 'b.tar', hashes: { sha1: '', sha256: 'AB'.repeat(32) }, size: 5, _links: {} };
+const link = (path: string) => ({
+  href: `https://hawkbit.example/default/controller/v1/board/${path}`,
+});
+const artifact = {
+  filename: 'b.tar',
+  hashes: { sha1: '', sha256: 'AB'.repeat(32) },
+  size: 5,
+  _links: {},
+};
 const chunk = { part: 'bApp', name: 'kikitori-en', version: '0.9.0', artifacts: [artifact] };
 
 /** Every answer is read as each of the three: a server may mix them up. */
 export const target: Omit<Target, 'name'> = {
-  right: 'ids are numbers of at most 19 digits, times are within four days and a half, texts are short; feedback is JSON',
+  right:
+    'ids are numbers of at most 19 digits, times are within four days and a half, texts are short; feedback is JSON',
   covers: ['src/update/hawkbit/ddi.ts'],
   text: true,
   where: 'hawkbit.example',
   seeds: () => [
     JSON.stringify({
       config: { polling: { sleep: '00:05:00' } },
-      _links: { deploymentBase: link('deploymentBase/12?c=-213'), configData: link('configData'), cancelAction: link('cancelAction/11') },
+      _links: {
+        deploymentBase: link('deploymentBase/12?c=-213'),
+        configData: link('configData'),
+        cancelAction: link('cancelAction/11'),
+      },
     }),
-    JSON.stringify({ id: '12', deployment: { download: 'forced', update: 'attempt', maintenanceWindow: 'available', chunks: [chunk] } }),
+    JSON.stringify({
+      id: '12',
+      deployment: {
+        download: 'forced',
+        update: 'attempt',
+        maintenanceWindow: 'available',
+        chunks: [chunk],
+      },
+    }),
     JSON.stringify({ id: 13, cancelAction: { stopId: '12' } }),
   ],
   mutate: mutateJson,
@@ -35,19 +60,27 @@ export const target: Omit<Target, 'name'> = {
       check(value);
     };
     tried(parseBase, ({ sleepMs, deploymentId, cancelId }) => {
-      must(sleepMs === null || (sleepMs >= 0 && sleepMs <= 999 * 3600_000 + 3_599_000), `sleeps ${sleepMs} ms`);
+      must(
+        sleepMs === null || (sleepMs >= 0 && sleepMs <= 999 * 3600_000 + 3_599_000),
+        `sleeps ${sleepMs} ms`,
+      );
       for (const id of [deploymentId, cancelId]) must(id === null || isId(id), `the id ${id}`);
     });
     tried(parseDeployment, (d) => {
       must(isId(d.id), `the id ${d.id}`);
       for (const a of d.artifacts)
-        must(Object.values(a).every((v) => typeof v === 'string' && v.length <= 300), 'a long text');
+        must(
+          Object.values(a).every((v) => typeof v === 'string' && v.length <= 300),
+          'a long text',
+        );
       const details = d.artifacts.flatMap((a) => Object.values(a));
       const body = feedbackBody(d.id, { execution: 'closed', finished: 'failure', details }, 0);
       must(typeof JSON.parse(body) === 'object', 'no JSON');
     });
     tried(parseCancel, (id) => must(isId(id), `the id ${id}`));
-    const strange = refusals.find((e) => !(e instanceof Error) || e.constructor.name !== 'DdiError');
+    const strange = refusals.find(
+      (e) => !(e instanceof Error) || e.constructor.name !== 'DdiError',
+    );
     if (strange !== undefined) throw strange;
     if (refusals.length === 3) throw refusals[0];
   },

@@ -22,10 +22,33 @@ export const target: Omit<Target, 'name'> = {
   processorMsMax: 3000,
   seeds: () => [
     JSON.stringify([
-      { entity_id: 'light.kitchen', state: 'on', attributes: { friendly_name: 'Kitchen light', device_class: 'light' } },
-      { entity_id: 'cover.hall', name: 'Hall [door]', area: 'Hall', floor: 'one', aliases: ['big door', '{x}'] },
+      {
+        entity_id: 'light.kitchen',
+        state: 'on',
+        attributes: { friendly_name: 'Kitchen light', device_class: 'light' },
+      },
+      {
+        entity_id: 'cover.hall',
+        name: 'Hall [door]',
+        area: 'Hall',
+        floor: 'one',
+        aliases: ['big door', '{x}'],
+      },
     ]),
-    JSON.stringify({ key: 'core.entity_registry', data: { entities: [{ entity_id: 'light.a', name: 'a (b|c)', area_id: 'x', aliases: ['red light'], options: { conversation: { should_expose: true } } }] } }),
+    JSON.stringify({
+      key: 'core.entity_registry',
+      data: {
+        entities: [
+          {
+            entity_id: 'light.a',
+            name: 'a (b|c)',
+            area_id: 'x',
+            aliases: ['red light'],
+            options: { conversation: { should_expose: true } },
+          },
+        ],
+      },
+    }),
     'homeassistant/device/board/config {"dev":{"name":"kitchen","sa":"Hall"},"cmps":{"a":{"p":"light","name":"light <one>","unique_id":"u"}}}\nhomeassistant/switch/x/config {"name":"slow switch","device_class":"switch"}\n',
   ],
   mutate: (input, random, other) => {
@@ -36,13 +59,18 @@ export const target: Omit<Target, 'name'> = {
     writeFileSync(path, input);
     const house = await readHouse([path], { prefix: 'homeassistant', all: true });
     const { yaml, names } = houseLists(house, {
-      pronounceable: (text) => /^[a-z' -]+$/i.test(text) && text.split(' ').every((w) => lexicon.lookup(w.toLowerCase()).length > 0),
+      pronounceable: (text) =>
+        /^[a-z' -]+$/i.test(text) &&
+        text.split(' ').every((w) => lexicon.lookup(w.toLowerCase()).length > 0),
     });
     if (names === 0) return;
-    const grammar = compileGrammar(`${yaml}\nintents: {A: {data: [{sentences: ["turn on {name}"]}]}}\n`, {
-      file: 'made.yaml',
-      lexicon,
-    });
+    const grammar = compileGrammar(
+      `${yaml}\nintents: {A: {data: [{sentences: ["turn on {name}"]}]}}\n`,
+      {
+        file: 'made.yaml',
+        lexicon,
+      },
+    );
     must(grammar.sentences >= 1, 'no sentence');
   },
 };

@@ -31,11 +31,27 @@ const listening = () =>
   ));
 
 export const target: Omit<Target, 'name'> = {
-  right: 'never more bytes than agreed; a download is there with the right bytes or not at all; nothing beside it',
-  covers: ['src/update/trust/http.ts', 'src/update/trust/download.ts', 'src/update/trust/errors.ts'],
+  right:
+    'never more bytes than agreed; a download is there with the right bytes or not at all; nothing beside it',
+  covers: [
+    'src/update/trust/http.ts',
+    'src/update/trust/download.ts',
+    'src/update/trust/errors.ts',
+  ],
   where: 'http://127.0.0.1',
   processorMsMax: 5000,
-  words: ['HTTP/1.1 206 Partial Content\r\n', 'content-range: bytes 0-25/26\r\n', 'content-encoding: gzip\r\n', 'transfer-encoding: chunked\r\n', 'location: /\r\n', '\r\n\r\n', 'etag: W/"1"\r\n', '1a\r\n', '0\r\n\r\n', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  words: [
+    'HTTP/1.1 206 Partial Content\r\n',
+    'content-range: bytes 0-25/26\r\n',
+    'content-encoding: gzip\r\n',
+    'transfer-encoding: chunked\r\n',
+    'location: /\r\n',
+    '\r\n\r\n',
+    'etag: W/"1"\r\n',
+    '1a\r\n',
+    '0\r\n\r\n',
+    'HTTP/1.1 100 Continue\r\n\r\n',
+  ],
   seeds: () => [
     `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\netag: "1"\r\n\r\n${body}`,
     `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1a\r\n${body}\r\n0\r\n\r\n`,
@@ -50,10 +66,14 @@ export const target: Omit<Target, 'name'> = {
     let bytes = 0;
     const refusals: unknown[] = [];
     try {
-      await get(request, () => most, async (part) => {
-        bytes += part.length;
-        must(bytes <= most, 'more bytes than agreed');
-      });
+      await get(
+        request,
+        () => most,
+        async (part) => {
+          bytes += part.length;
+          must(bytes <= most, 'more bytes than agreed');
+        },
+      );
     } catch (error) {
       refusals.push(error);
     }
@@ -63,12 +83,18 @@ export const target: Omit<Target, 'name'> = {
         ...{ sha256: sha256(body), bytes: body.length, folder, files: realFiles },
         ...{ retryMs: 0, reserveBytes: 0 },
       });
-      must(sha256(await realFiles.read(path) ?? '') === sha256(body), 'other bytes than were signed');
+      must(
+        sha256((await realFiles.read(path)) ?? '') === sha256(body),
+        'other bytes than were signed',
+      );
     } catch (error) {
       refusals.push(error);
     }
     const names = readdirSync(folder);
-    must(names.every((n) => n.startsWith(sha256(body))), `beside it: ${names.join()}`);
+    must(
+      names.every((n) => n.startsWith(sha256(body))),
+      `beside it: ${names.join()}`,
+    );
     for (const name of names) rmSync(join(folder, name));
     if (refusals.length > 0) throw refusals.at(-1);
   },

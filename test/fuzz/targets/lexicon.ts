@@ -1,6 +1,12 @@
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gunzipSync, gzipSync } from 'node:zlib';
 import { buildLexicon } from '../../../src/recognizer/index.js';
-import { isContainer, readContainer, unpack, writeContainer } from '../../../src/recognizer/lexicon/container.js';
+import {
+  isContainer,
+  readContainer,
+  unpack,
+  writeContainer,
+} from '../../../src/recognizer/lexicon/container.js';
+import { decodeRules } from '../../../src/recognizer/lexicon/rule-tree.js';
 import { Lexicon } from '../../../src/recognizer/lexicon/index.js';
 import type { Random } from '../engine/random.js';
 import { mutated } from '../engine/mutate.js';
@@ -11,13 +17,19 @@ const words = { cat: 'K AE T', cats: 'K AE T S', bat: 'B AE T', bee: 'B IY', 'ba
 const tried = ['cat', 'bats', "bee's", 'zzz', 'taba', 'a', '', 'plc', 'été', '9'];
 
 export const target: Omit<Target, 'name'> = {
-  right: 'every word looked up gives phones that the lexicon has, in bounded time; the parts survive being packed again',
+  right:
+    'every word looked up gives phones that the lexicon has, in bounded time; the parts survive being packed again',
   covers: ['src/recognizer/lexicon/'],
   bytesMax: 8192,
   where: 'lexicon',
   seeds: () => {
     const full = buildLexicon(words, units);
-    return [full, buildLexicon(words, units, { rules: false }), old('cat\tDBE\n'), bomb()];
+    return [
+      full,
+      buildLexicon(words, units, { rules: false }),
+      old('cat\tDBE\n', oldRules(full)),
+      bomb(),
+    ];
   },
   mutate: repacked,
   run: (input) => {
@@ -25,7 +37,7 @@ export const target: Omit<Target, 'name'> = {
     for (const word of tried)
       for (const { phones } of lexicon.lookup(word))
         must(
-          phones.every((p) => Number.isInteger(p) && p >= -1 && p < lexicon.units.length),
+          phones.every((p) => Number.isInteger(p) && p > 0 && p < lexicon.units.length),
           `${word}: phones ${phones.join()} of ${lexicon.units.length}`,
         );
     let count = 0;
@@ -38,9 +50,30 @@ export const target: Omit<Target, 'name'> = {
 };
 
 /** The first format, as boards may still have it. */
-function old(lines: string): Buffer {
-  const header = JSON.stringify({ units, words: Buffer.byteLength(lines) });
-  return gzipSync(`kikitori-lexicon 1\n${header}\n${lines}`);
+function old(lines: string, rules: Buffer): Buffer {
+  const header = JSON.stringify({ units, words: Buffer.byteLength(lines), g2p: rules.length });
+  return gzipSync(Buffer.concat([Buffer.from(`kikitori-lexicon 1\n${header}\n${lines}`), rules]));
+}
+
+function oldRules(lexicon: Uint8Array): Buffer {
+  const part = readContainer(lexicon).parts.get('rules');
+  if (part === undefined) throw new Error('a lexicon without rules');
+  const { header, tree } = decodeRules(unpack(part));
+  const nodes = tree.symbol.length;
+  const two = (value: number) => [value & 255, value >> 8];
+  const children = Array.from(
+    tree.symbol,
+    (_, n) => (tree.firstChild[n + 1] ?? 0) - (tree.firstChild[n] ?? 0),
+  );
+  return Buffer.concat([
+    Buffer.from(
+      `${JSON.stringify({ format: 1, graphones: header.graphones, ngrams: [nodes - 1] })}\n`,
+    ),
+    Buffer.from(children.flatMap(two)),
+    Buffer.from([...tree.symbol].flatMap(two)),
+    Buffer.from(tree.cost),
+    Buffer.from(Array.from(tree.backOff, (b) => b + 96)),
+  ]);
 }
 
 /** A part that unpacks to far more than it says. */
@@ -49,19 +82,27 @@ function bomb(): Buffer {
     params: { [constants.BROTLI_PARAM_QUALITY]: 5 },
   });
   const parts = [{ name: 'dictionary', packed: packed.length, bytes: 1000 }];
-  return Buffer.concat([Buffer.from(`kikitori-lexicon 2\n${JSON.stringify({ units, parts })}\n`), packed]);
+  return Buffer.concat([
+    Buffer.from(`kikitori-lexicon 2\n${JSON.stringify({ units, parts })}\n`),
+    packed,
+  ]);
 }
 
 /** A change inside a part, which is then packed again: a change of packed bytes is seen by brotli alone. */
 function repacked(input: Buffer, random: Random, other: Buffer): Uint8Array {
-  if (!isContainer(input)) return mutated(input, random, other, { words: [], text: false, bytesMax: 8192 });
+  const bytesAlone = { words: [], text: false, bytesMax: 65_536 };
   try {
+    if (!isContainer(input)) return gzipSync(mutated(gunzipSync(input), random, other, bytesAlone));
     const { units: said, parts } = readContainer(input);
     const chosen = random.of([...parts.keys()]);
     const opened = new Map<string, Uint8Array>();
     for (const [name, part] of parts) {
       const bytes = unpack(part);
-      const limits = { words: ['[', ']', '"a"', '0', '255', '{"', '\n'], text: random.chance(0.2), bytesMax: 65_536 };
+      const limits = {
+        words: ['[', ']', '"a"', '0', '255', '{"', '\n'],
+        text: random.chance(0.2),
+        bytesMax: 65_536,
+      };
       opened.set(name, name === chosen ? mutated(bytes, random, bytes, limits) : bytes);
     }
     return writeContainer(said, opened, 1);

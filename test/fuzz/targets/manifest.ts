@@ -22,12 +22,23 @@ const small = {
   selftest: { text: 'a', grammar: {} },
   measured: {},
 };
-const chain = { first: [-1, -1], next: [[-1, -2], [-3, -4]] };
+const chain = {
+  first: [-1, -1],
+  next: [
+    [-1, -2],
+    [-3, -4],
+  ],
+};
 const noise = Float32Array.from({ length: 2400 }, (_, i) => Math.sin(i * i) / 3);
 
 export const target: Omit<Target, 'name'> = {
   right: 'what is accepted makes a frontend with finite rows, and a confidence between 0 and 1',
-  covers: ['src/bundle/manifest.ts', 'src/bundle/checks.ts', 'src/frontend/frontend.ts', 'src/frontend/mel.ts'],
+  covers: [
+    'src/bundle/manifest.ts',
+    'src/bundle/checks.ts',
+    'src/frontend/frontend.ts',
+    'src/frontend/mel.ts',
+  ],
   text: true,
   bytesMax: 12_000,
   where: 'bundle.tar',
@@ -35,7 +46,10 @@ export const target: Omit<Target, 'name'> = {
   seeds: () => [
     JSON.stringify(small),
     JSON.stringify({ ...small, confidence: { ...confidence, chain } }),
-    JSON.stringify({ ...small, decoding: { ...small.decoding, weightings: undefined, warps: [0.9], shifts: [1] } }),
+    JSON.stringify({
+      ...small,
+      decoding: { ...small.decoding, weightings: undefined, warps: [0.9], shifts: [1] },
+    }),
   ],
   mutate: mutateJson,
   run: (input) => {
@@ -46,7 +60,14 @@ export const target: Omit<Target, 'name'> = {
       const { data } = frontend.feed(noise);
       must(data.every(Number.isFinite), 'rows that are not finite');
     }
-    const evidence = { lead: 3, clarity: -1, margin: 2, agreement: 1, marginMean: 1, misheard: 0.1 };
+    const evidence = {
+      lead: 3,
+      clarity: -1,
+      margin: 2,
+      agreement: 1,
+      marginMean: 1,
+      misheard: 0.1,
+    };
     const probability = probabilityOf(scoreOf(evidence, manifest.confidence), manifest.confidence);
     must(probability >= 0 && probability <= 1, `a probability of ${probability}`);
     const certainty = certaintyOf(evidence, manifest.confidence);

@@ -8,12 +8,21 @@ class TooLong extends Error {}
 
 /** The first byte says how the rest is cut. Packets of more than 64 bytes are too long here. */
 export const target: Omit<Target, 'name'> = {
-  right: 'what goes on is what a plain reading of the whole stream gives, however it is cut; no packet is too long',
+  right:
+    'what goes on is what a plain reading of the whole stream gives, however it is cut; no packet is too long',
   covers: ['src/publish/inbound.ts'],
   refusals: [TooLong],
   seeds: () => [
-    seed(3, [{ cmd: 'connack', returnCode: 0, sessionPresent: false }, publish('a/b', 'hello'), { cmd: 'pingresp' }]),
-    seed(1, [publish('kikitori/request', 'x'.repeat(200)), publish('a', 'y'), { cmd: 'puback', messageId: 7 }]),
+    seed(3, [
+      { cmd: 'connack', returnCode: 0, sessionPresent: false },
+      publish('a/b', 'hello'),
+      { cmd: 'pingresp' },
+    ]),
+    seed(1, [
+      publish('kikitori/request', 'x'.repeat(200)),
+      publish('a', 'y'),
+      { cmd: 'puback', messageId: 7 },
+    ]),
     seed(50, [publish('t', 'z'.repeat(20_0)), publish('t', 'z'.repeat(20))]),
   ],
   run: (input) => {
@@ -23,7 +32,8 @@ export const target: Omit<Target, 'name'> = {
     const inbound = new Inbound(bytesMax);
     const got: Buffer[] = [];
     try {
-      for (let at = 0; at < bytes.length; at += size) got.push(inbound.feed(bytes.subarray(at, at + size)));
+      for (let at = 0; at < bytes.length; at += size)
+        got.push(inbound.feed(bytes.subarray(at, at + size)));
     } catch (error) {
       must(wanted === null, `refused without need: ${String(error)}`);
       throw new TooLong((error as Error).message);

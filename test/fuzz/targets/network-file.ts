@@ -10,7 +10,8 @@ const size = { layers: [2], inputs: 2, outputs: 2 };
 
 /** Beside it a slow reading of the file as protobuf's own parser reads it: parts of one message are joined first. */
 export const target: Omit<Target, 'name'> = {
-  right: 'what passes holds, as protobuf reads it, no operator, file, function or size that is not allowed',
+  right:
+    'what passes holds, as protobuf reads it, no operator, file, function or size that is not allowed',
   covers: ['src/recognizer/network-file.ts'],
   bytesMax: 8192,
   where: 'bundle.tar',
@@ -90,7 +91,8 @@ function checkGraph(graph: readonly Field[], bytes: number, depth: number): void
   for (const tensor of inside(graph, 5)) checkTensor(tensor, bytes);
   for (const node of inside(graph, 1)) {
     const [op, domain] = [last(node, 4), last(node, 7)];
-    const theirs = domain === 'com.microsoft' && ['MatMulIntegerToFloat', 'MatMulNBits'].includes(op);
+    const theirs =
+      domain === 'com.microsoft' && ['MatMulIntegerToFloat', 'MatMulNBits'].includes(op);
     const plain = ['', 'ai.onnx'].includes(domain) && allowed.has(op);
     must(theirs || plain, 'an operator that is not allowed');
     for (const a of inside(node, 5)) {
@@ -132,7 +134,10 @@ function outside(): Uint8Array {
   const externalData = [{ key: 'location', value: '../../etc/passwd' }];
   const inner = { name: 'i', node: [{ opType: 'Add', input: ['a'], output: ['b'] }] };
   const node = [
-    { opType: 'Identity', attribute: [{ name: 'value', type: 4, t: { ...tensor, dataLocation: 0 } }] },
+    {
+      opType: 'Identity',
+      attribute: [{ name: 'value', type: 4, t: { ...tensor, dataLocation: 0 } }],
+    },
     { opType: 'Scan', attribute: [{ name: 'body', type: 5, g: inner }] },
   ];
   return onnx.ModelProto.encode({

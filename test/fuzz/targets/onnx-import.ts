@@ -9,12 +9,24 @@ const size = { layers: [2], inputs: 2, outputs: 2 };
 
 /** As far as reading goes: nothing is run. */
 export const target: Omit<Target, 'name'> = {
-  right: 'a layer that is taken has the weights that its shape says, all finite, or is left with a reason',
+  right:
+    'a layer that is taken has the weights that its shape says, all finite, or is left with a reason',
   covers: ['src/compress/import/'],
   bytesMax: 8192,
   where: 'net.onnx',
   processorMsMax: 3000,
-  words: ['LSTM', 'GRU', 'RNN', 'hidden_size', 'direction', 'bidirectional', 'layout', 'activations', 'If', 'Loop'],
+  words: [
+    'LSTM',
+    'GRU',
+    'RNN',
+    'hidden_size',
+    'direction',
+    'bidirectional',
+    'layout',
+    'activations',
+    'If',
+    'Loop',
+  ],
   seeds: () => [
     buildGraph(randomNetwork(size), 'float32').onnx,
     ...[branches(), rounds(), chains(), detector()],

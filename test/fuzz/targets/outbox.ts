@@ -13,11 +13,15 @@ const path = join(folder, 'outbox.log');
 const aside = join(folder, 'outbox.damaged');
 
 const letter = (n: number) =>
-  letterLine(n, 1_700_000_000_000 + n, { topic: `a/${n}`, payload: { id: `${n}`, text: 'stop ä' } });
+  letterLine(n, 1_700_000_000_000 + n, {
+    topic: `a/${n}`,
+    payload: { id: `${n}`, text: 'stop ä' },
+  });
 const log = [1, 2, 3, 4, 5].map(letter);
 
 export const target: Omit<Target, 'name'> = {
-  right: 'of a damaged log every intact letter that is not done is kept, byte for byte; nothing else; a damaged file is set aside whole',
+  right:
+    'of a damaged log every intact letter that is not done is kept, byte for byte; nothing else; a damaged file is set aside whole',
   covers: ['src/publish/letter-file.ts'],
   where: 'outbox',
   seeds: () => [
@@ -34,14 +38,23 @@ export const target: Omit<Target, 'name'> = {
     const wanted = reference(input);
     const { file, contents } = await LetterFile.open(path, aside);
     try {
-      must(contents.letters.length === wanted.letters.length, `${contents.letters.length} letters, ${wanted.letters.length} were intact`);
+      must(
+        contents.letters.length === wanted.letters.length,
+        `${contents.letters.length} letters, ${wanted.letters.length} were intact`,
+      );
       must(contents.badLines === wanted.bad, `${contents.badLines} bad lines, not ${wanted.bad}`);
-      must(contents.highest === wanted.highest, `highest ${contents.highest}, not ${wanted.highest}`);
+      must(
+        contents.highest === wanted.highest,
+        `highest ${contents.highest}, not ${wanted.highest}`,
+      );
       must(existsSync(aside) === wanted.bad > 0, 'set aside wrongly');
       for (const [i, found] of contents.letters.entries()) {
-        const { topic, payload } = await file.read(found);
+        const { topic, payload } = (await file.read(found)) ?? {};
         const said = wanted.letters[i];
-        must(JSON.stringify([found.number, topic, payload]) === JSON.stringify(said), 'another letter');
+        must(
+          JSON.stringify([found.number, topic, payload]) === JSON.stringify(said),
+          'another letter',
+        );
       }
     } finally {
       await file.close();
@@ -50,7 +63,8 @@ export const target: Omit<Target, 'name'> = {
     await again.file.close();
     must(again.contents.badLines === 0, 'damage is still there');
     must(
-      again.contents.letters.map((l) => l.number).join() === contents.letters.map((l) => l.number).join(),
+      again.contents.letters.map((l) => l.number).join() ===
+        contents.letters.map((l) => l.number).join(),
       'other letters when it is opened again',
     );
     rmSync(aside, { force: true });
@@ -58,7 +72,8 @@ export const target: Omit<Target, 'name'> = {
   },
 };
 
-const check = (json: string | Buffer) => createHash('sha256').update(json).digest('hex').slice(0, 8);
+const check = (json: string | Buffer) =>
+  createHash('sha256').update(json).digest('hex').slice(0, 8);
 
 /** A line at a time, as its format says. */
 function reference(input: Buffer) {
@@ -66,7 +81,11 @@ function reference(input: Buffer) {
   const done = new Set<number>();
   let bad = 0;
   const lines: Buffer[] = [];
-  for (let from = 0, end = input.indexOf(10); end >= 0; from = end + 1, end = input.indexOf(10, from))
+  for (
+    let from = 0, end = input.indexOf(10);
+    end >= 0;
+    from = end + 1, end = input.indexOf(10, from)
+  )
     lines.push(input.subarray(from, end));
   for (const line of lines) {
     const json = line.subarray(9);

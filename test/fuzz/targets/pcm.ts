@@ -9,7 +9,8 @@ const samples = Float32Array.from({ length: 40 }, (_, i) => Math.sin(i / 3) / 2)
 
 /** The first bytes say the format and where the rest is cut; the rest is what a recorder or Home Assistant sends. */
 export const target: Omit<Target, 'name'> = {
-  right: 'the same samples however the bytes are cut, all finite and within full scale; a WAV header is not heard',
+  right:
+    'the same samples however the bytes are cut, all finite and within full scale; a WAV header is not heard',
   covers: [
     'src/capture/pcm.ts',
     'src/audio/resample.ts',
@@ -28,7 +29,13 @@ export const target: Omit<Target, 'name'> = {
     const bytes = input.subarray(5);
     const pieces = cutInto(bytes, cut % 41);
     const captured = (parts: readonly Buffer[]) => {
-      const reader = new PcmReader(1 + (channels % 8), (gain % 9) - 1, (gain % 60) - 20, rateOf(rate), 16_000);
+      const reader = new PcmReader(
+        1 + (channels % 8),
+        (gain % 9) - 1,
+        (gain % 60) - 20,
+        rateOf(rate),
+        16_000,
+      );
       return joined(parts.map((p) => reader.feed(p)));
     };
     same(captured([bytes]), captured(pieces), 'capture');
@@ -46,7 +53,10 @@ export const target: Omit<Target, 'name'> = {
     same(streamed([bytes]), streamed(pieces), 'stream');
     const whole = unwrapped([bytes]);
     const inPieces = unwrapped(pieces);
-    must(whole.bytes.equals(inPieces.bytes), 'another piece of the WAV file is heard when it is cut');
+    must(
+      whole.bytes.equals(inPieces.bytes),
+      'another piece of the WAV file is heard when it is cut',
+    );
     must(JSON.stringify(whole.format) === JSON.stringify(inPieces.format), 'another format');
   },
 };
@@ -67,7 +77,10 @@ function joined(parts: readonly Float32Array[]): number[] {
 function same(a: readonly number[], b: readonly number[], what: string): void {
   must(a.length === b.length && a.every((v, i) => v === b[i]), `${what}: other samples when cut`);
   // A resampler overshoots a little.
-  must(a.every((v) => Math.abs(v) <= 4), `${what}: beyond full scale`);
+  must(
+    a.every((v) => Math.abs(v) <= 4),
+    `${what}: beyond full scale`,
+  );
 }
 
 function unwrapped(parts: readonly Buffer[]): { bytes: Buffer; format?: AudioFormat } {

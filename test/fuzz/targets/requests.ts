@@ -27,7 +27,8 @@ const names = requestEntries.map(([name]) => name);
 
 /** The name of the request, a line feed, and its payload. */
 export const target: Omit<Target, 'name'> = {
-  right: 'every request has an answer that is JSON, with the transaction as it came; nothing is thrown',
+  right:
+    'every request has an answer that is JSON, with the transaction as it came; nothing is thrown',
   covers: ['src/publish/requests.ts', 'src/agent/requests.ts'],
   words: names,
   seeds: () => [
@@ -42,12 +43,18 @@ export const target: Omit<Target, 'name'> = {
   },
   run: async (input) => {
     const [name, body] = parts(input);
-    const desk = new RequestDesk(requestHandlers(() => agent), systemClock);
+    const desk = new RequestDesk(
+      requestHandlers(() => agent),
+      systemClock,
+    );
     const answer = await desk.answer(name, body);
     desk.close();
     must(answer.status === 'ok' || answer.error !== '', 'a refusal without words');
     must((answer.error?.length ?? 0) < 2000, 'a refusal without an end');
-    must(Buffer.byteLength(JSON.stringify(answer)) < 128 * 1024, 'an answer larger than what was asked');
+    must(
+      Buffer.byteLength(JSON.stringify(answer)) < 128 * 1024,
+      'an answer larger than what was asked',
+    );
     const said = transactionOf(body);
     must(
       JSON.stringify(answer.transaction) === JSON.stringify(said),

@@ -8,9 +8,15 @@ import { mutateJson } from '../engine/mutate-json.js';
 import { must, type Target } from '../engine/target.js';
 
 const npy = (shape: string, values: number) => {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117) + '\n';
+  const header =
+    `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape}), }`.padEnd(117) + '\n';
   const begin = Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, header.length, 0]);
-  return Buffer.concat([Buffer.from('npy\n'), begin, Buffer.from(header), Buffer.alloc(4 * values, 1)]);
+  return Buffer.concat([
+    Buffer.from('npy\n'),
+    begin,
+    Buffer.from(header),
+    Buffer.alloc(4 * values, 1),
+  ]);
 };
 
 const readers: Readonly<Record<string, (bytes: Buffer) => void>> = {
@@ -20,22 +26,34 @@ const readers: Readonly<Record<string, (bytes: Buffer) => void>> = {
   tsv: (bytes) => labels(parseLabels(bytes.toString('utf8'), 'table.tsv')),
   stages: (bytes) => {
     let before = 0;
-    for (const { percent, minSample, success, holdMs } of parseStages(bytes.toString('utf8'), 'table')) {
+    for (const { percent, minSample, success, holdMs } of parseStages(
+      bytes.toString('utf8'),
+      'table',
+    )) {
       must(percent > before && percent <= 100, `${percent} percent after ${before}`);
-      must([minSample, success, holdMs].every((v) => Number.isFinite(v) && v >= 0), 'not a number');
+      must(
+        [minSample, success, holdMs].every((v) => Number.isFinite(v) && v >= 0),
+        'not a number',
+      );
       before = percent;
     }
   },
   settings: (bytes) => {
     const { channels, expiresDays } = parseSettings(bytes.toString('utf8'), 'table');
-    must(channels.length > 0 && Object.values(expiresDays).every((d) => d > 0), 'no channel or no days');
+    must(
+      channels.length > 0 && Object.values(expiresDays).every((d) => d > 0),
+      'no channel or no days',
+    );
   },
   sealed: (bytes) => {
     const { kdf } = parseSealedKey(bytes.toString('utf8'), 'table');
     must(Number.isInteger(kdf.cost) && kdf.cost <= 2 ** 20, `a cost of ${kdf.cost}`);
   },
   public: (bytes) => {
-    must(/^[0-9a-f]{64}$/.test(parsePublicKey(bytes.toString('utf8'), 'table').keyval.public), 'no key');
+    must(
+      /^[0-9a-f]{64}$/.test(parsePublicKey(bytes.toString('utf8'), 'table').keyval.public),
+      'no key',
+    );
   },
 };
 
@@ -63,7 +81,10 @@ export const target: Omit<Target, 'name'> = {
   ],
   mutate: (input, random, other) => {
     const [end, from] = [input.indexOf(10) + 1, other.indexOf(10) + 1];
-    return Buffer.concat([input.subarray(0, end), mutateJson(input.subarray(end), random, other.subarray(from))]);
+    return Buffer.concat([
+      input.subarray(0, end),
+      mutateJson(input.subarray(end), random, other.subarray(from)),
+    ]);
   },
   run: (input) => {
     const end = input.indexOf(10);
@@ -73,10 +94,16 @@ export const target: Omit<Target, 'name'> = {
 };
 
 function series({ dims, data }: { dims: readonly number[]; data: ArrayLike<number> }): void {
-  must(dims.every((d) => Number.isInteger(d) && d >= 0), `the shape ${dims.join()}`);
+  must(
+    dims.every((d) => Number.isInteger(d) && d >= 0),
+    `the shape ${dims.join()}`,
+  );
   must(dims.reduce((a, b) => a * b, 1) === data.length, `${data.length} values for ${dims.join()}`);
 }
 
 function labels(all: readonly { file: string }[]): void {
-  must(all.every(({ file }) => typeof file === 'string' && file !== ''), 'a label of no file');
+  must(
+    all.every(({ file }) => typeof file === 'string' && file !== ''),
+    'a label of no file',
+  );
 }

@@ -71,7 +71,8 @@ const paths = async () => [...(await world()).files.keys()];
 
 /** The first byte says which file it is that the rest stands for. */
 export const target: Omit<Target, 'name'> = {
-  right: 'only what is signed is offered, and a refusal says its code; afterwards an honest server is believed again',
+  right:
+    'only what is signed is offered, and a refusal says its code; afterwards an honest server is believed again',
   covers: ['src/update/trust/', 'src/update/channel.ts'],
   bytesMax: 8192,
   where: 'http',
@@ -79,10 +80,7 @@ export const target: Omit<Target, 'name'> = {
   seeds: async () =>
     [...(await world()).files.values()].map((bytes, i) => Buffer.concat([Buffer.from([i]), bytes])),
   mutate: (input: Buffer, random: Random, other: Buffer) =>
-    Buffer.concat([
-      input.subarray(0, 1),
-      mutateJson(input.subarray(1), random, other.subarray(1)),
-    ]),
+    Buffer.concat([input.subarray(0, 1), mutateJson(input.subarray(1), random, other.subarray(1))]),
   run: async (input) => {
     const w = await world();
     const all = await paths();

@@ -26,7 +26,9 @@ function wav(o: {
   const format = Buffer.concat([
     ...[u(2, o.extensible === true ? 0xfffe : o.code), u(2, o.channels), u(4, o.rateHz)],
     ...[u(4, o.rateHz * block), u(2, block), u(2, o.bits)],
-    ...(o.extensible === true ? [u(2, 22), u(2, o.bits), u(4, 3), u(2, o.code), Buffer.alloc(14)] : []),
+    ...(o.extensible === true
+      ? [u(2, 22), u(2, o.bits), u(4, 3), u(2, o.code), Buffer.alloc(14)]
+      : []),
   ]);
   const data = Buffer.from(Array.from({ length: block * 6 }, (_, i) => (i * 37) % 256));
   const body = Buffer.concat([
@@ -41,7 +43,8 @@ const list = Buffer.from('LIST\x05\0\0\0INFO!\0', 'latin1');
 const ds64 = Buffer.concat([Buffer.from('ds64\x1c\0\0\0', 'latin1'), Buffer.alloc(28, 1)]);
 
 export const target: Omit<Target, 'name'> = {
-  right: 'what is read is finite, within what the file holds, and 16 bits survive writing and reading',
+  right:
+    'what is read is finite, within what the file holds, and 16 bits survive writing and reading',
   covers: ['src/audio/wav.ts', 'src/audio/wav-chunks.ts', 'src/audio/resample.ts'],
   where: 'input.wav',
   seeds: () => [
@@ -61,11 +64,19 @@ export const target: Omit<Target, 'name'> = {
     const [first] = channels;
     must(first !== undefined && first.length > 0, 'audio without samples');
     must(channels.length * first.length <= input.length, 'more samples than bytes');
-    must(channels.every((c) => c.length === first.length && c.every(Number.isFinite)), 'not finite');
-    const said = first.map((v) => Math.max(-1, Math.min(32767 / 32768, Math.round(v * 32768) / 32768)));
+    must(
+      channels.every((c) => c.length === first.length && c.every(Number.isFinite)),
+      'not finite',
+    );
+    const said = first.map((v) =>
+      Math.max(-1, Math.min(32767 / 32768, Math.round(v * 32768) / 32768)),
+    );
     const back = parseWav(encodeWav(said, rateHz), 'written.wav');
     must(back.rateHz === rateHz, 'another rate after writing');
-    must(said.every((v, i) => back.channels[0]?.[i] === v), 'other samples');
+    must(
+      said.every((v, i) => back.channels[0]?.[i] === v),
+      'other samples',
+    );
     const mono = resample(first, rateHz, 16_000);
     const wanted = (first.length * 16_000) / rateHz;
     must(Math.abs(mono.length - wanted) <= 2, `${mono.length} samples, not about ${wanted}`);

@@ -7,8 +7,13 @@ import { must, unlessRefused, type Target } from '../engine/target.js';
 const lexicon = tinyLexicon();
 
 export const target: Omit<Target, 'name'> = {
-  right: 'every word has phones of the lexicon, and a sentence of that word alone can be said or is refused',
-  covers: ['src/recognizer/lexicon/user-words.ts', 'src/recognizer/lexicon/word-form.ts', 'src/runtime/text-file.ts'],
+  right:
+    'every word has phones of the lexicon, and a sentence of that word alone can be said or is refused',
+  covers: [
+    'src/recognizer/lexicon/user-words.ts',
+    'src/recognizer/lexicon/word-form.ts',
+    'src/runtime/text-file.ts',
+  ],
   text: true,
   where: 'words.txt',
   words: [...units.slice(1), 'sounds like', 'sounds', 'like', ': ', '# ', '"', 'kitchen', 'PLC'],
@@ -25,7 +30,10 @@ export const target: Omit<Target, 'name'> = {
     for (const [word, ways] of words)
       for (const phones of ways) {
         must(word !== '' && !/\s/.test(word), `the word ${JSON.stringify(word)}`);
-        must(phones.length > 0 && phones.every((p) => p > 0 && p < units.length), `${word}: ${phones.join()}`);
+        must(
+          phones.length > 0 && phones.every((p) => p > 0 && p < units.length),
+          `${word}: ${phones.join()}`,
+        );
       }
     const [first] = words.keys();
     if (first === undefined) return;

@@ -3,15 +3,31 @@ import { must, type Target } from '../engine/target.js';
 
 /** The first byte says how the rest is cut. */
 export const target: Omit<Target, 'name'> = {
-  right: 'the same events and payloads however the bytes are cut; what frameOf writes is read again',
+  right:
+    'the same events and payloads however the bytes are cut; what frameOf writes is read again',
   covers: ['src/neighbours/wyoming/frames.ts'],
   refusals: [FrameError],
-  words: ['"type":', '"data":', '"data_length":', '"payload_length":', '}\n{', '\n', '"audio-chunk"'],
+  words: [
+    '"type":',
+    '"data":',
+    '"data_length":',
+    '"payload_length":',
+    '}\n{',
+    '\n',
+    '"audio-chunk"',
+  ],
   seeds: () => [
     Buffer.concat([Buffer.from('\x03'), frameOf('describe')]),
-    Buffer.concat([Buffer.from('\x01'), frameOf('audio-start', { rate: 16000, width: 2, channels: 1 })]),
-    Buffer.from('\x07{"type":"audio-chunk","data":{"rate":16000},"payload_length":4}\n\0\x01\0\x02{"type":"audio-stop"}\n'),
-    Buffer.from('\x02{"type":"transcribe","data_length":13}\n{"name":"en"}{"type":"ping","data":null}\n'),
+    Buffer.concat([
+      Buffer.from('\x01'),
+      frameOf('audio-start', { rate: 16000, width: 2, channels: 1 }),
+    ]),
+    Buffer.from(
+      '\x07{"type":"audio-chunk","data":{"rate":16000},"payload_length":4}\n\0\x01\0\x02{"type":"audio-stop"}\n',
+    ),
+    Buffer.from(
+      '\x02{"type":"transcribe","data_length":13}\n{"name":"en"}{"type":"ping","data":null}\n',
+    ),
   ],
   run: (input) => {
     const size = 1 + ((input[0] ?? 0) % 64);
@@ -20,7 +36,10 @@ export const target: Omit<Target, 'name'> = {
     for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
     const whole = read([bytes]);
     const inPieces = read(pieces);
-    must(whole.said === inPieces.said, `${inPieces.said.slice(0, 80)} when cut, ${whole.said.slice(0, 80)} whole`);
+    must(
+      whole.said === inPieces.said,
+      `${inPieces.said.slice(0, 80)} when cut, ${whole.said.slice(0, 80)} whole`,
+    );
     if (whole.error !== undefined) throw whole.error;
   },
 };
