@@ -84,7 +84,7 @@ void t.test(
     const run = (seed: number) => {
       const random = new Random(seed);
       const made: string[] = [];
-      let [a, b, c] = [json, json, message];
+      let [a, b, c]: [Buffer, Buffer, Buffer] = [json, json, message];
       for (let i = 0; i < 300; i++) {
         a = mutated(a.length > 400 ? json : a, random, b, limits);
         b = mutateJson(b.length > 2000 ? json : b, random, json);

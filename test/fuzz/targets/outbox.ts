@@ -92,9 +92,18 @@ function reference(input: Buffer) {
     try {
       if (line.toString('latin1', 0, 8) !== check(json)) throw new Error('no such check');
       const value = JSON.parse(json.toString()) as Record<string, unknown>;
-      const { n, topic, payload, done: numbers } = value;
-      if (Array.isArray(numbers)) for (const d of numbers) done.add(d as number);
-      else if (typeof n === 'number') letters.set(n, [n, topic, payload]);
+      const { n, at = 0, topic, payload, done: numbers } = value;
+      const good = (v: unknown) => typeof v === 'number' && v >= 0;
+      if (Array.isArray(numbers) && numbers.every(good))
+        numbers.forEach((d) => done.add(Number(d)));
+      else if (
+        numbers === undefined &&
+        [good(n), typeof at === 'number', typeof topic === 'string'].every(Boolean) &&
+        typeof payload === 'object' &&
+        payload !== null &&
+        !Array.isArray(payload)
+      )
+        letters.set(Number(n), [n, topic, payload]);
       else throw new Error('neither');
     } catch {
       bad++;

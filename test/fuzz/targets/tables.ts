@@ -1,7 +1,7 @@
 /** Small files that people and other programs write. The first line says which; the rest is the file. */
 import { parseCsv, parseNpy } from '../../../src/compress/import/series.js';
 import { parseStages } from '../../../src/fleet/auto.js';
-import { parsePublicKey, parseSealedKey } from '../../../src/fleet/keys.js';
+import { keyIdOf, parsePublicKey, parseSealedKey } from '../../../src/fleet/keys.js';
 import { defaultSettings, parseSettings } from '../../../src/fleet/settings.js';
 import { parseLabels } from '../../../src/measure/evaluate/labels.js';
 import { mutateJson } from '../engine/mutate-json.js';
@@ -17,6 +17,24 @@ const npy = (shape: string, values: number) => {
     Buffer.from(header),
     Buffer.alloc(4 * values, 1),
   ]);
+};
+
+const publicKey = {
+  keytype: 'ed25519',
+  scheme: 'ed25519',
+  keyval: { public: 'a'.repeat(64) },
+} as const;
+const sealed = {
+  ...{
+    kind: 'kikitori-fleet-key',
+    format: 1,
+    role: 'root',
+    keyId: keyIdOf(publicKey),
+    secret: '00',
+  },
+  kdf: { name: 'scrypt', cost: 2, blockSize: 8, parallelization: 1, salt: '00' },
+  cipher: { name: 'aes-256-gcm', iv: '00', tag: '00' },
+  public: publicKey,
 };
 
 const readers: Readonly<Record<string, (bytes: Buffer) => void>> = {
@@ -76,7 +94,7 @@ export const target: Omit<Target, 'name'> = {
     'tsv\nfile\ttext\na.wav\tstop\nb.wav\t\n',
     'stages\nstages:\n  - {percent: 5, minSample: 3}\n  - percent: 100\n    success: 99\n    holdMinutes: 60\n',
     `settings\n${JSON.stringify(defaultSettings)}`,
-    `sealed\n${JSON.stringify({ kind: 'kikitori-fleet-key', format: 1, role: 'root', keyId: '', kdf: { name: 'scrypt', cost: 2, blockSize: 8, parallelization: 1, salt: '00' }, cipher: { name: 'aes-256-gcm' }, secret: '00', public: { keytype: 'ed25519', scheme: 'ed25519', keyval: { public: 'a'.repeat(64) } } })}`,
+    `sealed\n${JSON.stringify(sealed)}`,
     `public\n${JSON.stringify({ keytype: 'ed25519', scheme: 'ed25519', keyval: { public: 'a'.repeat(64) } })}`,
   ],
   mutate: (input, random, other) => {
