@@ -11,7 +11,7 @@ const publicKey: PublicKey = {
 const key = {
   ...{ kind: 'kikitori-fleet-key', format: 1, role: 'root', keyId: keyIdOf(publicKey) },
   kdf: { name: 'scrypt', cost: 2 ** 17, blockSize: 8, parallelization: 1, salt: '00ff' },
-  cipher: { name: 'aes-256-gcm', iv: '00', tag: 'ff' },
+  cipher: { name: 'aes-256-gcm', iv: '0'.repeat(24), tag: 'f'.repeat(32) },
   ...{ public: publicKey, secret: '0a' },
 };
 
@@ -21,7 +21,8 @@ void t.test('a private key of a fleet', async (t) => {
     [null, 'kind or format'],
     [{ ...key, kdf: { ...key.kdf, cost: 1000 } }, 'kdf'],
     [{ ...key, cipher: { ...key.cipher, iv: 5 } }, 'cipher'],
-    [{ ...key, secret: 'xyz' }, 'cipher'],
+    [{ ...key, cipher: { ...key.cipher, tag: 'ffffffff' } }, 'cipher'],
+    [{ ...key, secret: null }, 'cipher'],
     [{ ...key, public: null }, 'the public key does not belong to its id'],
     [
       { ...key, public: { ...publicKey, keyval: null } },

@@ -8,7 +8,7 @@ import { targetNames, loadTarget } from './targets.js';
 
 /** Changed inputs a target; where an execution is slow, as many as fit into so much processor time. */
 const changes = 200;
-const changesMs = 400;
+const changesMs = 200;
 
 for (const name of targetNames)
   void t.test(name, async (t) => {

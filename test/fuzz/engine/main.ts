@@ -93,7 +93,7 @@ async function one(name: string): Promise<number> {
     findsMax: Number(values.finds),
     branches: Branches.open(),
     before,
-    onFind: (find) => say(`FOUND in ${name}: ${find.what}`),
+    onFind: ({ what }, input) => say(`FOUND in ${name}: ${what}\n  ${written(name, input)}`),
   });
   before(Buffer.alloc(0));
   report(target, fuzzed);
@@ -118,12 +118,16 @@ function watched(target: Target): (input: Buffer) => void {
   };
 }
 
+/** Where a find lies. */
+function written(name: string, input: Buffer): string {
+  const path = `${folder}/${name}-${createHash('sha256').update(input).digest('hex').slice(0, 12)}`;
+  writeFileSync(path, input);
+  return path;
+}
+
 function report(target: Target, { executions, processorMs, finds, coverage, kept }: Fuzzed): void {
-  for (const { input, what } of finds) {
-    const path = `${folder}/${target.name}-${createHash('sha256').update(input).digest('hex').slice(0, 12)}`;
-    writeFileSync(path, input);
-    say(`  ${path}: ${what.split('\n')[0]}`);
-  }
+  for (const { input, what } of finds)
+    say(`  ${written(target.name, input)}: ${what.split('\n')[0]}`);
   const sum = (of: 'ran' | 'of') => coverage.reduce((total, c) => total + c[of], 0);
   for (const { file, ran, of } of coverage) say(`  ${file}: ${ran} of ${of} branches`);
   const seconds = processorMs / 1000;

@@ -33,7 +33,7 @@ const sealed = {
     secret: '00',
   },
   kdf: { name: 'scrypt', cost: 2, blockSize: 8, parallelization: 1, salt: '00' },
-  cipher: { name: 'aes-256-gcm', iv: '00', tag: '00' },
+  cipher: { name: 'aes-256-gcm', iv: '0'.repeat(24), tag: '0'.repeat(32) },
   public: publicKey,
 };
 
