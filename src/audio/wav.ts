@@ -26,8 +26,8 @@ const FLOAT = 3;
 const A_LAW = 6;
 const MU_LAW = 7;
 const EXTENSIBLE = 0xfffe;
-/** Floats may go beyond 1, as far as those that nobody divided. Beyond that they are damage. */
-const amplitudeMax = 2 ** 31;
+/** Floats may go far beyond 1. Beyond this a sum of some of them is no number in 32 bits. */
+const amplitudeMax = 2 ** 100;
 
 /** A WAV file in a coding that is not read here; a converter may. */
 export class UnreadCoding extends KikitoriError {}

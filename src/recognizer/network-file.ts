@@ -65,6 +65,8 @@ function faultOf(message: Message, kind: string, depth: number, size: number): s
     const { number, value } = field;
     const what = forbidden[kind]?.[number];
     if (what !== undefined) return `it has ${what}`;
+    // The runtime passes it over, and so must the product of the sizes of a tensor.
+    if (value === null) continue;
     const within = inside[kind]?.[number];
     if (within !== undefined) {
       if (typeof value === 'number') return 'it is no whole ONNX file';
@@ -95,8 +97,8 @@ function faultOf(message: Message, kind: string, depth: number, size: number): s
 
 interface Field {
   readonly number: number;
-  /** Of a varint, as a number; of fixed sizes, 0. */
-  readonly value: number | Uint8Array;
+  /** Of a varint, as a number; of fixed sizes, null: nothing that is looked into is one. */
+  readonly value: number | Uint8Array | null;
 }
 
 /** The fields of one protobuf message, one after the other (protobuf.dev/programming-guides/encoding). */
@@ -115,9 +117,9 @@ class Message {
         return Number.isNaN(value) ? 'damaged' : { number, value };
       }
       case 1:
-        return this.skip(8) ? { number, value: 0 } : 'damaged';
+        return this.skip(8) ? { number, value: null } : 'damaged';
       case 5:
-        return this.skip(4) ? { number, value: 0 } : 'damaged';
+        return this.skip(4) ? { number, value: null } : 'damaged';
       case 2: {
         const length = this.varint();
         const from = this.at;

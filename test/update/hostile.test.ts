@@ -74,6 +74,13 @@ void t.test('what a look at the file finds', async (t) => {
   };
   t.equal(fault(graphOf(dims)), '');
   t.match(fault(graphOf([...dims, ...dims])), /there is once is there twice/);
+  // A size of another type (64 bits, all 0) is no size: 8 x 8 x 8 values are not none.
+  const sizes = [0x08, 0x08, 0x08, 0x08, 0x08, 0x08];
+  const zero = [0x09, 0, 0, 0, 0, 0, 0, 0, 0];
+  const constant = (dims: readonly number[]) =>
+    field([0x3a, dims.length + 2, 0x2a, dims.length, ...dims]);
+  t.match(fault(constant(sizes)), /constant larger than itself/);
+  t.match(fault(constant([...zero, ...sizes])), /constant larger than itself/);
   // Cut anywhere and bent anywhere it either passes or is refused in words, at once.
   const others = new Set<string>();
   const look = (bytes: Uint8Array) => {
