@@ -1,25 +1,50 @@
 // Module hooks for the fuzzer, before transpiled-hooks.js: what lies under src/ is transpiled with a counter at the
 // beginning of each function, branch, loop, case and right side of &&, || and ??.
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const digest = (...parts) =>
+  parts.reduce((hash, part) => hash.update(part).update('\0'), createHash('sha256')).digest('hex');
+const toolchain = digest(
+  readFileSync(fileURLToPath(import.meta.url)),
+  require('typescript/package.json').version,
+);
 const sources = new URL('../../src/', import.meta.url).href;
 /** Texts of a source that may mean something in its input. */
 const textLettersMax = 24;
 
 export function load(url, context, nextLoad) {
   if (!url.startsWith(sources) || !url.endsWith('.ts')) return nextLoad(url, context);
-  return { format: 'module', source: instrumented(fileURLToPath(url)), shortCircuit: true };
+  return { format: 'module', source: kept(fileURLToPath(url)), shortCircuit: true };
 }
 
-function instrumented(path) {
+/** As transpiled-hooks.js keeps what it made: one file a source, with the hash of what it was made from. */
+function kept(path) {
+  const text = readFileSync(path, 'utf8');
+  const mark = `\n//${digest(toolchain, path, text)}`;
+  const at = join(root, '.tap/instrumented', `${relative(root, path)}.js`);
+  try {
+    const source = readFileSync(at, 'utf8');
+    if (source.endsWith(mark)) return source;
+  } catch {
+    // not made yet
+  }
+  const source = instrumented(path, text) + mark;
+  mkdirSync(dirname(at), { recursive: true });
+  writeFileSync(`${at}.${process.pid}`, source);
+  renameSync(`${at}.${process.pid}`, at);
+  return source;
+}
+
+function instrumented(path, text) {
   const ts = require('typescript');
   const found = { count: 0, texts: new Set() };
-  const { outputText } = ts.transpileModule(readFileSync(path, 'utf8'), {
+  const { outputText } = ts.transpileModule(text, {
     fileName: path,
     compilerOptions: {
       target: ts.ScriptTarget.ES2022,
