@@ -188,13 +188,17 @@ export function parseSealedKey(text: string, where: string): SealedKey {
   if (cipher?.name !== 'aes-256-gcm' || !/^[0-9a-f]{24}$/.test(String(cipher.iv)))
     throw bad('cipher');
   // A shorter tag would be easier to guess.
-  if (!/^[0-9a-f]{32}$/.test(String(cipher.tag)) || typeof secret !== 'string')
-    throw bad('cipher');
+  if (!/^[0-9a-f]{32}$/.test(String(cipher.tag)) || typeof secret !== 'string') throw bad('cipher');
   const { public: publicKey } = value;
-  if (typeof role !== 'string' || !isPublic(publicKey) || keyIdOf(publicKey) !== keyId)
+  if (typeof role !== 'string' || !isPublic(publicKey) || keyIdOf(plain(publicKey)) !== keyId)
     throw bad('the public key does not belong to its id');
   return value as SealedKey;
 }
+
+/** Without whatever else a file may hold. */
+const plain = ({ keytype, scheme, keyval }: PublicKey): PublicKey => ({
+  ...{ keytype, scheme, keyval: { public: keyval.public } },
+});
 
 const isPublic = (key: Partial<PublicKey> | null | undefined): key is PublicKey =>
   key?.keytype === 'ed25519' &&

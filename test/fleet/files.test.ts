@@ -1,5 +1,6 @@
 /** The small files of a fleet's folder: what is no such file is refused in words. */
 import t from 'tap';
+import { parseStages } from '../../src/fleet/auto.js';
 import { keyIdOf, parseSealedKey, type PublicKey } from '../../src/fleet/keys.js';
 import { defaultSettings, parseSettings } from '../../src/fleet/settings.js';
 
@@ -33,6 +34,20 @@ void t.test('a private key of a fleet', async (t) => {
     t.throws(() => parseSealedKey(JSON.stringify(value), 'k'), {
       message: `k: this is no private key of a fleet: ${why}`,
     });
+});
+
+void t.test(
+  'a key with more beside it is that key; an id of something else is not its',
+  async (t) => {
+    const more = { ...key, public: { ...publicKey, note: 0.5 } };
+    t.same(parseSealedKey(JSON.stringify(more), 'k').keyId, key.keyId);
+  },
+);
+
+void t.test('stages with an alias of nothing', async (t) => {
+  t.throws(() => parseStages('stages: [{percent: *a}]\n', 's'), {
+    message: 's: 1 fault(s): an alias (*name) that names nothing, or has no end',
+  });
 });
 
 void t.test('settings of a fleet', async (t) => {

@@ -41,6 +41,10 @@ export function must(holds: boolean, what: string): asserts holds {
   if (!holds) throw new Wrong(what);
 }
 
+/** What was thrown, to be thrown again once the rest is looked at. */
+export const thrown = (error: unknown): Error =>
+  error instanceof Error ? error : new Wrong(`threw ${String(error)}`);
+
 /** The value of a call, or undefined where the product refused; anything else it throws goes on. */
 export function unlessRefused<T>(call: () => T): T | undefined {
   try {

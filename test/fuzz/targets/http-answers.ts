@@ -8,13 +8,14 @@ import { systemClock } from '../../../src/runtime/clock.js';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { must, type Target } from '../engine/target.js';
+import { must, thrown, type Target } from '../engine/target.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'kikitori-fuzz-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 const limits = { totalMs: 20_000, windowMs: 20_000, windowBytes: 1 };
 const most = 256;
-const body = Buffer.from('the bytes that were signed');
+const text = 'the bytes that were signed';
+const body = Buffer.from(text);
 
 let answer = Buffer.alloc(0);
 const server = createServer((socket: Socket) => {
@@ -53,18 +54,18 @@ export const target: Omit<Target, 'name'> = {
     'HTTP/1.1 100 Continue\r\n\r\n',
   ],
   seeds: () => [
-    `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\netag: "1"\r\n\r\n${body}`,
-    `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1a\r\n${body}\r\n0\r\n\r\n`,
-    `HTTP/1.0 200 OK\r\n\r\n${body}`,
+    `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\netag: "1"\r\n\r\n${text}`,
+    `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1a\r\n${text}\r\n0\r\n\r\n`,
+    `HTTP/1.0 200 OK\r\n\r\n${text}`,
     'HTTP/1.1 302 Found\r\nlocation: https://portal.example/\r\n\r\n',
     'HTTP/1.1 503 Busy\r\nretry-after: 5\r\ncontent-length: 2\r\n\r\nno',
-    `HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-25/26\r\ncontent-length: 26\r\n\r\n${body}`,
+    `HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-25/26\r\ncontent-length: 26\r\n\r\n${text}`,
   ],
   run: async (input) => {
     answer = Buffer.from(input);
     const request = { url: await listening(), limits, clock: systemClock };
     let bytes = 0;
-    const refusals: unknown[] = [];
+    const refusals: Error[] = [];
     try {
       await get(
         request,
@@ -75,7 +76,7 @@ export const target: Omit<Target, 'name'> = {
         },
       );
     } catch (error) {
-      refusals.push(error);
+      refusals.push(thrown(error));
     }
     try {
       const path = await download({
@@ -88,7 +89,7 @@ export const target: Omit<Target, 'name'> = {
         'other bytes than were signed',
       );
     } catch (error) {
-      refusals.push(error);
+      refusals.push(thrown(error));
     }
     const names = readdirSync(folder);
     must(
@@ -96,6 +97,7 @@ export const target: Omit<Target, 'name'> = {
       `beside it: ${names.join()}`,
     );
     for (const name of names) rmSync(join(folder, name));
-    if (refusals.length > 0) throw refusals.at(-1);
+    const last = refusals.at(-1);
+    if (last !== undefined) throw last;
   },
 };

@@ -59,7 +59,8 @@ const readers: Readonly<Record<string, (bytes: Buffer) => void>> = {
   settings: (bytes) => {
     const { channels, expiresDays } = parseSettings(bytes.toString('utf8'), 'table');
     must(
-      channels.length > 0 && Object.values(expiresDays).every((d) => d > 0),
+      channels.length > 0 &&
+        Object.keys(defaultSettings.expiresDays).every((role) => expiresDays[role as 'root'] > 0),
       'no channel or no days',
     );
   },

@@ -9,7 +9,7 @@ import { UpdateError } from '../../../src/update/trust/index.js';
 import { deviceOf, FleetSim } from '../../sim/fleet-sim.js';
 import { mutateJson } from '../engine/mutate-json.js';
 import type { Random } from '../engine/random.js';
-import { must, type Target } from '../engine/target.js';
+import { must, thrown, type Target } from '../engine/target.js';
 
 type Board = Awaited<ReturnType<typeof deviceOf>>;
 
@@ -88,12 +88,12 @@ export const target: Omit<Target, 'name'> = {
     rmSync(w.board.stateDir, { recursive: true, force: true });
     cpSync(w.seenDir, w.board.stateDir, { recursive: true });
     w.instead = { path, bytes: input.subarray(1) };
-    let refusal: unknown;
+    let refusal: Error | undefined;
     try {
       const offer = told(await (await w.board.open()).check());
       must(offer === w.offer, `${path}: another offer than was signed: ${offer.slice(0, 200)}`);
     } catch (error) {
-      refusal = error;
+      refusal = thrown(error);
     }
     w.instead = null;
     const offer = told(await (await w.board.open()).check());

@@ -1,5 +1,5 @@
 import { FrameError, frameOf, FrameReader } from '../../../src/neighbours/wyoming/frames.js';
-import { must, type Target } from '../engine/target.js';
+import { must, thrown, type Target } from '../engine/target.js';
 
 /** The first byte says how the rest is cut. */
 export const target: Omit<Target, 'name'> = {
@@ -45,7 +45,7 @@ export const target: Omit<Target, 'name'> = {
 };
 
 /** Events, joined payloads and the error, in order. */
-function read(parts: readonly Buffer[]): { said: string; error?: unknown } {
+function read(parts: readonly Buffer[]): { said: string; error?: Error } {
   const reader = new FrameReader();
   const heard: unknown[] = [];
   try {
@@ -65,7 +65,7 @@ function read(parts: readonly Buffer[]): { said: string; error?: unknown } {
       }
   } catch (error) {
     // A line may be found too long before its end comes.
-    return { said: JSON.stringify(heard), error };
+    return { said: JSON.stringify(heard), error: thrown(error) };
   }
   return { said: JSON.stringify([heard, reader.within]) };
 }
