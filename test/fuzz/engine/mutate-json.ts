@@ -17,7 +17,7 @@ export function mutateJson(input: Buffer, random: Random, other: Buffer): Buffer
   for (let left = random.size(3); left > 0; left--) value = changed(value, random, other);
   let text = JSON.stringify(value) ?? 'null';
   // JSON.stringify writes no such number, and JSON.parse reads it.
-  if (random.chance(0.05)) text = text.replace(/-?\d+(?=[,}\]])/, '1e999');
+  if (random.chance(0.05)) text = text.replace(/(?<=[:[,])-?\d+(?=[,}\]])/, '1e999');
   // JSON.parse makes own keys of this name; only a text can hold it.
   if (random.chance(0.03)) text = text.replace(/^\{/, '{"__proto__":{"polluted":1},');
   return Buffer.from(text);
