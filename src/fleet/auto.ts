@@ -156,7 +156,7 @@ export function parseStages(source: string, file: string): Stage[] {
     });
   }
   if (faults.length > 0)
-    throw new KikitoriError(`${faults.length} fault(s): ${faults.join('; ')}`, {
+    throw new KikitoriError(`${faults.length} fault(s): ${faults.slice(0, 50).join('; ')}`, {
       kind: 'config',
       where: file,
     });
