@@ -87,7 +87,8 @@ export async function fuzz(target: Target, o: LoopOptions): Promise<Fuzzed> {
   }
   const processorMs = cpuMs() - began;
   const coverage = branches?.coverage(target.covers) ?? [];
-  const kept = branches === undefined ? [] : await smallest(target, entries, branches, pinned);
+  const kept =
+    branches === undefined ? [] : await smallest(target, entries, branches, pinned, o.before);
   return { executions, processorMs, finds: [...finds.values()], kept, coverage };
 }
 
@@ -109,9 +110,11 @@ async function smallest(
   entries: readonly Entry[],
   branches: Branches,
   pinned: readonly Kept[],
+  before: LoopOptions['before'],
 ): Promise<Kept[]> {
   const have = new Set<number>();
   const ranBy = async (input: Buffer) => {
+    before?.(input);
     branches.clear();
     await judge(target, input);
     return branches.ran();
