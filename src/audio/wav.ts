@@ -8,7 +8,7 @@ export interface Wav {
   readonly channels: readonly Float32Array[];
   /** The header promised more samples than the file holds. */
   readonly truncated: boolean;
-  /** Values that were not finite and became 0. */
+  /** Values that are no amplitude, and became 0. */
   readonly badSamples: number;
 }
 
@@ -26,6 +26,8 @@ const FLOAT = 3;
 const A_LAW = 6;
 const MU_LAW = 7;
 const EXTENSIBLE = 0xfffe;
+/** Floats may go far beyond 1. Beyond this a sum of some of them is no number in 32 bits. */
+const amplitudeMax = 2 ** 100;
 
 /** A WAV file in a coding that is not read here; a converter may. */
 export class UnreadCoding extends KikitoriError {}
@@ -100,7 +102,7 @@ function decode({ view, data, littleEndian }: Chunks, f: Format): Wav {
       const value = read(data.at + (i * f.channels + c) * f.width);
       const into = channels[c];
       if (into === undefined) continue;
-      if (Number.isFinite(value)) into[i] = value;
+      if (Math.abs(value) <= amplitudeMax) into[i] = value;
       else badSamples++;
     }
   }

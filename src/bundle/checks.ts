@@ -80,9 +80,9 @@ export const optional =
     v === undefined ? undefined : check(v);
 export const numberRecord: Check = (v) =>
   record(v) ??
-  (Object.values(v as object).every((n) => typeof n === 'number')
+  (Object.values(v as object).every((n) => typeof n === 'number' && Number.isFinite(n))
     ? undefined
-    : 'an object of numbers');
+    : 'an object of finite numbers');
 
 export function at(value: unknown, path: string): unknown {
   return path

@@ -261,6 +261,9 @@ export function parseManifest(source: string, where: string, agentVersion: strin
   return manifest;
 }
 
+/** Log energies lie far within; beyond, a feature is no number in 32 bits. */
+const featureMax = 1e6;
+
 /** What single fields cannot show: that they agree with each other. */
 function contradictions(m: Manifest): string[] {
   const faults: string[] = [];
@@ -278,6 +281,12 @@ function contradictions(m: Manifest): string[] {
     ...networkFaults(m),
   );
   if (m.features.std.some((s) => s <= 0)) faults.push('features.std: not positive');
+  else if (m.features.std.some((s) => s < 1 / featureMax))
+    faults.push(`features.std: below ${1 / featureMax}`);
+  if (m.features.mean.some((v) => Math.abs(v) > featureMax))
+    faults.push(`features.mean: beyond ${featureMax}`);
+  if (m.features.stride > m.features.stack)
+    faults.push('features.stride: above features.stack: frames would be left out');
   if (m.features.highHz * 2 > m.features.sampleRateHz) {
     faults.push('features.highHz: above half the sample rate');
   }

@@ -74,8 +74,16 @@ export function parseSafetensors(bytes: Uint8Array, where: string): Safetensors 
     if (!isEntry(entry)) throw wrong(where, `the entry of "${name}" has the wrong shape`);
     tensors.set(name, readTensor(name, entry, body, where));
   }
-  return { tensors, metadata: (header['__metadata__'] ?? {}) as Record<string, string> };
+  const metadata = header['__metadata__'] ?? {};
+  if (!areTexts(metadata)) throw wrong(where, 'its __metadata__ are no texts', 'texts with names');
+  return { tensors, metadata };
 }
+
+const areTexts = (value: unknown): value is Readonly<Record<string, string>> =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.values(value).every((text) => typeof text === 'string');
 
 /** Reads a safetensors file. */
 export async function readSafetensors(path: string): Promise<Safetensors> {

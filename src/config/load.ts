@@ -33,7 +33,10 @@ export interface Fault {
   readonly what: string;
 }
 
-/** Throws one error that names every fault. */
+/** Of a file that is something else every line is a fault. */
+const shownMax = 50;
+
+/** Throws one error that names every fault, as far as anybody reads. */
 export class ConfigError extends KikitoriError {
   constructor(
     readonly faults: readonly Fault[],
@@ -45,7 +48,9 @@ export class ConfigError extends KikitoriError {
       return `${f.environment === undefined ? place : `$${f.environment}: `}${path}${f.what}`;
     });
     const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
-    super(`${count} in the configuration\n  ${lines.join('\n  ')}`, { kind: 'config', where });
+    const more = lines.length > shownMax ? `\n  ... and ${lines.length - shownMax} more` : '';
+    const shown = lines.slice(0, shownMax).join('\n  ');
+    super(`${count} in the configuration\n  ${shown}${more}`, { kind: 'config', where });
   }
 }
 

@@ -110,7 +110,12 @@ export function parseStages(source: string, file: string): Stage[] {
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines });
   const faults = document.errors.map((e) => e.message.split('\n')[0] ?? '');
-  const value = faults.length > 0 ? undefined : (document.toJS() as unknown);
+  let value: unknown;
+  try {
+    value = faults.length > 0 ? undefined : (document.toJS() as unknown);
+  } catch {
+    faults.push('an alias (*name) that names nothing, or has no end');
+  }
   const list = (value as { stages?: unknown } | undefined)?.stages;
   if (faults.length === 0 && (!Array.isArray(list) || list.length === 0 || list.length > 100))
     faults.push('expected a list `stages` of 1 to 100 steps');
@@ -151,7 +156,7 @@ export function parseStages(source: string, file: string): Stage[] {
     });
   }
   if (faults.length > 0)
-    throw new KikitoriError(`${faults.length} fault(s): ${faults.join('; ')}`, {
+    throw new KikitoriError(`${faults.length} fault(s): ${faults.slice(0, 50).join('; ')}`, {
       kind: 'config',
       where: file,
     });

@@ -175,21 +175,35 @@ export function parseSealedKey(text: string, where: string): SealedKey {
     new KikitoriError(`this is no private key of a fleet: ${what}`, { kind: 'input', where });
   let value: Partial<SealedKey>;
   try {
-    value = JSON.parse(text) as Partial<SealedKey>;
+    value = (JSON.parse(text) ?? {}) as Partial<SealedKey>;
   } catch (error) {
     throw bad(messageOf(error));
   }
   if (value.kind !== 'kikitori-fleet-key' || value.format !== 1) throw bad('kind or format');
   const { kdf, cipher, secret, role, keyId } = value;
   if (kdf?.name !== 'scrypt' || !(kdf.cost >= 2 && kdf.cost <= 2 ** 20)) throw bad('kdf');
+  if (!Number.isInteger(Math.log2(kdf.cost))) throw bad('kdf');
   if (kdf.blockSize !== 8 || kdf.parallelization !== 1 || typeof kdf.salt !== 'string')
     throw bad('kdf');
-  if (cipher?.name !== 'aes-256-gcm' || typeof secret !== 'string') throw bad('cipher');
+  if (cipher?.name !== 'aes-256-gcm' || !/^[0-9a-f]{24}$/.test(String(cipher.iv)))
+    throw bad('cipher');
+  // A shorter tag would be easier to guess.
+  if (!/^[0-9a-f]{32}$/.test(String(cipher.tag)) || typeof secret !== 'string') throw bad('cipher');
   const { public: publicKey } = value;
-  if (typeof role !== 'string' || publicKey === undefined || keyIdOf(publicKey) !== keyId)
+  if (typeof role !== 'string' || !isPublic(publicKey) || keyIdOf(plain(publicKey)) !== keyId)
     throw bad('the public key does not belong to its id');
   return value as SealedKey;
 }
+
+/** Without whatever else a file may hold. */
+const plain = ({ keytype, scheme, keyval }: PublicKey): PublicKey => ({
+  ...{ keytype, scheme, keyval: { public: keyval.public } },
+});
+
+const isPublic = (key: Partial<PublicKey> | null | undefined): key is PublicKey =>
+  key?.keytype === 'ed25519' &&
+  key.scheme === 'ed25519' &&
+  /^[0-9a-f]{64}$/.test(String(key.keyval?.public));
 
 /** A second publisher hands over only this. */
 export function parsePublicKey(text: string, where: string): PublicKey {

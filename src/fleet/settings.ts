@@ -22,14 +22,14 @@ export const defaultSettings: Settings = {
 
 export function parseSettings(text: string, where: string): Settings {
   const bad = (what: string) => new KikitoriError(what, { kind: 'config', where });
-  let value: Partial<Settings>;
+  let value: Partial<Settings> | null;
   try {
-    value = JSON.parse(text) as Partial<Settings>;
+    value = JSON.parse(text) as Partial<Settings> | null;
   } catch (error) {
     throw bad(`not JSON: ${messageOf(error)}`);
   }
-  const { channels, expiresDays, revoked } = value;
-  if (value.format !== 1) throw bad('format is not 1');
+  const { format, channels, expiresDays, revoked } = value ?? {};
+  if (format !== 1) throw bad('format is not 1');
   if (!Array.isArray(channels) || channels.length === 0 || !channels.every(isChannel))
     throw bad('channels: expected a list of names');
   for (const role of ['root', 'targets', 'snapshot', 'timestamp'] as const) {

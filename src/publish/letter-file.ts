@@ -65,10 +65,23 @@ function parseLine(line: Buffer): Line | undefined {
   const json = line.subarray(checkCharacters + 1);
   if (line.toString('latin1', 0, checkCharacters) !== checkOf(json)) return undefined;
   try {
-    return JSON.parse(json.toString('utf8')) as Line;
+    const value: unknown = JSON.parse(json.toString('utf8'));
+    return isLine(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+const isNumber = (value: unknown) => typeof value === 'number' && value >= 0;
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A letter, or letters that are done. A right check alone says only that somebody wrote it. */
+function isLine(value: unknown): value is Line {
+  if (!isObject(value)) return false;
+  const { n, at = 0, topic, payload, done } = value as Readonly<Record<string, unknown>>;
+  if (done !== undefined) return Array.isArray(done) && done.every(isNumber);
+  return isNumber(n) && typeof at === 'number' && typeof topic === 'string' && isObject(payload);
 }
 
 /**

@@ -26,6 +26,13 @@ const inside: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph' },
   tensor: {},
 };
+/** Parts that a message has once. A second one would be joined to the first: what was checked apart is another whole. */
+const once: Readonly<Record<string, ReadonlySet<number>>> = {
+  model: new Set([7]),
+  attribute: new Set([5, 6]),
+};
+/** The largest number of a field. Of a larger one the runtime takes the lowest bits, and reads another field. */
+const fieldNumberMax = 2 ** 29 - 1;
 const forbidden: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   model: { 25: 'functions of its own' },
   graph: { 15: 'sparse constants' },
@@ -52,14 +59,20 @@ export function checkNetworkFile(bytes: Uint8Array, where: string): void {
 function faultOf(message: Message, kind: string, depth: number, size: number): string | null {
   const node = { op: '', domain: '' };
   const tensor = { values: 1 };
+  const seen = new Set<number>();
   for (let field = message.next(); field !== null; field = message.next()) {
     if (field === 'damaged') return 'it is no whole ONNX file';
     const { number, value } = field;
     const what = forbidden[kind]?.[number];
     if (what !== undefined) return `it has ${what}`;
+    // The runtime passes it over, and so must the product of the sizes of a tensor.
+    if (value === null) continue;
     const within = inside[kind]?.[number];
     if (within !== undefined) {
       if (typeof value === 'number') return 'it is no whole ONNX file';
+      if (once[kind]?.has(number) === true && seen.has(number))
+        return 'a part that there is once is there twice';
+      seen.add(number);
       const below = depth + (within === 'graph' ? 1 : 0);
       if (below > depthMax) return 'its loops are nested too deep';
       const fault = faultOf(new Message(value), within, below, size);
@@ -84,8 +97,8 @@ function faultOf(message: Message, kind: string, depth: number, size: number): s
 
 interface Field {
   readonly number: number;
-  /** Of a varint, as a number; of fixed sizes, 0. */
-  readonly value: number | Uint8Array;
+  /** Of a varint, as a number; of fixed sizes, null: nothing that is looked into is one. */
+  readonly value: number | Uint8Array | null;
 }
 
 /** The fields of one protobuf message, one after the other (protobuf.dev/programming-guides/encoding). */
@@ -97,16 +110,16 @@ class Message {
     if (this.at >= this.bytes.length) return null;
     const tag = this.varint();
     const number = Math.floor(tag / 8);
-    if (!Number.isFinite(tag) || number === 0) return 'damaged';
+    if (!(number >= 1 && number <= fieldNumberMax)) return 'damaged';
     switch (tag % 8) {
       case 0: {
         const value = this.varint();
         return Number.isNaN(value) ? 'damaged' : { number, value };
       }
       case 1:
-        return this.skip(8) ? { number, value: 0 } : 'damaged';
+        return this.skip(8) ? { number, value: null } : 'damaged';
       case 5:
-        return this.skip(4) ? { number, value: 0 } : 'damaged';
+        return this.skip(4) ? { number, value: null } : 'damaged';
       case 2: {
         const length = this.varint();
         const from = this.at;

@@ -272,3 +272,20 @@ void t.test('what is written is read again', async (t) => {
   t.equal(rateHz, 22050);
   t.ok(sameBits(channels[0] ?? new Float32Array(0), samples));
 });
+
+void t.test(
+  'numbers that are no amplitude are silence and counted, also where 64 bits hold them',
+  async (t) => {
+    const values = [0.5, 1e300, -1e300, 1e39, NaN, 2 ** 100, 2 ** 101, -0.25];
+    const data = Buffer.alloc(8 * values.length);
+    values.forEach((v, i) => data.writeDoubleLE(v, 8 * i));
+    const bytes = Buffer.from(encodeWav(new Float32Array(4 * values.length), 16_000));
+    bytes.writeUInt16LE(3, 20);
+    bytes.writeUInt16LE(8, 32);
+    bytes.writeUInt16LE(64, 34);
+    data.copy(bytes, 44);
+    const { channels, badSamples } = parseWav(bytes, 'x.wav');
+    t.same([...(channels[0] ?? [])], [0.5, 0, 0, 0, 0, 2 ** 100, 0, -0.25]);
+    t.equal(badSamples, 5);
+  },
+);

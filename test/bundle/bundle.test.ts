@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import t from 'tap';
-import { Bundle, sha256, writeBundle } from '../../src/bundle/index.js';
+import { Bundle, parseManifest, sha256, writeBundle } from '../../src/bundle/index.js';
 import { denseGraph } from '../../src/compress/graph/dense.js';
 import { Engine } from '../../src/engine/engine.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
@@ -156,6 +157,34 @@ void t.test('manifests: every fault with its field', async (t) => {
   );
   const deep = Buffer.from(`{"format":${'['.repeat(200_000)}${']'.repeat(200_000)}}`);
   t.match(await faultOf(Bundle.open(await changed({ 'manifest.json': deep }))), /format|JSON/);
+});
+
+void t.test('a manifest whose numbers would give none is refused', async (t) => {
+  const shipped = readFileSync('models/kikitori-en/manifest.json', 'utf8');
+  const fault = (text: string) => {
+    try {
+      parseManifest(text, 'x', '9.0.0');
+      return '';
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const features = (changes: object) => {
+    const m = JSON.parse(shipped) as Manifest;
+    return fault(JSON.stringify({ ...m, features: { ...m.features, ...changes } }));
+  };
+  const list = (value: number) => {
+    const m = JSON.parse(shipped) as { features: { melBins: number } };
+    return Array.from({ length: m.features.melBins }, () => value);
+  };
+  t.equal(features({}), '');
+  t.match(features({ std: list(1e-300) }), /features\.std: below 0\.000001/);
+  t.match(features({ mean: list(-1e30) }), /features\.mean: beyond 1000000/);
+  t.match(features({ stride: 9, stack: 8 }), /features\.stride: above features\.stack/);
+  t.equal(features({ stride: 8, stack: 8 }), '');
+  const weight = shipped.replace(/("weights": \{\s*"\w+": )-?[\d.]+/, '$11e999');
+  t.not(weight, shipped);
+  t.match(fault(weight), /expected an object of finite numbers|object of numbers/);
 });
 
 void t.test('tars that reach out, repeat or swell are refused', async (t) => {

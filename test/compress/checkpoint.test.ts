@@ -11,6 +11,7 @@ import {
   writeCheckpoint,
   type NetworkCheckpoint,
 } from '../../src/compress/checkpoint.js';
+import { parseSafetensors } from '../../src/compress/safetensors.js';
 import { referenceStep, zeroState } from '../../src/compress/reference/lstm.js';
 import { referenceProjectedStep, zeroProjectedState } from '../../src/compress/reference/lstmp.js';
 import { randomNetwork } from '../sim/random-network.js';
@@ -96,6 +97,21 @@ void t.test('every fault is named', async (t) => {
     /output.bias holds values that are no/,
   );
   t.throws(() => parseCheckpoint(encodeCheckpoint(dense), 'x'), /a network of speech/);
+});
+
+void t.test('metadata of a safetensors file are texts, or it is refused', async (t) => {
+  const file = (header: unknown) => {
+    const json = Buffer.from(JSON.stringify(header));
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    return Buffer.concat([length, json]);
+  };
+  t.same(parseSafetensors(file({ __metadata__: { a: 'b' } }), 'x').metadata, { a: 'b' });
+  t.same(parseSafetensors(file({}), 'x').metadata, {});
+  for (const metadata of [{ kikitori: {} }, { kikitori: 5 }, [], 'text'])
+    t.throws(() => parseSafetensors(file({ __metadata__: metadata }), 'x'), {
+      message: /^x: its __metadata__ are no texts; expected texts with names/,
+    });
 });
 
 void t.test('a refused checkpoint leaves the old file and nothing else', async (t) => {

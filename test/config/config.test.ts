@@ -109,6 +109,18 @@ void t.test('every fault at once, with place, what was found and what was expect
   t.match(json.faults, [{ path: 'capture.gainDb', line: 3, column: 3 }]);
 });
 
+void t.test(
+  'of a file that is something else the first fifty faults are said, and how many more',
+  async (t) => {
+    const keys = Array.from({ length: 63 }, (_, i) => `wrong${i}: 1`);
+    const { faults, text } = await faultsOf(`${keys.join('\n')}\n`);
+    t.equal(faults.length, 63);
+    t.match(text, /63 faults in the configuration\n {2}1:1: .*unknown key/);
+    t.equal(text.split('\n').length, 52);
+    t.match(text, /\n {2}50:1: .*\n {2}\.\.\. and 13 more$/);
+  },
+);
+
 void t.test('switches take every form that their fault offers', async (t) => {
   for (const [written, wanted] of [
     ['true', true],

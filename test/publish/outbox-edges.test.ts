@@ -6,7 +6,7 @@ import { mkdir, readFile, realpath, rm, stat, symlink, writeFile } from 'node:fs
 import { join } from 'node:path';
 import t from 'tap';
 import { Outbox } from '../../src/publish/index.js';
-import { doneLine, letterLine } from '../../src/publish/letter-file.js';
+import { doneLine, LetterFile, letterLine } from '../../src/publish/letter-file.js';
 import { contents, letter, numbers } from '../sim/letters.js';
 import { folder, options as optionsOf } from '../sim/outbox-stage.js';
 
@@ -292,5 +292,41 @@ void t.test(
     const mended = await Outbox.open({ ...all, dir: wrong });
     t.equal(mended.size, 0);
     await mended.close();
+  },
+);
+
+void t.test(
+  'a line with a right check that is neither letter nor done is damage like any other',
+  async (t) => {
+    const line = (content: unknown) => {
+      const json = JSON.stringify(content);
+      return `${createHash('sha256').update(json).digest('hex').slice(0, 8)} ${json}\n`;
+    };
+    const dir = await folder();
+    const good = { topic: 't', payload: { id: 'x' } };
+    const odd = [
+      ...[null, 7, [], {}, { done: 5 }, { done: ['1'] }, { done: null }],
+      ...[
+        { n: 'a', ...good },
+        { n: 2, topic: 't' },
+        { n: 3, topic: 5, payload: {} },
+      ],
+      ...[
+        { n: 4, topic: 't', payload: [] },
+        { n: 5, at: 'now', ...good },
+        { n: -1, ...good },
+      ],
+    ];
+    const path = join(dir, 'letters.log');
+    await writeFile(path, letterLine(1, 0, good) + odd.map(line).join('') + letterLine(2, 0, good));
+    const { file, contents } = await LetterFile.open(path, join(dir, 'aside'));
+    t.same(
+      contents.letters.map(({ number }) => number),
+      [1, 2],
+    );
+    t.equal(contents.badLines, odd.length);
+    t.equal(contents.highest, 2);
+    t.same(await file.read(contents.letters[1] ?? { offset: 0, bytes: 0 }), good);
+    await file.close();
   },
 );

@@ -62,6 +62,25 @@ void t.test('what a look at the file finds', async (t) => {
   for (const what of all.filter((name) => !seen.includes(name)))
     t.equal(fault(evil(network, what)), '', `${what}: by its process`);
   t.match(fault(Buffer.from('\0\0\0\0ORTM')), /no ONNX file/);
+  // The runtime takes the lowest 32 bits of a field's number: 13 may be written as 2^29 + 13, which no look would know.
+  const field = (bytes: readonly number[]) => Buffer.from(bytes);
+  const tensor = field([0x2a, 0x07, 0xea, 0x80, 0x80, 0x80, 0x10, 0x01, 0x61]);
+  t.match(fault(field([0x3a, 0x09, ...tensor])), /no whole ONNX file/);
+  // It joins parts that there are once: 3 x 3 and 3 x 3 values are 81.
+  const dims = [0x2a, 0x04, 0x08, 0x03, 0x08, 0x03];
+  const graphOf = (attribute: readonly number[]) => {
+    const node = [0x22, 0x03, 0x41, 0x64, 0x64, 0x2a, attribute.length, ...attribute];
+    return field([0x3a, node.length + 2, 0x0a, node.length, ...node]);
+  };
+  t.equal(fault(graphOf(dims)), '');
+  t.match(fault(graphOf([...dims, ...dims])), /there is once is there twice/);
+  // A size of another type (64 bits, all 0) is no size: 8 x 8 x 8 values are not none.
+  const sizes = [0x08, 0x08, 0x08, 0x08, 0x08, 0x08];
+  const zero = [0x09, 0, 0, 0, 0, 0, 0, 0, 0];
+  const constant = (dims: readonly number[]) =>
+    field([0x3a, dims.length + 2, 0x2a, dims.length, ...dims]);
+  t.match(fault(constant(sizes)), /constant larger than itself/);
+  t.match(fault(constant([...zero, ...sizes])), /constant larger than itself/);
   // Cut anywhere and bent anywhere it either passes or is refused in words, at once.
   const others = new Set<string>();
   const look = (bytes: Uint8Array) => {

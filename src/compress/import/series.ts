@@ -42,6 +42,8 @@ export function parseNpy(bytes: Uint8Array, where: string): Value {
     .split(',')
     .filter((s) => s.trim() !== '')
     .map(Number);
+  if (!dims.every((n) => Number.isSafeInteger(n) && n >= 0))
+    throw refused(where, `the shape is (${shape.slice(0, 60)})`, 'whole numbers');
   const count = dims.reduce((a, b) => a * b, 1);
   const size = Number(type);
   const from = start + length;

@@ -54,6 +54,7 @@ function parseJson(source: string, where: string): Label[] {
 }
 
 function labelOf(file: string, entry: unknown): Label | undefined {
+  if (file === '') return undefined;
   if (entry === null) return { file, intent: null };
   if (typeof entry === 'string') return { file, text: entry };
   if (typeof entry !== 'object') return undefined;
@@ -82,10 +83,19 @@ function parseTsv(source: string, where: string): Label[] {
       expected: 'tab-separated columns with at least "file" and "text"',
     });
   }
-  return lines.slice(1).map((line) => {
+  return lines.slice(1).map((line, i) => {
     const cells = line.split('\t');
     const text = (cells[textAt] ?? '').trim();
     const file = cells[fileAt] ?? '';
+    if (file === '')
+      throw new KikitoriError(
+        `label ${i + 1} names no file: ${JSON.stringify(line.slice(0, 60))}`,
+        {
+          kind: 'input',
+          where,
+          expected: 'a file name in the column "file"',
+        },
+      );
     return text === '' ? { file, intent: null } : { file, text };
   });
 }

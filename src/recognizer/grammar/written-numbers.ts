@@ -71,8 +71,9 @@ export function integerWays(digits: string): string[] {
   const zeros = [...digits].filter((d) => d === '0').length;
   const oneByOne = zeros <= zerosMax ? spokenDigits(digits) : [spokenZeros(digits)];
   const code = digits.length > digitsMax || /^0./.test(digits);
-  const repeats =
-    (code && digits.length <= 16) || /(\d)\1\1/.test(digits) ? spokenRepeats(digits) : [];
+  // Each repeat may be said or not, so the ways double with each: of a longer code nobody says them.
+  const repeated = digits.length <= 16 && (code || /(\d)\1\1/.test(digits));
+  const repeats = repeated ? spokenRepeats(digits) : [];
   const same = zeros <= zerosMax ? repeats : repeats.slice(0, 1);
   if (code) return [...new Set([...oneByOne, ...same])];
   const value = Number(digits);

@@ -1,4 +1,5 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
+import { codeOf } from '../../runtime/errors.js';
 
 /**
  * The lexicon file: a line `kikitori-lexicon 2`, a line of JSON {units, parts: [{name, packed, bytes}]}, then the parts.
@@ -86,10 +87,16 @@ export function readContainer(file: Uint8Array): Container {
  * changes of the model.
  */
 export function unpack(part: PackedPart): Buffer {
-  const bytes = brotliDecompressSync(part.bytes, {
-    chunkSize: Math.max(part.unpackedBytes + 1, 1024),
-    maxOutputLength: part.unpackedBytes,
-  });
+  let bytes: Buffer;
+  try {
+    bytes = brotliDecompressSync(part.bytes, {
+      chunkSize: Math.max(part.unpackedBytes + 1, 1024),
+      maxOutputLength: part.unpackedBytes,
+    });
+  } catch (error) {
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw new Error('a part is larger than is said');
+    throw error;
+  }
   if (bytes.length !== part.unpackedBytes) throw new Error('a part has not the size that is said');
   return bytes;
 }

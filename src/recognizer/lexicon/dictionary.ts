@@ -39,14 +39,16 @@ export class PackedDictionary implements Dictionary {
     private readonly blocks: Int32Array,
   ) {}
 
-  /** A line of JSON, then the entries. Throws when they are not what the line says. */
-  static parse(bytes: Uint8Array): PackedDictionary {
+  /** A line of JSON, then the entries. Throws when they are not what the line says, or name a phone beyond `units`. */
+  static parse(bytes: Uint8Array, units = Infinity): PackedDictionary {
     const end = bytes.indexOf(newline);
     const header: unknown = JSON.parse(
       Buffer.from(bytes.subarray(0, Math.max(end, 0))).toString('utf8'),
     );
     const { symbols, entries } = (header ?? {}) as Partial<Record<keyof DictionaryHeader, unknown>>;
     if (!isSymbols(symbols)) throw new Error('the dictionary names no symbols');
+    if (!symbols.every(([, phones]) => arePhones(phones, units)))
+      throw new Error('the dictionary names phones that there are not');
     const body = bytes.subarray(end + 1);
     const blocks = blockStarts(body, symbols.length);
     if (blocks.entries !== entries)
@@ -118,12 +120,13 @@ export class PackedDictionary implements Dictionary {
   }
 }
 
+/** Numbers of units, blank (0) not among them. */
+export const arePhones = (phones: readonly unknown[], units: number): boolean =>
+  phones.every((p) => Number.isInteger(p) && Number(p) >= 1 && Number(p) < units);
+
 function isSymbols(value: unknown): value is DictionarySymbol[] {
   const isSymbol = (s: unknown) =>
-    Array.isArray(s) &&
-    typeof s[0] === 'string' &&
-    Array.isArray(s[1]) &&
-    s[1].every((phone) => typeof phone === 'number');
+    Array.isArray(s) && typeof s[0] === 'string' && Array.isArray(s[1]);
   return Array.isArray(value) && value.length <= symbolsMax && value.every(isSymbol);
 }
 

@@ -34,8 +34,8 @@ export class G2p {
   }
 
   /** Reads what train-g2p.ts writes. */
-  static parse(bytes: Uint8Array): G2p {
-    return new G2p(decodeRules(bytes));
+  static parse(bytes: Uint8Array, units = Infinity): G2p {
+    return new G2p(decodeRules(bytes, units));
   }
 
   /** Parts of a nat in which costs are counted. */

@@ -43,7 +43,8 @@ export class Lexicon {
     return explained(where, () => {
       if (isOldLexicon(file)) {
         const { units, dictionary, rules } = readOldLexicon(file);
-        const read = () => (rules.length === 0 ? undefined : new G2p(decodeOldRules(rules)));
+        const read = () =>
+          rules.length === 0 ? undefined : new G2p(decodeOldRules(rules, units.length));
         return new Lexicon(units, dictionary, lazy(where, read), new Map());
       }
       if (!isContainer(file)) {
@@ -56,8 +57,8 @@ export class Lexicon {
       const words = parts.get(partNames.dictionary);
       const rules = parts.get(partNames.rules);
       if (words === undefined) throw new Error('it has no dictionary');
-      const read = () => (rules === undefined ? undefined : G2p.parse(unpack(rules)));
-      const dictionary = PackedDictionary.parse(unpack(words));
+      const read = () => (rules === undefined ? undefined : G2p.parse(unpack(rules), units.length));
+      const dictionary = PackedDictionary.parse(unpack(words), units.length);
       return new Lexicon(units, dictionary, lazy(where, read), new Map());
     });
   }
@@ -128,8 +129,10 @@ export class Lexicon {
   private withSuffixS(phones: readonly number[]): number[] {
     const last = this.units[phones.at(-1) ?? 0] ?? '';
     const id = (name: string) => this.units.indexOf(name);
-    if (['S', 'Z', 'SH', 'ZH', 'CH', 'JH'].includes(last)) return [...phones, id('IH'), id('Z')];
-    return [...phones, ['P', 'T', 'K', 'F', 'TH'].includes(last) ? id('S') : id('Z')];
+    const more = ['S', 'Z', 'SH', 'ZH', 'CH', 'JH'].includes(last)
+      ? [id('IH'), id('Z')]
+      : [['P', 'T', 'K', 'F', 'TH'].includes(last) ? id('S') : id('Z')];
+    return [...phones, ...more.filter((phone) => phone > 0)];
   }
 }
 

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import type { Dictionary } from './dictionary.js';
-import { suffixOf, type RuleHeader, type Rules } from './rule-tree.js';
+import { readHeader, suffixOf, type Rules } from './rule-tree.js';
 
 /**
  * The first format of the lexicon file. Only read: boards in the field may still hold it in a slot. It is gzip of
@@ -36,22 +36,35 @@ export function readOldLexicon(file: Uint8Array): OldLexicon {
   const secondEnd = bytes.indexOf(newline, firstEnd + 1);
   if (bytes.toString('utf8', 0, firstEnd) !== 'kikitori-lexicon 1')
     throw new Error('unknown format');
-  const header = JSON.parse(bytes.toString('utf8', firstEnd + 1, secondEnd)) as {
-    units: string[];
-    words: number;
-    g2p?: number;
-  };
-  if (!Array.isArray(header.units) || !Number.isInteger(header.words))
+  const header: unknown = JSON.parse(bytes.toString('utf8', firstEnd + 1, secondEnd));
+  const { units, words, g2p = 0 } = (header ?? {}) as Record<string, unknown>;
+  if (!areUnits(units) || !isSize(words) || !isSize(g2p))
     throw new Error('its second line says neither units nor bytes');
   const begin = secondEnd + 1;
-  const end = begin + header.words;
-  const rulesEnd = end + (header.g2p ?? 0);
-  if (!(rulesEnd <= bytes.length)) throw new Error('the file is cut off');
-  return {
-    units: header.units,
-    dictionary: new DictionaryLines(bytes.subarray(begin, end)),
-    rules: bytes.subarray(end, rulesEnd),
-  };
+  const end = begin + words;
+  const rulesEnd = end + g2p;
+  if (rulesEnd > bytes.length) throw new Error('the file is cut off');
+  const lines = bytes.subarray(begin, end);
+  checkPhones(lines, units.length);
+  return { units, dictionary: new DictionaryLines(lines), rules: bytes.subarray(end, rulesEnd) };
+}
+
+const isSize = (value: unknown): value is number => Number.isInteger(value) && Number(value) >= 0;
+const areUnits = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((unit) => typeof unit === 'string');
+
+/** What stands between a tab and the end of its line are phones. */
+function checkPhones(lines: Buffer, units: number): void {
+  for (let at = lines.indexOf(tab); at >= 0;) {
+    const end = lines.indexOf(newline, at);
+    const stop = end < 0 ? lines.length : end;
+    for (let i = at + 1; i < stop; i++) {
+      const phone = (lines[i] ?? 0) - phoneOffset;
+      if (phone < 1 || phone >= units)
+        throw new Error('the dictionary names phones that there are not');
+    }
+    at = lines.indexOf(tab, stop);
+  }
 }
 
 /**
@@ -115,12 +128,12 @@ function compareAt(d: Buffer, at: number, wanted: Buffer): number {
 }
 
 /** A line of JSON, then for all nodes, each as one block: children (2 bytes), symbol (2), cost, back-off. */
-export function decodeOldRules(bytes: Uint8Array): Rules {
+export function decodeOldRules(bytes: Uint8Array, units = Infinity): Rules {
   const end = bytes.indexOf(newline);
-  const { format, graphones, ngrams } = JSON.parse(
-    Buffer.from(bytes.subarray(0, end)).toString('utf8'),
-  ) as RuleHeader & { format: number; ngrams: number[] };
+  const { format, ngrams, header } = readHeader(bytes.subarray(0, Math.max(0, end)), units);
   if (format !== 1) throw new Error('unknown format of letter-to-sound rules');
+  if (!Array.isArray(ngrams) || !ngrams.every(isSize))
+    throw new Error('letter-to-sound rules do not say how many there are');
   const nodes = ngrams.reduce((a, b) => a + b, 1);
   const body = bytes.subarray(end + 1);
   if (body.length !== nodes * 6) throw new Error('letter-to-sound rules are cut off');
@@ -131,6 +144,9 @@ export function decodeOldRules(bytes: Uint8Array): Rules {
   for (let n = 0; n < nodes; n++) {
     firstChild[n + 1] = (firstChild[n] ?? 0) + two(2 * n);
     symbol[n] = two(2 * (nodes + n));
+    // A node's own number is below its children's: no chain of suffixes is a circle.
+    if ((firstChild[n] ?? 0) <= n || (symbol[n] ?? 0) >= header.graphones.length)
+      throw new Error('letter-to-sound rules are damaged');
   }
   if (firstChild[nodes] !== nodes) throw new Error('letter-to-sound rules are damaged');
   const tree = {
@@ -145,5 +161,5 @@ export function decodeOldRules(bytes: Uint8Array): Rules {
     for (let n = firstChild[parent] ?? 0; n < to; n++)
       tree.suffix[n] = suffixOf(tree, parent, symbol[n] ?? 0);
   }
-  return { header: { costUnits, graphones }, tree };
+  return { header: { ...header, costUnits }, tree };
 }

@@ -1,3 +1,5 @@
+import { arePhones } from './dictionary.js';
+
 /**
  * The n-grams of letter-to-sound rules as a tree, and how it is written down. Nodes are numbered by
  * length of their n-gram, children of a node by rising symbol. All costs are whole numbers.
@@ -101,16 +103,15 @@ export function encodeRules({ header, tree }: Rules): Uint8Array {
   ]);
 }
 
-/** Reads what encodeRules wrote. Throws when it is cut off or cannot be. */
-export function decodeRules(bytes: Uint8Array): Rules {
+/** Reads what encodeRules wrote. Throws when it is cut off or cannot be, or names a phone beyond `units`. */
+export function decodeRules(bytes: Uint8Array, units = Infinity): Rules {
   const end = bytes.indexOf(newline);
   if (end < 0) throw new Error('letter-to-sound rules are cut off');
-  const { format, nodes, costUnits, graphones } = JSON.parse(
-    Buffer.from(bytes.subarray(0, end)).toString('utf8'),
-  ) as RuleHeader & { format: number; nodes: number };
+  const { format, nodes, header } = readHeader(bytes.subarray(0, end), units);
+  const { graphones } = header;
   if (format !== 2) throw new Error('unknown format of letter-to-sound rules');
   const body = bytes.subarray(end + 1);
-  if (!(nodes > 0 && 3 * nodes - 1 <= body.length && graphones.length <= graphonesMax))
+  if (!isCount(nodes) || 3 * nodes - 1 > body.length)
     throw new Error('letter-to-sound rules are cut off');
   const tree: RuleTree = {
     firstChild: firstChildren(body.subarray(0, nodes)),
@@ -129,7 +130,29 @@ export function decodeRules(bytes: Uint8Array): Rules {
     if (body[node] !== 0) tree.backOff[node] = (body[at++] ?? 0) - backOffOffset;
   }
   if (at !== body.length) throw new Error('letter-to-sound rules are cut off');
-  return { header: { costUnits, graphones }, tree };
+  return { header, tree };
+}
+
+const isCount = (value: unknown): value is number => Number.isInteger(value) && Number(value) > 0;
+
+/** The line of JSON before the nodes, of both formats: what it says of symbols and costs is checked here. */
+export function readHeader(
+  line: Uint8Array,
+  units: number,
+): { format: unknown; nodes: unknown; ngrams: unknown; header: RuleHeader } {
+  const value: unknown = JSON.parse(Buffer.from(line).toString('utf8'));
+  const { format, nodes, ngrams, costUnits, graphones } = (value ?? {}) as Record<string, unknown>;
+  const isGraphone = (g: unknown) =>
+    Array.isArray(g) &&
+    typeof g[0] === 'string' &&
+    Array.isArray(g[1]) &&
+    arePhones(g[1] as unknown[], units);
+  if (!Array.isArray(graphones) || graphones.length > graphonesMax || !graphones.every(isGraphone))
+    throw new Error('letter-to-sound rules name no graphones, or phones that there are not');
+  if (costUnits !== undefined && !isCount(costUnits))
+    throw new Error('letter-to-sound rules say no unit of costs');
+  const header = { costUnits: costUnits ?? 1, graphones: graphones as RuleHeader['graphones'] };
+  return { format, nodes, ngrams, header };
 }
 
 function firstChildren(counts: Uint8Array): Int32Array {

@@ -208,4 +208,13 @@ void t.test('series from files', async (t) => {
   t.same(parseNpy(npy, 'x.npy'), { dims: [2, 1], data: new Float32Array([1.5, -2]) });
   t.throws(() => parseNpy(npy.subarray(0, npy.length - 1), 'x.npy'), /15 bytes for 2 values/);
   t.throws(() => parseNpy(Buffer.from('hello, world'), 'x.npy'), /not a .npy file/);
+  for (const shape of ['2, x', '-2,1', '2,.5'])
+    t.throws(
+      () =>
+        parseNpy(
+          Buffer.from(npy.toString('latin1').replace('(2, 1)', `(${shape})`), 'latin1'),
+          'x.npy',
+        ),
+      { message: `x.npy: the shape is (${shape}); expected whole numbers` },
+    );
 });

@@ -1,10 +1,11 @@
 /** The lexicon's file: what goes in comes out, damage is refused, the format before is still read. */
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import t from 'tap';
 import { dictionary } from 'cmu-pronouncing-dictionary';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import { buildLexicon, Lexicon } from '../../../src/recognizer/index.js';
 import { packDictionary } from '../../../src/recognizer/lexicon/build-dictionary.js';
+import { unpack, writeContainer } from '../../../src/recognizer/lexicon/container.js';
 import { blockEntries, PackedDictionary } from '../../../src/recognizer/lexicon/dictionary.js';
 import { decodeOldRules } from '../../../src/recognizer/lexicon/old-format.js';
 import { decodeRules, encodeRules, type Rules } from '../../../src/recognizer/lexicon/rule-tree.js';
@@ -177,4 +178,65 @@ void t.test('a lexicon of the first format says the same', async (t) => {
   const damaged = Buffer.concat([Buffer.from('kikitori-lexicon 2\n'), words]);
   t.throws(() => Lexicon.read(gzipSync(damaged), 'bundle'), /unknown format/);
   t.throws(() => Lexicon.read(gzipSync(file.subarray(0, -9)), 'bundle'), /cut off/);
+});
+
+void t.test(
+  'a lexicon that names phones or rules that there are not is refused, with the reason',
+  async (t) => {
+    const parts = (dictionary: string, rules?: string) =>
+      writeContainer(
+        ['<blank>', 'K', 'AE', 'T'],
+        new Map([
+          ['dictionary', Buffer.from(dictionary, 'latin1')],
+          ...(rules === undefined ? [] : ([['rules', Buffer.from(rules)]] as const)),
+        ]),
+        1,
+      );
+    const dictionary = (phones: string) =>
+      `{"symbols":[["c",[1]],["a",[2]],["t",${phones}]],"entries":1}\n\xff\0\x01\x02`;
+    t.same(Lexicon.read(parts(dictionary('[3]')), 'x').lookup('cat')[0]?.phones, [1, 2, 3]);
+    for (const phones of ['[4]', '[0]', '[-1]', '[1.5]', '["T"]'])
+      t.throws(() => Lexicon.read(parts(dictionary(phones)), 'x'), {
+        message: 'x: the lexicon cannot be read: the dictionary names phones that there are not',
+      });
+    const refused: readonly (readonly [string, RegExp])[] = [
+      ['null\n', /name no graphones/],
+      [
+        '{"format":2,"nodes":1,"costUnits":16,"graphones":[["a",[9]]]}\n',
+        /phones that there are not/,
+      ],
+      ['{"format":2,"nodes":1.5,"costUnits":16,"graphones":[]}\n\0\0\0', /cut off/],
+      ['{"format":2,"nodes":1,"costUnits":"16","graphones":[]}\n\0\0', /no unit of costs/],
+    ];
+    for (const [rules, why] of refused)
+      t.throws(() => Lexicon.read(parts(dictionary('[3]'), rules), 'x').lookup('zorblax'), {
+        message: why,
+      });
+  },
+);
+
+void t.test(
+  'rules of the first format whose nodes are their own children are refused',
+  async (t) => {
+    const rules = decodeRules(trainG2p(some));
+    const good = oldRules(rules);
+    const nodes = rules.tree.symbol.length;
+    const from = good.indexOf(10) + 1;
+    t.ok(good.length === from + 6 * nodes);
+    const circle = Buffer.from(good);
+    // The last node has as many children as there would be before it.
+    circle.writeUInt16LE(0, from);
+    circle.writeUInt16LE(good.readUInt16LE(from), from + 2 * (nodes - 1));
+    t.throws(() => decodeOldRules(circle), /damaged/);
+    const symbol = Buffer.from(good);
+    symbol.writeUInt16LE(9999, from + 2 * nodes);
+    t.throws(() => decodeOldRules(symbol), /damaged/);
+  },
+);
+
+void t.test('a part that unpacks to more than is said is refused in our words', async (t) => {
+  const bytes = brotliCompressSync(Buffer.alloc(100_000));
+  t.throws(() => unpack({ bytes, unpackedBytes: 1000 }), {
+    message: 'a part is larger than is said',
+  });
 });

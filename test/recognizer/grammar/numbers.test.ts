@@ -1,4 +1,5 @@
 import t from 'tap';
+import { integerWays } from '../../../src/recognizer/grammar/written-numbers.js';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import { compileGrammar, type GrammarDetails } from '../../../src/recognizer/index.js';
 import { enumerateSentences } from '../../../src/recognizer/grammar/index.js';
@@ -330,4 +331,12 @@ void t.test('lists that cannot be are refused by name', async (t) => {
   refused('{ time: { from: "25:00" } }', /expected a time such as "06:30"/);
   refused('{ time: 3, digits: 2 }', /list n: expected one of/);
   refused('{ numbers: 3 }', /unknown key "numbers"/);
+});
+
+void t.test('a code of hundreds of digits is read digit by digit, at once', async (t) => {
+  // The ways doubled with each repeat: this one would have had more than 2^40.
+  const code = '11223344556677'.repeat(20);
+  const digits = 'one one two two three three four four five five six six seven seven';
+  t.same(integerWays(`${code}111`), [`${Array(20).fill(digits).join(' ')} one one one`]);
+  t.ok(integerWays('0011').includes('double zero double one'), 'short ones as before');
 });

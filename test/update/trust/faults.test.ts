@@ -50,6 +50,27 @@ void t.test('any file of the state torn in any way', async (t) => {
   );
 });
 
+void t.test(
+  'a content-range that is none is refused, and the address stays in the message',
+  async (t) => {
+    const { fleet, server, device } = await world(t);
+    await fleet.publish('1.0.0');
+    for (const [range, shown] of [
+      ['bytes 7-9/10', 'content-range bytes 7-9/10'],
+      ['bytes 7-9@5/26', 'content-range that is none'],
+    ] as const) {
+      server.fault = ({ path, response, bytes }) => {
+        if (!tarFile.test(path) || bytes === undefined) return false;
+        response.writeHead(206, { 'content-range': range }).end(bytes);
+        return true;
+      };
+      const message = await update(await device.open()).catch((e: unknown) => (e as Error).message);
+      t.ok(message.startsWith(`${server.url}/`), message);
+      t.ok(message.includes(shown), message);
+    }
+  },
+);
+
 void t.test('cut off and taken up again', async (t) => {
   const { fleet, server, device } = await world(t);
   const { bundle } = await fleet.publish('1.0.0');
