@@ -51,7 +51,7 @@ class Augmentation:
     """Slower or faster without another voice: frames are drawn out or closed up, differently from place to place."""
     noiseFloorChance: float = 0
     noiseFloorDb: tuple[float, float] = (0, 5)
-    """So far above the quieter quarter of its frames nothing of a band is heard: steady noise stands still (`above_noise`)."""
+    """So far above the quieter quarter of its frames nothing of a band is heard (`above_noise`)."""
     clipChance: float = 0.05
     silenceMs: tuple[float, float] = (40, 500)
     timeMasks: int = 2
@@ -84,7 +84,7 @@ def at_moments(frames: Array, where: Array) -> Array:
 
 
 def above_noise(frames: Array, aboveDb: float) -> Array:
-    """Log-mel energies [frames, bins] with a floor of each band's own: the quartile of its frames and `aboveDb` more."""
+    """Log-mel energies [frames, bins] with a floor for each band: the quartile of its frames and `aboveDb` more."""
     floor = np.percentile(frames, NOISE_PERCENTILE, axis=0) + aboveDb * np.log(10) / 10
     return np.maximum(frames, floor).astype(np.float32)
 
