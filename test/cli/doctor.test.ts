@@ -45,7 +45,9 @@ async function doctor(config: Record<string, unknown>, args: readonly string[] =
 }
 
 /** A stand-in for arecord: `-L` lists a card, else it is a microphone of that loudness, or it fails. */
-async function recorder(kind: 'voice' | 'quiet' | 'mute' | 'loud' | 'gone' | 'busy'): Promise<void> {
+async function recorder(
+  kind: 'voice' | 'quiet' | 'mute' | 'loud' | 'gone' | 'busy',
+): Promise<void> {
   const peak = { voice: 3000, quiet: 3, mute: 0, loud: 32767, gone: 0, busy: 0 }[kind];
   await writeFile(
     at('arecord'),
