@@ -1,5 +1,6 @@
 # Sourced by scripts/package-test: the first evening of docs/home-assistant.md, walked in a booted system by a user with
 # sudo, beside a real Home Assistant and a real broker on another network address. Nothing but the microphone stands in.
+# KIKITORI_PICTURES=FOLDER: also makes the pictures of the page, in Debian's Chromium.
 
 step_evening() {
   local script=${KIKITORI_HOME_ASSISTANT_START:-../shared/peers/home-assistant/start} said

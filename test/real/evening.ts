@@ -12,11 +12,15 @@ import { parse } from 'yaml';
 import { messageOf } from '../../src/runtime/errors.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { HomeAssistant, type EntityState } from './home-assistant.js';
+import { pictures } from './home-assistant-pictures.js';
 import { walkOf, type Deed, type Part } from './walked-page.js';
 
 const [init = '', root = '', deb = ''] = process.argv.slice(2);
-const { KIKITORI_HOME_ASSISTANT_START: script = '', KIKITORI_HOME_ASSISTANT: folder = '' } =
-  process.env;
+const {
+  KIKITORI_HOME_ASSISTANT_START: script = '',
+  KIKITORI_HOME_ASSISTANT: folder = '',
+  KIKITORI_PICTURES: picturesFolder = '',
+} = process.env;
 const run = promisify(execFile);
 const limitMs = 300_000;
 const homeAddress = '192.168.77.1';
@@ -235,6 +239,7 @@ async function evening(): Promise<void> {
     home = await HomeAssistant.open(script, folder, broker.port);
     // As a new Home Assistant has it.
     await home.automations('[]\n');
+    if (picturesFolder !== '') await home.configure('frontend:\n');
     await home.stop();
     await home.start();
     await shows('light.hall', 'off');
@@ -263,6 +268,7 @@ async function evening(): Promise<void> {
     }
     await promises[part.heading]?.(part);
   }
+  if (picturesFolder !== '') await check('pictures', () => pictures(home, picturesFolder));
   await check('Home Assistant has no complaint', async () => {
     const complaints = (await home.log())
       .filter((line) => /WARNING|ERROR|CRITICAL/.test(line))
