@@ -17,29 +17,31 @@ export async function pictures(home: HomeAssistant, folder: string): Promise<voi
     actions: [{ action: 'light.turn_on', target: { entity_id: 'light.hall' } }],
   });
   // Else it leads to its first steps.
-  const address = `${home.base}/`;
+  const client = `${home.base}/`;
   await home.request('onboarding/analytics', {});
-  await home.request('onboarding/integration', { client_id: address, redirect_uri: address });
+  await home.request('onboarding/integration', { client_id: client, redirect_uri: client });
   const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   try {
     const context = await browser.newContext();
     const login = {
-      ...{ hassUrl: home.base, clientId: address, access_token: home.token },
+      ...{ hassUrl: home.base, clientId: client, access_token: home.token },
       ...{ token_type: 'Bearer', refresh_token: '', expires_in: 1800 },
       expires: Date.now() + 1_800_000,
     };
     await context.addInitScript(`localStorage.hassTokens = ${JSON.stringify(JSON.stringify(login))};
       localStorage.dockedSidebar = '"always_hidden"';`);
     const page = await context.newPage();
-    for (const [path, shown, name, width, height] of [
-      [`config/devices/device/${device}`, 'Last command', 'device', 1000, 1240],
+    for (const [address, shown, name, width, height] of [
+      [`config/devices/device/${device}`, 'Last command', 'device', 665, 1640],
       ['config/automation/edit/by_device', 'spoken', 'trigger', 1100, 640],
     ] as const) {
-      await page.setViewportSize({ width, height });
-      await page.goto(`${home.base}/${path}`);
+      // Wider than the picture of the device: it has two columns then, and an empty third.
+      await page.setViewportSize({ width: Math.max(width, 1000), height });
+      await page.goto(`${home.base}/${address}`);
       await page.getByText(shown).first().waitFor({ timeout: limitMs });
       await page.waitForTimeout(settleMs);
-      await page.screenshot({ path: join(folder, `home-assistant-${name}.png`) });
+      const path = join(folder, `home-assistant-${name}.png`);
+      await page.screenshot({ path, clip: { x: 0, y: 0, width, height } });
     }
   } finally {
     await browser.close();
