@@ -31,7 +31,7 @@ async function daemon(folder: string, grammar: string): Promise<Running> {
     device: { id: 'test' },
     capture: { source: 'none' },
     grammar: { path: grammar },
-    recognizer: { wake: { phrase: 'call the supervisor' } },
+    recognizer: { wake: { phrase: 'give me the status report' } },
     publish: { mqtt: { url: 'mqtt://127.0.0.1:9' } },
     state: { dir: `${path}.state` },
     wyoming: { listen: '127.0.0.1:0' },
@@ -97,7 +97,7 @@ async function demo(folder: string): Promise<void> {
     }
     const woken = await clientSays(port, 'wake', files);
     sentences.forEach(([file = '', , expect = ''], i) => {
-      const wanted = expect === 'CallSupervisor' ? 'call_the_supervisor' : null;
+      const wanted = expect === 'StatusReport' ? 'give_me_the_status_report' : null;
       check(`wake: ${file} ${wanted ?? 'not'}`, woken[i]?.detected === wanted, woken[i]?.detected);
     });
   } finally {
@@ -162,7 +162,7 @@ async function homeAssistant(home: string, folder: string): Promise<void> {
   await mkdir(cfg);
   await writeFile(join(cfg, 'configuration.yaml'), homeConfiguration(httpPort));
   await cp(join(root, 'scripts/wyoming/home-assistant.py'), join(cfg, 'check.py'));
-  for (const file of ['03.wav', '05.wav', '06.wav'])
+  for (const file of ['03.wav', '05.wav', '10.wav'])
     await cp(join(root, 'demo/audio', file), join(cfg, file));
   const inside = (...command: string[]) =>
     spawn('chroot', [home, '/ha/bin/python', ...command], {
@@ -184,7 +184,7 @@ async function homeAssistant(home: string, folder: string): Promise<void> {
         throw new Error('Home Assistant did not start');
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
-    const files = ['03.wav', '05.wav', '06.wav'].map((file) => `/wyoming-cfg/${file}`);
+    const files = ['03.wav', '05.wav', '10.wav'].map((file) => `/wyoming-cfg/${file}`);
     const checks = inside('/wyoming-cfg/check.py', base, String(port), ...files);
     checks.stderr?.pipe(process.stderr);
     const [status] = (await once(checks, 'close')) as [number | null];

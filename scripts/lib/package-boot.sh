@@ -28,6 +28,8 @@ boot() {
       ln -s /proc/self/fd "$2/fd"
       touch "$2/console"
       mount --move "$2" dev
+      # As nspawn does it: credentials of a unit are mounted by a child and come to the others this way.
+      mount --make-rshared .
       exec env -i container=chroot PATH=/usr/sbin:/usr/bin chroot . /sbin/init --log-target=console --show-status=1
     ' boot "$root" "$root/tmp/dev" >"$work/boot.log" 2>&1 </dev/null
   ) &

@@ -1,7 +1,7 @@
 """Home Assistant's own Wyoming integration, added by host and port, against a service that runs.
 
 usage: home-assistant.py BASE_URL WYOMING_PORT WAV_ON WAV_OTHER WAV_WAKE      for one that was never set up
-WAV_ON says "turn on the workshop lights", WAV_OTHER is no command, WAV_WAKE is the wake phrase, "call the supervisor".
+WAV_ON says "turn on the workshop lights", WAV_OTHER is no command, WAV_WAKE is the wake phrase, "give me the status report".
 One line each, status 1 when one fails.
 Needs aiohttp, which Home Assistant brings.
 """
@@ -109,7 +109,7 @@ async def pipeline(home, *paths):
             tts_language=None,
             tts_voice=None,
             wake_word_entity="wake_word.kikitori",
-            wake_word_id="call_the_supervisor",
+            wake_word_id="give_me_the_status_report",
         )
         await socket.send_json(
             {
@@ -183,7 +183,7 @@ async def main():
         await home.call("POST", "services/input_boolean/turn_off", json={"entity_id": LAMP})
         events = await pipeline(home, WAV_WAKE, WAV_ON)
         woken = events.get("wake_word-end", {}).get("wake_word_output", {})
-        check("a pipeline is woken", woken.get("wake_word_id") == "call_the_supervisor", events)
+        check("a pipeline is woken", woken.get("wake_word_id") == "give_me_the_status_report", events)
         text = events.get("stt-end", {}).get("stt_output", {}).get("text")
         check("hears what follows", text == wanted["text"], events)
         check("and carries it out too", await home.state(LAMP) == "on", events)

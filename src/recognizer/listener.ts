@@ -184,12 +184,11 @@ export class Listener {
   private async spot(rows: Float32Array): Promise<RecognizerEvent[]> {
     const { spotter, recognizer } = this;
     if (spotter === null || rows.length === 0) return [];
-    const scores = recognizer.scoresOf(rows);
-    for (let at = 0; at < scores.length; at += recognizer.units) {
-      const spotted = spotter.feed(scores, at, recognizer.units);
+    for (let at = 0; at < rows.length; at += recognizer.units) {
+      const spotted = spotter.feed(rows, at, recognizer.units);
       if (spotted === null) continue;
       // Audio of the phrase and what follows it; the rest of these rows is among it.
-      const done = scores.length / recognizer.units - at / recognizer.units;
+      const done = rows.length / recognizer.units - at / recognizer.units;
       const reach = spotter.frames + done - 1 - spotted.startFrame + wakeLeadSteps;
       this.kept = this.kept.slice(-reach);
       const sample = this.sampleOf(this.position - this.kept.length);

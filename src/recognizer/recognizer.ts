@@ -2,7 +2,6 @@ import type { EndpointTimes, Manifest } from '../bundle/index.js';
 import type { Heard, Partial, Steps } from '../records.js';
 import type { Acoustic, AcousticStream, Look } from './acoustic.js';
 import type { CompiledGrammar } from './graph.js';
-import { scoresOf } from './scores.js';
 import type { UtteranceContext } from './context.js';
 import { Utterance } from './utterance.js';
 import { afterWake, type WakePhrase } from './wake/phrase.js';
@@ -62,7 +61,7 @@ export class Recognizer {
     return this.acoustic.units;
   }
 
-  /** Finds the wake phrase in the scores of a stream. */
+  /** Finds the wake phrase in the log-probabilities of a stream. */
   beginSpotter(): WakeSpotter | null {
     const { wake } = this.options;
     if (wake === undefined) return null;
@@ -72,11 +71,6 @@ export class Recognizer {
       threshold,
       refractoryFrames: Math.ceil(refractoryMs / this.stepMs),
     });
-  }
-
-  /** The scores that the search uses, of log-probabilities. */
-  scoresOf(logProbs: Float32Array): Float32Array {
-    return scoresOf(logProbs, this.manifest.decoding);
   }
 
   get stepMs(): number {

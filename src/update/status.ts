@@ -1,3 +1,4 @@
+import type { Offer } from './source.js';
 import type { UpdateState } from './state.js';
 
 /** The retained message on `<base>/<device>/update`; publish/contract/update.ts is its schema. */
@@ -8,6 +9,8 @@ export interface UpdateStatus {
   readonly installedVersion: string;
   /** What the channel offers; null while nothing is known. */
   readonly latestVersion: string | null;
+  /** What the channel offers was not good on this board before: it is not taken unless a person says `retry`. */
+  readonly latestRefused?: true;
   /** Of what the state is about. */
   readonly deployment: string | null;
   readonly since: string;
@@ -23,7 +26,7 @@ export function statusOf(
   state: UpdateState,
   seen: {
     readonly installedVersion: string;
-    readonly latestVersion: string | null;
+    readonly latest: Offer | null;
     readonly progress: number | null;
     /** Why the repository could not be asked, if so. */
     readonly checkError: string;
@@ -36,7 +39,8 @@ export function statusOf(
     state: state.phase,
     progress: state.phase === 'downloading' ? seen.progress : null,
     installedVersion: seen.installedVersion,
-    latestVersion: seen.latestVersion,
+    latestVersion: seen.latest?.bundle.version ?? null,
+    ...(isRefused(state, seen.latest) ? { latestRefused: true } : {}),
     deployment: state.offer?.deployment ?? null,
     since: new Date(state.sinceMs).toISOString(),
     ...(state.reason === null ? {} : { reason: state.reason }),
@@ -44,3 +48,6 @@ export function statusOf(
     ...(error === '' ? {} : { error }),
   };
 }
+
+const isRefused = (state: UpdateState, offer: Offer | null) =>
+  state.refused.some(({ sha256 }) => sha256 === offer?.bundle.sha256);

@@ -133,7 +133,7 @@ export class Updater {
   get status(): UpdateStatus {
     return statusOf(this.driver.state, {
       installedVersion: this.driver.hears?.version ?? '',
-      latestVersion: this.latest?.bundle.version ?? null,
+      latest: this.latest,
       progress: this.driver.progress,
       checkError: this.checkError,
       checkReason: this.checkReason,

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import t from 'tap';
 import { main } from '../../src/cli/main.js';
+import { FolderLock } from '../../src/runtime/lock.js';
 import { Mosquitto } from '../sim/mosquitto.js';
 import { tinyBundle } from '../sim/tiny-checkpoint.js';
 
@@ -44,8 +45,10 @@ async function doctor(config: Record<string, unknown>, args: readonly string[] =
 }
 
 /** A stand-in for arecord: `-L` lists a card, else it is a microphone of that loudness, or it fails. */
-async function recorder(kind: 'voice' | 'quiet' | 'mute' | 'loud' | 'gone'): Promise<void> {
-  const peak = { voice: 3000, quiet: 3, mute: 0, loud: 32767, gone: 0 }[kind];
+async function recorder(
+  kind: 'voice' | 'quiet' | 'mute' | 'loud' | 'gone' | 'busy',
+): Promise<void> {
+  const peak = { voice: 3000, quiet: 3, mute: 0, loud: 32767, gone: 0, busy: 0 }[kind];
   await writeFile(
     at('arecord'),
     `#!/usr/bin/python3
@@ -55,6 +58,9 @@ if '-L' in sys.argv:
     sys.exit(0)
 if '${kind}' == 'gone':
     sys.stderr.write('arecord: main:830: audio open error: No such file or directory\\n')
+    sys.exit(1)
+if '${kind}' == 'busy':
+    sys.stderr.write('arecord: main:831: audio open error: Device or resource busy\\n')
     sys.exit(1)
 block = b''.join(struct.pack('<h', ${peak} if i % 20 < 10 else -${peak}) for i in range(1600))
 while True:
@@ -113,6 +119,17 @@ void t.test('microphones', async (t) => {
     todo: /plughw:CARD=Device,DEV=0/,
   });
   t.match((await doctor(named('hw:1,0'))).of('device'), { status: 'warning', todo: /plughw:CARD/ });
+});
+
+void t.test('the microphone that the running service has is no fault', async (t) => {
+  await recorder('busy');
+  const busy = { ...good, state: { dir: at('served') } };
+  t.match((await doctor(busy)).of('microphone'), { status: 'failed', what: /resource busy/ });
+  const lock = await FolderLock.take(at('served'), Date.now());
+  t.teardown(() => lock.release());
+  const { of, status } = await doctor(busy);
+  t.match(of('microphone'), { status: 'warning', what: /a kikitori runs/, todo: /stop kikitori/ });
+  t.equal(status, 0);
 });
 
 void t.test('everything wrong at once: every check is made all the same', async (t) => {

@@ -180,9 +180,8 @@ void t.test('machine noise: the same from a seed, finite, at its level', async (
 
 void t.test('wake: misses against alarms', async (t) => {
   const wake = wakePhrase({ phrase: 'red machine' }, lexicon);
-  const { decoding } = listenerManifest;
-  const hit = peaksOf(clipOf(say('red machine')), wake, decoding);
-  const other = peaksOf(clipOf(say('kitchen light')), wake, decoding);
+  const hit = peaksOf(clipOf(say('red machine')), wake);
+  const other = peaksOf(clipOf(say('kitchen light')), wake);
   t.ok(Math.max(...hit.map((p) => p.score)) > -0.1);
   const curve = wakeCurve([hit], [other], 0.1, 60);
   const at = (threshold: number) => curve.find((p) => p.threshold === threshold);

@@ -215,14 +215,15 @@ void t.test(
       await shows('off', { installed_version: '1.2.0', latest_version: '1.2.0' });
       while (!(await says(/refuses 100 %/))) await say('stop');
       t.match(await model(), {
-        state: 'on',
+        // What was refused here is not offered again.
+        state: 'off',
         attributes: {
-          ...{ installed_version: '1.1.0', latest_version: '1.2.0' },
+          ...{ installed_version: '1.1.0', latest_version: '1.1.0' },
           ...{ in_progress: false, update_percentage: null },
         },
       });
       await home.call('button.press', { entity_id: 'button.board_roll_back' });
-      await shows('on', { installed_version: '1.0.0', latest_version: '1.2.0' });
+      await shows('off', { installed_version: '1.0.0', latest_version: '1.0.0' });
     });
 
     const complaints = (await home.log())

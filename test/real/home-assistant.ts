@@ -107,10 +107,12 @@ export class HomeAssistant {
 
   async automations(yaml: string): Promise<void> {
     await writeFile(join(this.root, 'cfg', 'automations.yaml'), yaml);
-    await appendFile(
-      join(this.root, 'cfg', 'configuration.yaml'),
-      'automation: !include automations.yaml\n',
-    );
+    await this.configure('automation: !include automations.yaml\n');
+  }
+
+  /** From the next start on. */
+  async configure(yaml: string): Promise<void> {
+    await appendFile(join(this.root, 'cfg', 'configuration.yaml'), yaml);
   }
 
   async log(): Promise<string[]> {

@@ -121,6 +121,13 @@ async function microphoneCheck(config: Config): Promise<Finding> {
     };
     capture.start();
   });
+  // Most microphones have one listener at a time.
+  if (/busy/i.test(why) && (await holderOf(config.state.dir)) !== null)
+    return warning(
+      name,
+      'not tried: it is busy, and a kikitori runs that may well have it',
+      'its health message says mic: up then. To try it here: sudo systemctl stop kikitori, and start it afterwards',
+    );
   if (why !== '')
     return failed(
       name,

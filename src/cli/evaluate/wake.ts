@@ -50,7 +50,7 @@ export const run: CommandRun = async (argv, io) => {
   const channel = channelOption(values.channel);
   const limit = numberOption('limit', values.limit);
   const engine = await Engine.open({ modelPath: String(values.model) });
-  const { features, decoding } = engine.bundle.manifest;
+  const { features } = engine.bundle.manifest;
   const rateHz = features.sampleRateHz;
   const phrases = values.wake.map((phrase) => engine.wakePhrase({ phrase }));
   const hits = await Promise.all(
@@ -66,7 +66,7 @@ export const run: CommandRun = async (argv, io) => {
           typeof sound === 'string'
             ? (await readAudioFile(sound, { rateHz, channel })).samples
             : sound;
-        peaks.push(peaksOf(await throughNetwork(engine, samples), phrase, decoding));
+        peaks.push(peaksOf(await throughNetwork(engine, samples), phrase));
       }
       return peaks;
     }),
@@ -82,7 +82,7 @@ export const run: CommandRun = async (argv, io) => {
       if (count++ === limit) break;
       seconds += samples.length / rateHz;
       const clip = await throughNetwork(engine, samples);
-      phrases.forEach((phrase, i) => others[i]?.push(peaksOf(clip, phrase, decoding)));
+      phrases.forEach((phrase, i) => others[i]?.push(peaksOf(clip, phrase)));
     }
   }
   const stepMs = features.hopMs * features.stride;

@@ -1,5 +1,4 @@
-import { scoresOf, WakeSpotter, type WakePhrase } from '../../recognizer/index.js';
-import type { Decoding } from '../../bundle/index.js';
+import { WakeSpotter, type WakePhrase } from '../../recognizer/index.js';
 import type { NetworkClip } from './network.js';
 
 /** Scores far below any threshold in use are not kept. */
@@ -11,17 +10,17 @@ export interface Peak {
 }
 
 /** Everywhere that the phrase might have been heard, whatever the threshold. */
-export function peaksOf(clip: NetworkClip, phrase: WakePhrase, decoding: Decoding): Peak[] {
-  const units = decoding.logPrior.length;
+export function peaksOf(clip: NetworkClip, phrase: WakePhrase): Peak[] {
+  const { logProbs, steps } = clip;
+  const units = logProbs.length / steps;
   const spotter = new WakeSpotter({
     variants: phrase.variants,
     threshold: lowestScore,
     refractoryFrames: 0,
   });
-  const scores = scoresOf(clip.logProbs, decoding);
   const peaks: Peak[] = [];
-  for (let at = 0; at < scores.length; at += units) {
-    const spotted = spotter.feed(scores, at, units);
+  for (let at = 0; at < logProbs.length; at += units) {
+    const spotted = spotter.feed(logProbs, at, units);
     if (spotted !== null) peaks.push(spotted);
   }
   return peaks;

@@ -125,7 +125,7 @@ async function tuneWake(
     const out: number[] = [];
     for (const samples of sounds) {
       const clip = await throughNetwork(engine, amplified(samples, gainDb), warp);
-      const peaks = peaksOf(clip, phrase, engine.bundle.manifest.decoding);
+      const peaks = peaksOf(clip, phrase);
       out.push(peaks.reduce((most, { score }) => Math.max(most, score), -Infinity));
     }
     return out;

@@ -215,7 +215,8 @@ function controls(topics: Topics): Entity[] {
 /** Of docs/mqtt's update; keys beyond these are refused there. Install is offered while it waits for its time. */
 const updateTemplate = json(
   '{"installed_version": value_json.installedVersion,' +
-    ' "latest_version": value_json.latestVersion or value_json.installedVersion,' +
+    // One that was refused here is not offered: a press would only be told so.
+    ' "latest_version": (none if value_json.latestRefused | default(false) else value_json.latestVersion) or value_json.installedVersion,' +
     ' "in_progress": value_json.state == "downloading",' +
     ' "update_percentage": value_json.progress,' +
     ` "release_summary": (value_json.error | default({"verified": "Downloaded and checked. Install takes it now, else it waits for its time.", "trial": "On trial: the one before is kept.", "committed": "The trial was passed."}[value_json.state] | default("")))[:${stateCharsMax}]}`,

@@ -1,5 +1,5 @@
 /** The state of model updates, retained, and in the answers of `update` and `rollback`. */
-import { number, object, oneOf, orNull, text, time } from './json-schema.js';
+import { flag, number, object, oneOf, orNull, text, time } from './json-schema.js';
 
 /** In the order in which an update goes through them; a test compares them with the updater's. */
 const states = [
@@ -23,6 +23,9 @@ export const always = {
 };
 
 export const sometimes = {
+  latestRefused: flag(
+    'true: what the channel offers was not good on this board before; only install with retry takes it.',
+  ),
   deployment: orNull(text('What the state is about.')),
   since: time('Since when it is in this state.'),
   reason: text('A code for a bundle that is not used, see docs/updates.md.'),

@@ -45,7 +45,10 @@ export class WakeSpotter {
     return this.frame;
   }
 
-  /** One frame of scores, unit 0 blank, as the search gets them. */
+  /**
+   * One frame of log-probabilities, unit 0 blank, as the network gives them. Not the scores of the search: weights that
+   * were fitted to tell sentences of one grammar apart make other speech look like the phrase.
+   */
   feed(scores: Float32Array, at: number, units: number): Spotted | null {
     let top = -Infinity;
     for (let u = 0; u < units; u++) top = Math.max(top, scores[at + u] ?? -Infinity);

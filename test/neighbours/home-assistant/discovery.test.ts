@@ -260,6 +260,10 @@ void t.test('templates', { skip: noJinja() }, async (t) => {
       update_percentage: null,
       release_summary: '',
     });
+    const refused = { ...base, state: 'rolled-back', latestRefused: true };
+    t.match(await json('model', refused), {
+      ...{ installed_version: '1.0.0', latest_version: '1.0.0' },
+    });
     const failed = await json('model', { ...base, state: 'rejected', error: 'é'.repeat(400) });
     t.equal(String(failed['release_summary']).length, 255);
     t.equal(updateFault(failed), '');

@@ -134,8 +134,9 @@ void t.test('a model offered, installed by a press, and tried', { skip: noJinja(
     const refused = () =>
       /refuses 100 %/.test(String(home.attributes(entity)?.['release_summary']));
     while (!refused()) await say('stop');
-    await shows('back', 'on', {
-      ...{ installed_version: '1.1.0', latest_version: '1.2.0', ...idle },
+    // What was refused here is not offered again.
+    await shows('back', 'off', {
+      ...{ installed_version: '1.1.0', latest_version: '1.1.0', ...idle },
     });
     const told = home.updates.slice(before);
     t.same(
@@ -146,14 +147,23 @@ void t.test('a model offered, installed by a press, and tried', { skip: noJinja(
       'from the first message on',
     );
     const presses = subscriber.topics('kikitori/board/response/update').length;
-    await home.install(entity);
+    await subscriber.publish('kikitori/board/request/update', { action: 'install' });
     t.match(await answered(presses + 1), { status: 'error', error: /was refused here before/ });
-    await shows('as it was', 'on', { installed_version: '1.1.0', latest_version: '1.2.0' });
+    await shows('as it was', 'off', { installed_version: '1.1.0', latest_version: '1.1.0' });
+    t.match(subscriber.topics('kikitori/board/update').at(-1)?.json, {
+      ...{ latestVersion: '1.2.0', latestRefused: true },
+    });
+  });
+
+  await t.test('one after it is offered', async (t) => {
+    await offer({ version: '1.3.0' });
+    await shows('offered', 'on', { installed_version: '1.1.0', latest_version: '1.3.0' });
+    t.notOk('latestRefused' in (subscriber.topics('kikitori/board/update').at(-1)?.json ?? {}));
   });
 
   await t.test('a person goes back', async (t) => {
     await home.press('button.board_roll_back');
-    await shows('back', 'on', { installed_version: '1.0.0', latest_version: '1.2.0' });
+    await shows('back', 'on', { installed_version: '1.0.0', latest_version: '1.3.0' });
     t.match(home.attributes(entity), { ...idle, release_summary: /asked for it/ });
     await say('stop');
     t.equal(

@@ -47,7 +47,7 @@ export const deviceView = (state, act) => {
         ${row('Sentences', device.sentences === null ? 'Very many' : device.sentences.toLocaleString())}
         ${row('Update', updateWords(update))}
         ${update.progress === null ? nothing : row('Downloaded', html`<progress max="100" .value=${update.progress}></progress> ${update.progress} %`)}
-        ${update.latestVersion === null ? nothing : row('Offered', update.latestVersion)}
+        ${update.latestVersion === null ? nothing : row('Offered', update.latestRefused ? `${update.latestVersion}: was not good here, and is not taken again` : update.latestVersion)}
         ${update.error === undefined ? nothing : row('Why', update.error)}
         ${row('kikitori', device.version)}
       </dl>
