@@ -64,7 +64,16 @@ export async function checkUnderstood(foreign: Foreign, calls?: readonly Feed[])
   const { model, plan } = foreign;
   await model.load();
   const whole = rewriteWhole(foreign, uncut(plan));
-  const error = await largestDifference(foreign, whole, calls ?? madeCalls(foreign));
+  await checkSame(model, whole, calls ?? madeCalls(foreign));
+}
+
+/** Refuses a network whose outputs differ from those of its other writing. */
+export async function checkSame(
+  model: ForeignModel,
+  written: Uint8Array,
+  calls: readonly Feed[],
+): Promise<void> {
+  const error = await largestDifference({ model }, written, calls);
   if (error < same) return;
   throw refused(
     model.where,
@@ -78,7 +87,7 @@ const madeCalls = (foreign: Foreign): readonly Feed[] =>
 
 /** Largest difference of any output, relative to the largest value of that output; Infinity if shapes differ. */
 export async function largestDifference(
-  { model }: Foreign,
+  { model }: Pick<Foreign, 'model'>,
   rewritten: Uint8Array,
   feeds: readonly Feed[],
 ): Promise<number> {
