@@ -35,7 +35,7 @@ const argument = (name: string) => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? undefined : process.argv[at + 1];
 };
-const shares = [0.85, 0.7, 0.55, 0.4, 0.3, 0.2, 0.12];
+const shares = [0.7, 0.5, 0.35, 0.22, 0.12];
 const margins = { area: 0.001, f1: 0.005 };
 const out = argument('out');
 

@@ -68,7 +68,7 @@ export async function callsOn(
     const calls = seriesCalls(taker, await readSeries(path), path);
     const feeds = calls.feeds.map((feed) => withFixed(feed, shape.fixed));
     const begins = new Set(feeds.filter((_, i) => calls.begins.has(calls.feeds[i] ?? {})));
-    return stated(taker.model, { feeds, begins }, shape.carried);
+    return stated(taker.model, { ...calls, feeds, begins }, shape.carried);
   }
   const seconds = numberOption('calibration-seconds', text(values, 'calibration-seconds')) ?? 600;
   const rateHz = numberOption('rate', text(values, 'rate')) ?? 16000;

@@ -17,6 +17,8 @@ export interface CallShape {
 export interface Calls {
   readonly feeds: readonly Feed[];
   readonly begins: ReadonlySet<Feed>;
+  /** Of a series: the rows that each call has, of all series one after the other. */
+  readonly rows?: readonly (readonly [number, number])[];
 }
 
 /** What is wrong with the shape for this network; all of it at once. */
@@ -86,7 +88,7 @@ export async function stated(
   } finally {
     await runner.close();
   }
-  return { feeds, begins };
+  return { ...calls, feeds, begins };
 }
 
 /**

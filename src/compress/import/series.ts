@@ -171,11 +171,19 @@ export function seriesCalls(taker: SeriesTaker, series: Value, where: string): C
   };
   const window = open(input.timeAxis, Math.min(windowSteps, steps));
   const batch = open(input.batchAxis, 1);
-  const windows: { readonly data: Float32Array; readonly begins: boolean }[] = [];
+  const windows: {
+    readonly data: Float32Array;
+    readonly begins: boolean;
+    readonly rows: readonly [number, number];
+  }[] = [];
   for (let s = 0; s < count; s++) {
     for (let from = 0; from + window <= steps; from += window) {
       const at = (s * steps + from) * values;
-      windows.push({ data: series.data.subarray(at, at + window * values), begins: from === 0 });
+      windows.push({
+        data: series.data.subarray(at, at + window * values),
+        begins: from === 0,
+        rows: [s * steps + from, s * steps + from + window],
+      });
     }
   }
   const feeds: Feed[] = [];
@@ -190,7 +198,7 @@ export function seriesCalls(taker: SeriesTaker, series: Value, where: string): C
   if (feeds.length === 0) {
     throw refused(where, `${steps} steps are too short`, `${batch} windows of ${window} steps`);
   }
-  return { feeds, begins };
+  return { feeds, begins, ...(batch > 1 ? {} : { rows: windows.map((w) => w.rows) }) };
 }
 
 function callOf(

@@ -20,7 +20,7 @@ import {
   type Feed,
 } from '../../../src/compress/import/index.js';
 import { onGrid, quantizeRows } from '../../../src/compress/quantize/grid.js';
-import { recurrence, type Recurrence } from '../../../src/compress/reference/recurrence.js';
+import { recurrence } from '../../../src/compress/reference/recurrence.js';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import {
   attributes,
@@ -28,12 +28,10 @@ import {
   encode,
   floats,
   info,
-  int64s,
   node,
   randomRecurrence,
-  recurrentNode,
 } from '../../sim/recurrent-graph.js';
-import { branches, chains, rounds, shapeless } from '../../sim/wild-graphs.js';
+import { branches, chains, rounds, shapeless, streaming } from '../../sim/wild-graphs.js';
 
 const { onnx } = onnxProto;
 const random = randomFrom(21);
@@ -45,39 +43,6 @@ const flag = (on: boolean) => ({ dims: [], data: Float32Array.of(on ? 1 : 0) });
 const none = new Map<string, string>();
 const options = { rule: 'mse', keep: new Set<string>() } as const;
 const alone = (feeds: readonly Feed[]): Calls => ({ feeds, begins: new Set(feeds) });
-
-/** x, and the state before, in; a matrix over h, and the state after, out. */
-function stream(r: Recurrence, seed = 9): Uint8Array {
-  const values = randomFrom(seed);
-  const lstm = r.kind === 'lstm';
-  const { node: cells, initializer } = recurrentNode(r, 'cells', {
-    h: 'h0',
-    c: 'c0',
-    outputs: ['y', 'hn', 'cn'],
-  });
-  return encode({
-    node: [
-      cells,
-      node('Squeeze', ['y', 'one'], ['flat']),
-      node('MatMul', ['flat', 'head'], ['out']),
-    ],
-    initializer: [
-      ...initializer,
-      int64s('one', [1]),
-      floats(
-        'head',
-        [r.cells, 2],
-        Float32Array.from({ length: 2 * r.cells }, () => 2 * values() - 1),
-      ),
-    ],
-    input: [
-      info('x', ['T', 1, r.inputs]),
-      info('h0', [1, 1, r.cells]),
-      ...(lstm ? [info('c0', [1, 1, r.cells])] : []),
-    ],
-    output: [shapeless('out'), shapeless('hn'), ...(lstm ? [shapeless('cn')] : [])],
-  });
-}
 
 const kinds = [
   ['lstm', randomRecurrence({ kind: 'lstm', direction: 'forward', inputs: 4, cells: 12 }, 1)],
@@ -96,7 +61,7 @@ for (const [name, r] of kinds) {
   void t.test(
     `${name}: factored or not, near the float one, and the same bits in pieces`,
     async (t) => {
-      const bytes = stream(r);
+      const bytes = streaming(r);
       const state = (zero: boolean) => ({
         h0: zero ? { dims: [1, 1, 12], data: new Float32Array(12) } : value(1, 1, 12),
         ...(r.kind === 'lstm' ? { c0: value(1, 1, 12) } : {}),
@@ -158,7 +123,7 @@ void t.test('the arithmetic is that of the definition, on a grid', async (t) => 
     h0: { dims: [1, 1, 5], data: new Float32Array(5) },
     c0: { dims: [1, 1, 5], data: new Float32Array(5) },
   };
-  const made = await inBytes(await openForBytes(stream(r), 'net'), alone([feed]), {
+  const made = await inBytes(await openForBytes(streaming(r), 'net'), alone([feed]), {
     ...options,
     rule: 'max',
   });
@@ -172,9 +137,10 @@ void t.test('the arithmetic is that of the definition, on a grid', async (t) => 
   const x = feed.x.data.map((v) => grid(v, scaleOf('ih')));
   const net = { ...r, w: rounded(20, 3, r.w), r: rounded(20, 5, r.r) };
   // One step at a time, h on its grid in between.
-  let [h, c] = [new Float64Array(5), new Float64Array(5)];
+  let h: ArrayLike<number> = new Float64Array(5);
+  let c: ArrayLike<number> = new Float64Array(5);
   for (let step = 0; step < 6; step++) {
-    const given = h.map((v) => grid(Math.fround(v), scaleOf('hh')));
+    const given = Array.from(h, (v) => grid(Math.fround(v), scaleOf('hh')));
     const out = recurrence(net, x.subarray(3 * step, 3 * step + 3), [1, 1], { h: given, c });
     ({ h, c } = out);
   }
@@ -302,12 +268,12 @@ void t.test('from the command line: size, error, pieces; nothing half-written', 
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
   const file = (name: string) => join(folder, name);
   const r = randomRecurrence({ kind: 'lstm', direction: 'forward', inputs: 4, cells: 48 }, 8);
-  await writeFile(file('net.onnx'), stream(r));
+  await writeFile(file('net.onnx'), streaming(r));
   const rows = Array.from({ length: 2000 }, () =>
     Array.from({ length: 4 }, () => (2 * random() - 1).toFixed(4)).join(','),
   );
   await writeFile(file('x.csv'), rows.join('\n'));
-  await writeFile(file('cut.onnx'), stream(r).subarray(0, 3000));
+  await writeFile(file('cut.onnx'), streaming(r).subarray(0, 3000));
   await writeFile(file('text.onnx'), 'no network');
   let [printed, said] = ['', ''];
   const io = {
