@@ -5,6 +5,7 @@ import { ForeignModel } from '../import/model.js';
 import { readForeign } from '../import/network.js';
 import { rewriteWhole } from '../import/rewrite.js';
 import type { SeriesTaker } from '../import/series.js';
+import { rolled } from '../import/unrolled.js';
 import type { Calls } from '../import/calls.js';
 import { uncut } from '../factorize/plan.js';
 import { asKernel, findMatrices, type InFloat } from './matrices.js';
@@ -29,13 +30,13 @@ export async function openForBytes(bytes: Uint8Array, where: string): Promise<Op
   const proto = timeFirst(parsed.proto);
   const model = proto === parsed.proto ? parsed : ForeignModel.of(proto, encodeModel(proto), where);
   await model.load();
-  const foreign = await readForeign(model);
+  const foreign = await readForeign((await rolled(model)).model);
   const broken = foreign.left.filter((l) => l.damaged);
   if (broken.length > 0) throw refused(where, broken.map((l) => l.why).join('; '));
   const { layers } = foreign;
   const written =
     layers.length === 0
-      ? model
+      ? foreign.model
       : ForeignModel.parse(rewriteWhole(foreign, uncut(foreign.plan)), where);
   return { taker: foreign, written, left: foreign.left.map((l) => l.why) };
 }

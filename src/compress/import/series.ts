@@ -77,7 +77,7 @@ export function parseCsv(text: string, where: string): Value {
 }
 
 /** What leaves steps and batch where they are. */
-const stepwise = ['Identity', 'Cast', 'Dropout', 'MatMul', 'Add', 'ReverseSequence'];
+const stepwise = ['Identity', 'Cast', 'Dropout', 'MatMul', 'Add', 'Gather', 'ReverseSequence'];
 
 /** The input that the LSTM layers read, its dimensions (text: open), and which of them is what. */
 interface MainInput {
