@@ -102,6 +102,7 @@ export const run: CommandRun = async (argv, io) => {
     multiple,
     target: targetOf(values, method),
     progress: progressTo(io),
+    nowMs: () => performance.now(),
   } as const;
   const begun = performance.now();
   const done = await compressOne(path, out, values, options);
@@ -146,7 +147,7 @@ function targetOf(values: Values, method: 'paper' | 'data-aware'): Target {
   return { kind: name as 'params' | 'bytes' | 'max-loss', limit: number };
 }
 
-type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress'>;
+type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress' | 'nowMs'>;
 
 async function compressOne(
   path: string,

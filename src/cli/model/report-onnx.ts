@@ -121,6 +121,7 @@ export async function reportOnnx(argv: readonly string[], io: Io): Promise<numbe
         ratios,
         multiple,
         progress: say,
+        nowMs,
       })),
     );
   }

@@ -25,13 +25,17 @@ export interface Collected {
 export async function collect(
   foreign: Foreign,
   feeds: AsyncIterable<Feed> | Iterable<Feed>,
-  { keepSteps = 0 } = {},
+  {
+    keepSteps = 0,
+    tick,
+  }: { readonly keepSteps?: number; readonly tick?: (done: number) => void } = {},
 ): Promise<Collected> {
   const { bytes, taps, raw } = instrumented(foreign, keepSteps > 0);
   const runner = await Runner.open(bytes);
   const sums = foreign.plan.vectors.map(({ size }) => new MomentSums(size));
   const inputs: Value[] = [];
   let kept = 0;
+  let calls = 0;
   try {
     for await (const feed of feeds) {
       const keep = raw !== undefined && kept < keepSteps;
@@ -49,6 +53,7 @@ export async function collect(
         inputs.push(value);
         kept += (value.dims[0] ?? 0) * (value.dims[1] ?? 0);
       }
+      tick?.(++calls);
     }
   } finally {
     await runner.close();

@@ -13,6 +13,7 @@ export interface NetworksCurveOptions {
   readonly ratios: readonly number[];
   readonly multiple: number;
   readonly progress: (line: string) => void;
+  readonly nowMs: () => number;
 }
 
 /** Networks of both methods at each ratio of recurrent parameters, before any fine-tuning. */
@@ -32,6 +33,7 @@ export async function networksCurveSubjects(o: NetworksCurveOptions): Promise<Ne
       outputs,
       loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
       progress: o.progress,
+      nowMs: o.nowMs,
     };
     const { analysis } = await prepare(subject, options);
     for (const ratio of o.ratios) {
