@@ -264,6 +264,27 @@ void t.test('a branch that no call takes stays in float, by name', async (t) => 
   t.ok(made.inFloat.every((f) => f.why.startsWith('the calibration data does not reach it')));
 });
 
+void t.test(
+  'a file cut at every 1 % is refused in words, and so are weights that are no numbers',
+  async (t) => {
+    const r = randomRecurrence({ kind: 'gru', direction: 'forward', inputs: 4, cells: 12 }, 2);
+    const bytes = streaming(r);
+    for (let part = 0; part < 100; part++) {
+      const cut = bytes.subarray(0, Math.floor((bytes.length * part) / 100));
+      await t.rejects(
+        openForBytes(cut, 'net.onnx'),
+        { name: 'KikitoriError', kind: 'input' },
+        `${part} %`,
+      );
+    }
+    const broken = streaming({ ...r, w: Float32Array.from(r.w, (v, i) => (i === 5 ? NaN : v)) });
+    await t.rejects(
+      openForBytes(broken, 'net.onnx'),
+      /W of "cells" holds values that are no numbers/,
+    );
+  },
+);
+
 void t.test('from the command line: size, error, pieces; nothing half-written', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
   const file = (name: string) => join(folder, name);
