@@ -19,6 +19,7 @@ import {
   type Value,
 } from '../src/compress/import/index.js';
 import { numberArgument } from './lib/report.js';
+import { sileroVersions } from './lib/silero.js';
 
 const [models = '', folder = ''] = process.argv.slice(2);
 const seconds = numberArgument('seconds', 3600);
@@ -31,31 +32,12 @@ const argument = (name: string) => {
 const only = argument('only');
 const small = argument('small');
 
-interface Version {
-  readonly file: string;
-  /** Samples of a frame, and how many of the one before come first. */
-  readonly frame: number;
-  readonly context: number;
-  readonly state: Readonly<Record<string, readonly number[]>>;
-  readonly next: Readonly<Record<string, string>>;
-}
-
-const versions: readonly Version[] = [
-  {
-    file: 'silero_vad_legacy.onnx',
-    frame: 1536 * part,
-    context: 0,
-    state: { h: [2, 1, 64], c: [2, 1, 64] },
-    next: { hn: 'h', cn: 'c' },
-  },
-  ...['v5', 'v6'].map((v) => ({
-    file: `silero_vad_${v}.onnx`,
-    frame: 512 * part,
-    context: 64 * part,
-    state: { state: [2, 1, 128] },
-    next: { stateN: 'state' },
-  })),
-];
+const versions = sileroVersions.map((v) => ({
+  ...v,
+  frame: v.frame * part,
+  context: v.context * part,
+}));
+type Version = (typeof versions)[number];
 
 /** A detector with its state. */
 class Detector {

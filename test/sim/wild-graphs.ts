@@ -1,4 +1,5 @@
 import type { onnx as Onnx } from 'onnx-proto';
+import type { Recurrence } from '../../src/compress/reference/recurrence.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import {
   attributes,
@@ -239,5 +240,38 @@ export function detector(): Uint8Array {
     ],
     input: [info('sound', ['n', 10]), info('state', [2, 'n', 8]), info('rate', [], DataType.INT64)],
     output: [shapeless('score'), shapeless('stateN')],
+  });
+}
+
+/** x, and the state before, in; a matrix over h, and the state after, out. */
+export function streaming(r: Recurrence, seed = 9): Uint8Array {
+  const values = randomFrom(seed);
+  const lstm = r.kind === 'lstm';
+  const { node: cells, initializer } = recurrentNode(r, 'cells', {
+    h: 'h0',
+    c: 'c0',
+    outputs: ['y', 'hn', 'cn'],
+  });
+  return encode({
+    node: [
+      cells,
+      node('Squeeze', ['y', 'one'], ['flat']),
+      node('MatMul', ['flat', 'head'], ['out']),
+    ],
+    initializer: [
+      ...initializer,
+      int64s('one', [1]),
+      floats(
+        'head',
+        [r.cells, 2],
+        Float32Array.from({ length: 2 * r.cells }, () => 2 * values() - 1),
+      ),
+    ],
+    input: [
+      info('x', ['T', 1, r.inputs]),
+      info('h0', [1, 1, r.cells]),
+      ...(lstm ? [info('c0', [1, 1, r.cells])] : []),
+    ],
+    output: [shapeless('out'), shapeless('hn'), ...(lstm ? [shapeless('cn')] : [])],
   });
 }

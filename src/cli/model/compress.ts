@@ -10,26 +10,20 @@ import {
   checkpointOf,
   compress,
   readCosts,
-  recordings,
   type CompressionFacts,
   type CompressOptions,
   type Target,
 } from '../../compress/factorize/index.js';
 import {
   chainOf,
-  checkShape,
   checkUnderstood,
   isStateDict,
   readOnnx,
-  readSeries,
   readStateDict,
   rewrite,
-  recordedCalls,
-  seriesFeeds,
   stateDictOnnx,
   takeForeign,
   writeStateDict,
-  type CallShape,
   type Feed,
   type Foreign,
   type StateDict,
@@ -46,6 +40,7 @@ import {
   type CommandRun,
   type Io,
 } from '../shared/command.js';
+import { callOptions, callsOn, outputsBy } from './foreign-calls.js';
 
 const usage = `kikitori model compress FILE.safetensors --out FILE.safetensors --calibration DIR (--params N | --bytes N | --max-loss X | --ranks R,R,..)
        kikitori model compress FILE.onnx --out FILE.onnx --calibration FILE.npy|FILE.csv (--params N | --bytes N | --max-loss X | --ranks R,R,..)
@@ -80,13 +75,7 @@ export const run: CommandRun = async (argv, io) => {
       'calibration-seconds': { type: 'string', default: '600' },
       fisher: { type: 'string' },
       precision: { type: 'string', default: 'float32' },
-      audio: { type: 'string' },
-      window: { type: 'string' },
-      context: { type: 'string' },
-      rate: { type: 'string' },
-      input: { type: 'string', multiple: true },
-      carry: { type: 'string', multiple: true },
-      outputs: { type: 'string' },
+      ...callOptions,
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -113,6 +102,7 @@ export const run: CommandRun = async (argv, io) => {
     multiple,
     target: targetOf(values, method),
     progress: progressTo(io),
+    nowMs: () => performance.now(),
   } as const;
   const begun = performance.now();
   const done = await compressOne(path, out, values, options);
@@ -157,7 +147,7 @@ function targetOf(values: Values, method: 'paper' | 'data-aware'): Target {
   return { kind: name as 'params' | 'bytes' | 'max-loss', limit: number };
 }
 
-type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress'>;
+type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress' | 'nowMs'>;
 
 async function compressOne(
   path: string,
@@ -182,7 +172,7 @@ async function compressStateDict(
 ): Promise<CompressionFacts> {
   const foreign = await takeForeign(stateDictOnnx(dict), path);
   const network = chainOf(foreign);
-  const feeds = await foreignFeeds(foreign, values);
+  const feeds = await feedsOf(foreign, values);
   await checkUnderstood(foreign, feeds?.slice(0, 50));
   const { cut, facts } = await compress(
     { foreign, ...(network === undefined ? {} : { network }) },
@@ -191,7 +181,7 @@ async function compressStateDict(
       uniform: true,
       ...(feeds === undefined ? {} : { feeds }),
       loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
-      outputs: outputsBy(foreign, values),
+      outputs: outputsBy(foreign.model, text(values, 'outputs'), usage),
     },
   );
   const bytes = out.endsWith('.onnx')
@@ -252,7 +242,7 @@ async function compressForeign(
   const foreign = await takeForeign(await readOnnx(path), path);
   for (const { why } of foreign.left) common.progress?.(`left as it is: ${why}`);
   const network = chainOf(foreign);
-  const feeds = await foreignFeeds(foreign, values);
+  const feeds = await feedsOf(foreign, values);
   await checkUnderstood(foreign, feeds?.slice(0, 50));
   const fisher = text(values, 'fisher');
   if (fisher !== undefined && network === undefined)
@@ -267,7 +257,7 @@ async function compressForeign(
         ? {}
         : { costs: await readCosts(fisher, network.layers, network.outputs) }),
       loss: { scale: new Float64Array(network?.outputs ?? 0).fill(1) },
-      outputs: outputsBy(foreign, values),
+      outputs: outputsBy(foreign.model, text(values, 'outputs'), usage),
     },
   );
   const bytes = rewrite(foreign, cut);
@@ -282,51 +272,8 @@ async function compressForeign(
   return facts;
 }
 
-/** Calls on the calibration data: of a series, or of recordings where --audio says so. */
-async function foreignFeeds(foreign: Foreign, values: Values): Promise<Feed[] | undefined> {
-  const calibration = text(values, 'calibration');
-  if (calibration === undefined) return undefined;
-  const name = text(values, 'audio');
-  if (name === undefined) return seriesFeeds(foreign, await readSeries(calibration), calibration);
-  const count = (option: string, otherwise: number, least: number) => {
-    const value = numberOption(option, text(values, option)) ?? otherwise;
-    if (Number.isInteger(value) && value >= least) return value;
-    throw usageError(`--${option} is no count of ${least} or more`, usage);
-  };
-  const shape: CallShape = {
-    audio: { name, window: count('window', 0, 1), context: count('context', 0, 0) },
-    fixed: new Map(
-      pairs(values, 'input').map(([input, value]) => {
-        if (Number.isFinite(Number(value))) return [input, Number(value)];
-        throw usageError(`--input ${input} is no number`, usage);
-      }),
-    ),
-    carried: new Map(pairs(values, 'carry')),
-  };
-  checkShape(foreign, shape);
-  const seconds = numberOption('calibration-seconds', text(values, 'calibration-seconds')) ?? 600;
-  const rateHz = count('rate', 16000, 1);
-  const random = randomFrom(1);
-  return recordedCalls(foreign, await recordings(calibration, { seconds, rateHz, random }), shape);
-}
-
-/** The outputs by which the loss is measured. */
-function outputsBy({ model }: Foreign, values: Values): readonly string[] {
-  const given = text(values, 'outputs')?.split(',');
-  const unknown = (given ?? []).filter((name) => !model.outputs.includes(name));
-  if (unknown.length === 0) return given ?? model.outputs;
-  throw usageError(`--outputs ${unknown.join()}: it has ${model.outputs.join(', ')}`, usage);
-}
-
-/** NAME=VALUE, as often as given. */
-function pairs(values: Values, option: string): [string, string][] {
-  const given = values[option];
-  return (Array.isArray(given) ? given : []).map((pair) => {
-    const at = pair.indexOf('=');
-    if (at < 1) throw usageError(`--${option} ${pair} has no =`, usage);
-    return [pair.slice(0, at), pair.slice(at + 1)];
-  });
-}
+const feedsOf = async (foreign: Foreign, values: Values): Promise<readonly Feed[] | undefined> =>
+  (await callsOn(foreign, text(values, 'calibration'), values, usage))?.feeds;
 
 const withFacts = (network: NetworkCheckpoint, facts: CompressionFacts): NetworkCheckpoint => ({
   ...network,

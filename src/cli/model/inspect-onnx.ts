@@ -69,7 +69,7 @@ export async function inspectOnnx(path: string, json: boolean, io: Io): Promise<
       `  nodes       ${counted.join(', ')}${inside}`,
       `  constants   ${about.constants}`,
       `  recurrent   ${recurrentText(found)}`,
-      ...found.recurrent.flatMap(nodeLines),
+      ...found.recurrent.flatMap((node) => nodeLines(node, found)),
       ...found.obstacles.map((why) => `  not taken   ${why}`),
       '',
     ].join('\n'),
@@ -82,7 +82,7 @@ function recurrentText({ recurrent, recurrentParameters }: Survey): string {
   return `${recurrent.length} nodes, ${recurrentParameters.toLocaleString('en')} parameters; ${able} can be compressed`;
 }
 
-function nodeLines(node: SurveyedNode): string[] {
+function nodeLines(node: SurveyedNode, { rolled }: Survey): string[] {
   const sizes =
     node.cells === undefined
       ? ''
@@ -96,6 +96,8 @@ function nodeLines(node: SurveyedNode): string[] {
   ];
   const more = (text: string) => lines.push(`              ${text}`);
   if (node.place !== '') more(`in ${node.place}`);
+  const steps = rolled.find((r) => r.name === node.name)?.steps;
+  if (steps !== undefined) more(`in the file as plain operators of ${steps} steps`);
   if (node.sameWeightsAs !== undefined) more(`the weights of "${node.sameWeightsAs}"`);
   if (node.readBy.length > 0) more(`h is read by ${node.readBy.map((n) => `"${n}"`).join(', ')}`);
   if (node.why !== undefined) more(`not compressed: ${node.why}`);

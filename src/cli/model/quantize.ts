@@ -6,9 +6,11 @@ import { distance, type Distance } from '../../compress/quantize/compare.js';
 import { activationNames, namedScale } from '../../compress/quantize/scales.js';
 import { recordedClips, type RecordedClip } from '../../compress/recordings.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from '../shared/command.js';
+import { callOptions } from './foreign-calls.js';
+import { quantizeOnnx } from './quantize-onnx.js';
 
 export const usage =
-  'kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors [--rule mse|max|SHARE] [--seconds N] [--json]';
+  'kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors [--rule mse|max|SHARE] [--seconds N] [--json]\n       kikitori model quantize FILE.onnx --calibration FILE.npy|FILE.csv|DIR --out FILE.onnx [--rule mse|max] [--keep NODE,...] [options of model compress for calls] [--json]';
 
 export const help = `usage: ${usage}
 
@@ -24,6 +26,14 @@ scales in it; "kikitori model pack" makes the 8-bit graph of it. Scales that a t
 
 Every other recording is kept out of the choice, and the distance between float and 8 bits is
 measured on it.
+
+Of an ONNX file, what "model compress" wrote or any other, the products with constant matrices become
+products of integers, wherever they stand; kernels of convolutions are stored in bytes.
+
+  --calibration  a series of its inputs, or with --audio NAME a folder of recordings
+  --keep         nodes that stay in float, by name
+  --audio, --window, --context, --rate, --input, --carry, --calibration-seconds
+                 as in "model compress": how the network is called
 `;
 
 export const run: CommandRun = async (argv, io) => {
@@ -34,6 +44,9 @@ export const run: CommandRun = async (argv, io) => {
       seconds: { type: 'string', default: '120' },
       rule: { type: 'string', default: 'mse' },
       out: { type: 'string' },
+      keep: { type: 'string' },
+      'calibration-seconds': { type: 'string' },
+      ...callOptions,
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -48,6 +61,10 @@ export const run: CommandRun = async (argv, io) => {
   const { out } = values;
   if (path === undefined || more !== undefined) throw usageError('name one checkpoint', usage);
   if (typeof out !== 'string') throw usageError('--out is missing', usage);
+  if (path.endsWith('.onnx')) return quantizeOnnx(path, out, values, usage, io);
+  const others = ['keep', 'calibration-seconds', ...Object.keys(callOptions)] as const;
+  const strange = others.filter((n) => Object.hasOwn(values, n));
+  if (strange.length > 0) throw usageError(`--${strange.join(', --')}: for ONNX files`, usage);
   const rule = ruleOf(values.rule);
   const secondsMax = numberOption('seconds', values.seconds) ?? 120;
   if (secondsMax <= 0) throw usageError(`--seconds is ${secondsMax}`, usage);

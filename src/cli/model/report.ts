@@ -26,6 +26,7 @@ import { jsonLine, numberOption, parse, usageError, type CommandRun } from '../s
 import { packageFile } from '../shared/package-file.js';
 import { promptsOf } from '../shared/prompts.js';
 import { writeChart } from '../shared/write-chart.js';
+import { isAboutOnnx, reportOnnx } from './report-onnx.js';
 
 const usage = 'kikitori model report --dense PATH --candidate NAME=PATH... --out DIR [options]';
 
@@ -34,6 +35,8 @@ const help = `usage: ${usage}
 Measures candidates against the dense network they came from, with the device's own code, and writes
 report.md, report.json and pictures, as SVG and, where @resvg/resvg-js is installed, as PNG. Finished
 measurements are kept in DIR/partial: the same command goes on where it was cut off.
+
+Of ONNX files without phones: --dense FILE.onnx --help.
 
 Every PATH is a bundle or a checkpoint; a checkpoint is packed with the lexicon and thresholds of --like.
 
@@ -61,6 +64,7 @@ Every PATH is a bundle or a checkpoint; a checkpoint is packed with the lexicon 
 `;
 
 export const run: CommandRun = async (argv, io) => {
+  if (isAboutOnnx(argv)) return reportOnnx(argv, io);
   const { values, positionals } = parse(
     argv,
     {

@@ -1,6 +1,7 @@
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
+import { maskOf } from '../import/fragments.js';
 import type { Foreign, Layer } from '../import/network.js';
-import type { Pieces } from '../import/pieces.js';
+import { Pieces } from '../import/pieces.js';
 import { DataType, int, ints } from '../import/proto.js';
 import type { Site } from '../import/recurrent.js';
 import { Runner, type Feed, type Value } from '../import/runtime.js';
@@ -24,13 +25,17 @@ export interface Collected {
 export async function collect(
   foreign: Foreign,
   feeds: AsyncIterable<Feed> | Iterable<Feed>,
-  { keepSteps = 0 } = {},
+  {
+    keepSteps = 0,
+    tick,
+  }: { readonly keepSteps?: number; readonly tick?: (done: number) => void } = {},
 ): Promise<Collected> {
   const { bytes, taps, raw } = instrumented(foreign, keepSteps > 0);
   const runner = await Runner.open(bytes);
   const sums = foreign.plan.vectors.map(({ size }) => new MomentSums(size));
   const inputs: Value[] = [];
   let kept = 0;
+  let calls = 0;
   try {
     for await (const feed of feeds) {
       const keep = raw !== undefined && kept < keepSteps;
@@ -48,6 +53,7 @@ export async function collect(
         inputs.push(value);
         kept += (value.dims[0] ?? 0) * (value.dims[1] ?? 0);
       }
+      tick?.(++calls);
     }
   } finally {
     await runner.close();
@@ -90,12 +96,19 @@ function instrumented(foreign: Foreign, keep: boolean) {
   const taps = new Taps(foreign.model);
   const found: Tap[] = [];
   const watch = (site: Site, vector: number, value: string, size: number) => {
-    const { sum, products } = moments(taps.in(site.scope), value, size, `${found.length}`);
+    const part = taps.in(site.scope);
+    const { sum, products } = moments(part, value, size, `${found.length}`, heldOf(part, site));
     found.push({
       vector,
       sum: taps.give(site.scope, sum, [1, size + 1]),
       products: taps.give(site.scope, products, [size, size]),
     });
+  };
+  // Steps after the end of a sequence are no steps of it.
+  const held = new Map<Site, string | undefined>();
+  const heldOf = (part: Pieces, site: Site) => {
+    if (!held.has(site)) held.set(site, heldRows(part, site));
+    return held.get(site);
   };
   for (const layer of foreign.layers) {
     for (const site of layer.sites) {
@@ -124,14 +137,30 @@ function hOf(taps: Taps, site: Site, { directions }: Layer, d: number): string {
   ]);
 }
 
-/** 1^T [x, 1] and x^T x of the rows of a value. */
-function moments(part: Pieces, value: string, size: number, name: string) {
+/** [T B, 1]: which rows are before the end of their sequence; undefined where all are as long. */
+function heldRows(part: Pieces, { node, name }: Site): string | undefined {
+  const given = node.input?.[4] ?? '';
+  if (given === '') return undefined;
+  const own = new Pieces(part.opset, `${part.prefix}held.${part.nodes.length}.`);
+  const lengths = own.cast(given, DataType.INT64, 'lengths');
+  const mask = maskOf(own, node.input?.[0] ?? '', lengths);
+  const rows = own.node('Reshape', [mask, own.int64s('shape', [-1, 1])], `rows of ${name}`);
+  part.nodes.push(...own.nodes);
+  part.initializers.push(...own.initializers);
+  return rows;
+}
+
+/** 1^T [x, 1] and x^T x of the rows of a value, of those that are held if that is said. */
+function moments(part: Pieces, value: string, size: number, name: string, held?: string) {
   const float = part.cast(value, DataType.FLOAT, `${name}.float`);
-  const rows = part.node(
+  const every = part.node(
     'Reshape',
     [float, part.int64s(`${name}.shape`, [-1, size])],
-    `${name}.rows`,
+    held === undefined ? `${name}.rows` : `${name}.every`,
   );
+  const nothing = () => part.floats(`${name}.nothing`, { shape: [1], data: new Float32Array(1) });
+  const rows =
+    held === undefined ? every : part.node('Where', [held, every, nothing()], `${name}.rows`);
   const columns = part.node('Transpose', [rows], `${name}.columns`, [ints('perm', [1, 0])]);
   const products = part.node('MatMul', [columns, rows], `${name}.products`);
   // 1^T [rows, 1]: ones are x^0 of the first column, whatever it holds.
@@ -140,7 +169,10 @@ function moments(part: Pieces, value: string, size: number, name: string) {
   ]);
   const zero = part.node('Sub', [first, first], `${name}.zeros`);
   const one = part.floats(`${name}.one`, { shape: [1], data: Float32Array.of(1) });
-  const ones = part.node('Add', [zero, one], `${name}.ones`);
+  const ones =
+    held === undefined
+      ? part.node('Add', [zero, one], `${name}.ones`)
+      : part.cast(held, DataType.FLOAT, `${name}.ones`);
   const wide = part.node('Concat', [rows, ones], `${name}.wide`, [int('axis', 1)]);
   const row = part.node('Transpose', [ones], `${name}.row`, [ints('perm', [1, 0])]);
   return { sum: part.node('MatMul', [row, wide], `${name}.sum`), products };

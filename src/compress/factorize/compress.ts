@@ -1,4 +1,5 @@
 import { KikitoriError } from '../../runtime/errors.js';
+import { remaining } from '../../runtime/progress.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
 import { parameterCount, type NetworkCheckpoint } from '../checkpoint.js';
 import { rewrite, type Feed, type Foreign } from '../import/index.js';
@@ -34,6 +35,8 @@ export interface CompressOptions extends ChooseOptions {
   /** Outputs by which the loss is measured. */
   readonly outputs: readonly string[];
   readonly progress?: (line: string) => void;
+  /** Monotonic milliseconds; with it, what takes long says how long it still will. */
+  readonly nowMs?: () => number;
 }
 
 export interface Compressed {
@@ -95,7 +98,11 @@ export async function prepare(
   }
   progress(`running the dense network on ${feeds.length} pieces of calibration data`);
   const keepSteps = subject.network === undefined ? 0 : costSteps;
-  const collected = await collect(subject.foreign, feeds, { keepSteps });
+  const clock = timed('running the dense network', options);
+  const collected = await collect(subject.foreign, feeds, {
+    keepSteps,
+    tick: (done) => clock?.(done, feeds.length),
+  });
   checkEnough(subject.foreign, collected.steps);
   const unseen = plan.vectors.filter((_, v) => collected.moments[v]?.count === 0);
   if (unseen.length > 0)
@@ -166,6 +173,9 @@ export async function compress(subject: Subject, options: CompressOptions): Prom
     },
   };
 }
+
+const timed = (what: string, { progress, nowMs }: Pick<CompressOptions, 'progress' | 'nowMs'>) =>
+  progress === undefined || nowMs === undefined ? undefined : remaining(what, progress, nowMs);
 
 const divergenceOf = async (
   { model }: Foreign,
@@ -244,15 +254,20 @@ async function costsOf(
 async function inOneUnit(
   foreign: Foreign,
   analysis: PlanAnalysis,
-  options: Pick<CompressOptions, 'outputs' | 'loss' | 'progress'>,
+  options: Pick<CompressOptions, 'outputs' | 'loss' | 'progress' | 'nowMs'>,
   feeds: readonly Feed[],
 ): Promise<PlanAnalysis> {
   const divergence = await divergenceOf(foreign, feeds, options);
   if (divergence === undefined) return analysis;
   options.progress?.('measuring what is lost when each projection is halved');
-  const measured = await sensitivities(analysis, (cut) =>
-    divergence.measure(rewrite(foreign, cut)),
-  );
+  const clock = timed('measuring losses', options);
+  const of = analysis.bases.filter((basis) => basis !== undefined).length;
+  let done = 0;
+  const measured = await sensitivities(analysis, async (cut) => {
+    const lost = await divergence.measure(rewrite(foreign, cut));
+    clock?.(++done, of);
+    return lost;
+  });
   return scaled(analysis, measured);
 }
 

@@ -11,6 +11,8 @@ export interface Change {
   readonly replaced?: ReadonlySet<Onnx.INodeProto>;
   /** Nodes that are there in another form, bodies apart. */
   readonly edited?: ReadonlyMap<Onnx.INodeProto, Onnx.INodeProto>;
+  /** Constants of the graph whose name a new node takes over. */
+  readonly dropped?: ReadonlySet<string>;
   readonly nodes: readonly Onnx.INodeProto[];
   readonly initializers: readonly Onnx.ITensorProto[];
   /** Outputs that are added. */
@@ -74,7 +76,7 @@ function sorted(
     read,
   );
   const initializer = [
-    ...(graph.initializer ?? []),
+    ...(graph.initializer ?? []).filter((t) => !changes.some((c) => c.dropped?.has(t.name ?? ''))),
     ...changes.flatMap((c) => c.initializers),
   ].filter((t) => read.has(t.name ?? ''));
   return {
@@ -84,7 +86,9 @@ function sorted(
     output,
     // Older files list their weights among the inputs.
     input: (graph.input ?? []).filter(
-      (i) => !scope.initializers.has(i.name ?? '') || read.has(i.name ?? ''),
+      ({ name }) =>
+        !scope.initializers.has(name ?? '') ||
+        (read.has(name ?? '') && !changes.some((c) => c.dropped?.has(name ?? ''))),
     ),
     valueInfo: (graph.valueInfo ?? []).filter((v) => read.has(v.name ?? '')),
   };

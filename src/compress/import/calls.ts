@@ -1,5 +1,5 @@
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
-import type { Foreign } from './network.js';
+import type { ForeignModel } from './model.js';
 import { refused } from './proto.js';
 import { Runner, type Feed, type Value } from './runtime.js';
 
@@ -13,8 +13,16 @@ export interface CallShape {
   readonly carried: ReadonlyMap<string, string>;
 }
 
+/** Calls in their order; those of `begins` have nothing before them. */
+export interface Calls {
+  readonly feeds: readonly Feed[];
+  readonly begins: ReadonlySet<Feed>;
+  /** Of a series: the rows that each call has, of all series one after the other. */
+  readonly rows?: readonly (readonly [number, number])[];
+}
+
 /** What is wrong with the shape for this network; all of it at once. */
-export function checkShape({ model }: Foreign, { audio, fixed, carried }: CallShape): void {
+export function checkShape(model: ForeignModel, { audio, fixed, carried }: CallShape): void {
   const inputs = new Set(model.inputs.map((i) => i.name ?? ''));
   const faults: string[] = [];
   const wanted = [
@@ -33,46 +41,84 @@ export function checkShape({ model }: Foreign, { audio, fixed, carried }: CallSh
 
 /** Calls on recordings, one after the other as the network itself is used; state begins at zero with each. */
 export async function recordedCalls(
-  foreign: Foreign,
+  model: ForeignModel,
   recordings: readonly Float32Array[],
   shape: CallShape,
-): Promise<Feed[]> {
-  checkShape(foreign, shape);
-  const { audio, fixed, carried } = shape;
+): Promise<Calls> {
+  checkShape(model, shape);
+  const { audio, carried } = shape;
   if (audio === undefined) throw new KikitoriError('no input takes sound', { kind: 'usage' });
-  const runner = await Runner.open(foreign.model.bytes);
+  const zeros = zeroInputs(model, shape.fixed);
   const feeds: Feed[] = [];
-  try {
-    for (const samples of recordings) {
-      let state: Feed = zeroInputs(foreign, fixed);
-      let before = new Float32Array(audio.context);
-      for (let at = 0; at + audio.window <= samples.length; at += audio.window) {
-        const fresh = samples.subarray(at, at + audio.window);
-        const data = new Float32Array(audio.context + audio.window);
-        data.set(before);
-        data.set(fresh, audio.context);
-        before = data.slice(audio.window);
-        const feed = { ...state, [audio.name]: { dims: [1, data.length], data } };
-        feeds.push(feed);
-        if (carried.size === 0) continue;
-        const out = await runner.run(feed, [...carried.keys()]).catch((error: unknown) => {
-          throw refused(foreign.model.where, `it does not run: ${messageOf(error)}`);
-        });
-        const next = [...carried].flatMap(([from, to]): [string, Value][] => {
-          const value = out.get(from);
-          return value === undefined ? [] : [[to, value]];
-        });
-        state = { ...state, ...Object.fromEntries(next) };
-      }
+  const begins = new Set<Feed>();
+  for (const samples of recordings) {
+    let before = new Float32Array(audio.context);
+    for (let at = 0; at + audio.window <= samples.length; at += audio.window) {
+      const data = new Float32Array(audio.context + audio.window);
+      data.set(before);
+      data.set(samples.subarray(at, at + audio.window), audio.context);
+      before = data.slice(audio.window);
+      const feed = { ...zeros, [audio.name]: { dims: [1, data.length], data } };
+      feeds.push(feed);
+      if (at === 0) begins.add(feed);
     }
+  }
+  return stated(model, { feeds, begins }, carried);
+}
+
+/** The same calls, each with the state that the call before left in this network. */
+export async function stated(
+  model: ForeignModel,
+  calls: Calls,
+  carried: ReadonlyMap<string, string>,
+): Promise<Calls> {
+  if (carried.size === 0) return calls;
+  const runner = await Runner.open(model.bytes);
+  const feeds: Feed[] = [];
+  const begins = new Set<Feed>();
+  try {
+    const wanted = [...carried.keys()];
+    await inTurn(runner, calls, carried, { fetches: wanted }, (_, given, feed) => {
+      feeds.push(given);
+      if (calls.begins.has(feed)) begins.add(given);
+    });
+  } catch (error) {
+    if (error instanceof KikitoriError) throw error;
+    throw refused(model.where, `it does not run: ${messageOf(error)}`);
   } finally {
     await runner.close();
   }
-  return feeds;
+  return { ...calls, feeds, begins };
+}
+
+/**
+ * Runs calls one after the other, each with the state that the same network left after the call before.
+ * `each` gets what came out, what was given, and the call as it is in `calls`.
+ */
+export async function inTurn(
+  runner: Runner,
+  { feeds, begins }: Calls,
+  carried: ReadonlyMap<string, string>,
+  { fetches }: { readonly fetches?: readonly string[] } = {},
+  each: (out: ReadonlyMap<string, Value>, given: Feed, feed: Feed) => void,
+): Promise<void> {
+  let state: Feed = {};
+  for (const feed of feeds) {
+    if (begins.has(feed)) state = {};
+    const given = { ...feed, ...state };
+    const out = await runner.run(given, fetches);
+    each(out, given, feed);
+    state = Object.fromEntries(
+      [...carried].flatMap(([from, to]): [string, Value][] => {
+        const value = out.get(from);
+        return value === undefined ? [] : [[to, value]];
+      }),
+    );
+  }
 }
 
 /** Every input as zeros of its shape, 1 where the shape is open; or the value given. */
-function zeroInputs({ model }: Foreign, fixed: ReadonlyMap<string, number>): Feed {
+function zeroInputs(model: ForeignModel, fixed: ReadonlyMap<string, number>): Feed {
   return Object.fromEntries(
     model.inputs.map(({ name, type }) => {
       const dims = (type?.tensorType?.shape?.dim ?? []).map((d) => Number(d.dimValue ?? 0) || 1);

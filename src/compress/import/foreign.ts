@@ -8,6 +8,7 @@ import { readForeign, type Foreign } from './network.js';
 import { refused } from './proto.js';
 import { rewriteWhole } from './rewrite.js';
 import { Runner, type Feed } from './runtime.js';
+import { rolled } from './unrolled.js';
 import { madeSeries, seriesFeeds } from './series.js';
 
 /** Below this relative difference of the outputs, another way to write a network is the same network. */
@@ -27,9 +28,9 @@ export async function takeForeign(bytes: Uint8Array, where: string): Promise<For
   if ((model.proto.functions ?? []).length > 0)
     throw refused(where, 'it defines functions of its own');
   const proto = timeFirst(model.proto);
-  const foreign = await readForeign(
-    proto === model.proto ? model : ForeignModel.of(proto, encodeModel(proto), where),
-  );
+  const turned = proto === model.proto ? model : ForeignModel.of(proto, encodeModel(proto), where);
+  const { model: whole, unrecognised } = await rolled(turned);
+  const foreign = await readForeign(whole);
   const { left } = foreign;
   const broken = left.filter((l) => l.damaged);
   if (broken.length > 0) throw refused(where, broken.map((l) => l.why).join('; '));
@@ -38,7 +39,10 @@ export async function takeForeign(bytes: Uint8Array, where: string): Promise<For
   const kinds = [...new Set(model.scopes.flatMap((s) => s.nodes.map((n) => n.opType ?? '')))];
   throw refused(
     where,
-    `there is no LSTM, GRU or RNN node in it, only ${kinds.slice(0, 12).join(', ')}`,
+    `there is no LSTM, GRU or RNN node in it, only ${kinds.slice(0, 12).join(', ')}${unrecognised
+      .slice(0, 3)
+      .map(({ name, why }) => `; "${name}" ${why}`)
+      .join('')}`,
   );
 }
 
@@ -64,7 +68,16 @@ export async function checkUnderstood(foreign: Foreign, calls?: readonly Feed[])
   const { model, plan } = foreign;
   await model.load();
   const whole = rewriteWhole(foreign, uncut(plan));
-  const error = await largestDifference(foreign, whole, calls ?? madeCalls(foreign));
+  await checkSame(model, whole, calls ?? madeCalls(foreign));
+}
+
+/** Refuses a network whose outputs differ from those of its other writing. */
+export async function checkSame(
+  model: ForeignModel,
+  written: Uint8Array,
+  calls: readonly Feed[],
+): Promise<void> {
+  const error = await largestDifference({ model }, written, calls);
   if (error < same) return;
   throw refused(
     model.where,
@@ -78,11 +91,11 @@ const madeCalls = (foreign: Foreign): readonly Feed[] =>
 
 /** Largest difference of any output, relative to the largest value of that output; Infinity if shapes differ. */
 export async function largestDifference(
-  { model }: Foreign,
+  { model }: Pick<Foreign, 'model'>,
   rewritten: Uint8Array,
   feeds: readonly Feed[],
 ): Promise<number> {
-  const wanted = await Runner.open(model.bytes);
+  const wanted = await Runner.open(model.origin);
   const got = await Runner.open(rewritten);
   let most = 0;
   try {

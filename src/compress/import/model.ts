@@ -19,6 +19,8 @@ export class ForeignModel {
     readonly bytes: Uint8Array,
     readonly where: string,
     readonly opset: number,
+    /** As the file was, where this is another writing of it. */
+    readonly origin: Uint8Array,
   ) {
     this.scopes = Scope.all(proto.graph ?? {}, where);
     for (const scope of this.scopes) {
@@ -39,7 +41,12 @@ export class ForeignModel {
     return ForeignModel.of(proto, bytes, where);
   }
 
-  static of(proto: Onnx.IModelProto, bytes: Uint8Array, where: string): ForeignModel {
+  static of(
+    proto: Onnx.IModelProto,
+    bytes: Uint8Array,
+    where: string,
+    origin = bytes,
+  ): ForeignModel {
     const opset = (proto.opsetImport ?? []).find((o) => (o.domain ?? '') === '');
     if (proto.graph === null || proto.graph === undefined || opset === undefined) {
       throw refused(
@@ -47,7 +54,7 @@ export class ForeignModel {
         'this is no ONNX file, or a damaged one: no graph or no operator set in it',
       );
     }
-    return new ForeignModel(proto, bytes, where, Number(opset.version ?? 0));
+    return new ForeignModel(proto, bytes, where, Number(opset.version ?? 0), origin);
   }
 
   /** The main graph. */

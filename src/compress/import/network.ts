@@ -119,8 +119,8 @@ async function readersOf(model: ForeignModel, sites: readonly Site[]) {
           if (!apart && axes.length === 3 && above.inputs === width) paths.set(above, path);
           continue;
         }
-        const weight = apart ? undefined : await headWeight(model, scope, node, width);
-        if (weight !== undefined) {
+        const weight = apart ? undefined : await productMatrix(model, scope, node);
+        if (weight?.shape[1] === width) {
           heads.push({ scope, node, path, weight });
           continue;
         }
@@ -139,26 +139,26 @@ async function readersOf(model: ForeignModel, sites: readonly Site[]) {
   return { paths, heads };
 }
 
-async function headWeight(
+/** The constant matrix [outputs, inputs] that a product multiplies with; undefined where it is none. */
+export async function productMatrix(
   model: ForeignModel,
   scope: Scope,
   node: Onnx.INodeProto,
-  width: number,
-): Promise<Tensor | undefined> {
+): Promise<(Tensor & { readonly half: boolean }) | undefined> {
   if (node.opType !== 'MatMul' && node.opType !== 'Gemm') return undefined;
   if (node.opType === 'Gemm' && Number(attribute(node, 'transA') ?? 0) !== 0) return undefined;
   if (node.opType === 'Gemm' && Number(attribute(node, 'alpha') ?? 1) !== 1) return undefined;
   const b = await model.constant(node.input?.[1] ?? '', scope);
   if (b?.dims.length !== 2 || !b.data.every(Number.isFinite)) return undefined;
+  const { half } = b;
   const transposed = node.opType === 'Gemm' && Number(attribute(node, 'transB') ?? 0) === 1;
   const [rows = 0, columns = 0] = b.dims;
-  if ((transposed ? columns : rows) !== width) return undefined;
-  if (transposed) return { shape: [rows, columns], data: b.data };
+  if (transposed) return { shape: [rows, columns], data: b.data, half };
   const data = new Float32Array(b.data.length);
   for (let k = 0; k < rows; k++) {
     for (let o = 0; o < columns; o++) data[o * rows + k] = b.data[k * columns + o] ?? 0;
   }
-  return { shape: [columns, rows], data };
+  return { shape: [columns, rows], data, half };
 }
 
 const digest = (parts: readonly (string | Float32Array)[]): string => {

@@ -2,7 +2,7 @@ import type { onnx as Onnx } from 'onnx-proto';
 import type { Tensor } from '../checkpoint.js';
 import { DataType, int, ints } from './proto.js';
 
-const { FLOAT, INT64 } = DataType;
+const { FLOAT, INT64, UINT8 } = DataType;
 
 /** Nodes and constants that are to be added to a graph, in an order that may be run. */
 export class Pieces {
@@ -34,6 +34,16 @@ export class Pieces {
     return this.prefix + name;
   }
 
+  bytes(name: string, shape: readonly number[], data: Uint8Array): string {
+    this.initializers.push({
+      name: this.prefix + name,
+      dims: [...shape],
+      dataType: UINT8,
+      rawData: data.slice(),
+    });
+    return this.prefix + name;
+  }
+
   int64s(name: string, values: readonly number[]): string {
     const raw = new Uint8Array(BigInt64Array.from(values, BigInt).buffer);
     this.initializers.push({
@@ -59,11 +69,13 @@ export class Pieces {
     name: string,
     attributes: readonly Onnx.IAttributeProto[] = [],
     as?: string,
+    domain = '',
   ): string {
     const output = as ?? this.prefix + name;
+    // No name of its own: in a small network names would weigh more than weights.
     this.nodes.push({
       opType,
-      name: this.prefix + name,
+      ...(domain === '' ? {} : { domain }),
       input: [...inputs],
       output: [output],
       attribute: [...attributes],

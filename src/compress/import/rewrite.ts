@@ -4,6 +4,7 @@ import type { Cut } from '../factorize/plan.js';
 import { above, again, maskOf, stateOf, zeroState } from './fragments.js';
 import { rebuild, type Change } from './assemble.js';
 import { scanCell, type CellValues } from './cell.js';
+import type { ForeignModel } from './model.js';
 import type { Foreign, Head, Layer, Path } from './network.js';
 import { Pieces } from './pieces.js';
 import { attribute, DataType, int } from './proto.js';
@@ -67,7 +68,7 @@ class Writer {
     private readonly cut: Cut,
     private readonly wanted: (layer: Layer) => boolean,
   ) {
-    this.prefix = freePrefix(foreign);
+    this.prefix = freePrefix(foreign.model);
     this.weights = new Pieces(foreign.model.opset, this.prefix);
   }
 
@@ -312,7 +313,7 @@ class Writer {
 const layerName = (foreign: Foreign, layer: Layer) => `l${foreign.layers.indexOf(layer)}.`;
 
 /** Names that nothing in the file begins with. */
-function freePrefix({ model }: Foreign): string {
+export function freePrefix(model: ForeignModel): string {
   const taken = (prefix: string) =>
     model.scopes.some((s) =>
       [...s.producers.keys(), ...s.initializers.keys(), ...s.inputs].some((n) =>

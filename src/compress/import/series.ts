@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { codeOf, messageOf } from '../../runtime/errors.js';
-import type { Foreign } from './network.js';
+import type { Calls } from './calls.js';
+import type { ForeignModel } from './model.js';
+import type { Layer } from './network.js';
 import { attribute, refused } from './proto.js';
 import type { Feed, Value } from './runtime.js';
 
@@ -74,6 +76,9 @@ export function parseCsv(text: string, where: string): Value {
   return { dims: [rows.length, width], data: Float32Array.from(data) };
 }
 
+/** What leaves steps and batch where they are. */
+const stepwise = ['Identity', 'Cast', 'Dropout', 'MatMul', 'Add', 'Gather', 'ReverseSequence'];
+
 /** The input that the LSTM layers read, its dimensions (text: open), and which of them is what. */
 interface MainInput {
   readonly name: string;
@@ -82,8 +87,15 @@ interface MainInput {
   readonly batchAxis: number;
 }
 
-function mainInput({ model, layers }: Foreign): MainInput {
-  const first = layers[0]?.sites[0]?.node.input?.[0] ?? '';
+/** A network that takes a series: by its recurrent nodes, or by the loop that took their place. */
+export interface SeriesTaker {
+  readonly model: ForeignModel;
+  readonly layers: readonly Layer[];
+}
+
+function mainInput({ model, layers }: SeriesTaker): MainInput {
+  const loop = model.nodes.find((n) => n.opType === 'Scan');
+  const first = layers[0]?.sites[0]?.node.input?.[0] ?? loop?.input?.at(-1) ?? '';
   const given = new Map(model.inputs.map((i) => [i.name ?? '', i]));
   const reached = new Set<string>();
   const seen = new Set<string>();
@@ -104,7 +116,7 @@ function mainInput({ model, layers }: Foreign): MainInput {
     throw refused(
       model.where,
       name === ''
-        ? 'no input reaches its LSTM'
+        ? 'no input reaches its recurrent node in the main graph'
         : `its inputs are ${[...reached].join(', ')} [${dims.join()}]`,
       'one input of three axes: time, batch and values',
     );
@@ -116,18 +128,30 @@ function mainInput({ model, layers }: Foreign): MainInput {
     if (node?.opType === 'Transpose') {
       const perm = attribute(node, 'perm') as number[];
       axes = axes.map((a) => perm[a] ?? a);
-    } else if (!['Identity', 'Cast', 'Dropout'].includes(node?.opType ?? '')) break;
+    } else if (!stepwise.includes(node?.opType ?? '')) break;
     at = node?.input?.[0] ?? name;
   }
   return { name, dims, timeAxis: axes[0] ?? 0, batchAxis: axes[1] ?? 1 };
+}
+
+/** The input that goes on in time and which axis of it time is; undefined where its length is fixed. */
+export function openTime(taker: SeriesTaker): { name: string; axis: number } | undefined {
+  const { name, dims, timeAxis } = mainInput(taker);
+  const steps = dims[timeAxis];
+  return typeof steps === 'number' && steps > 0 ? undefined : { name, axis: timeAxis };
 }
 
 /**
  * Calls of the network on a series [steps, values], cut into windows, or on series [batch, steps,
  * values] one by one. Every other input (initial states) is zero.
  */
-export function seriesFeeds(foreign: Foreign, series: Value, where: string): Feed[] {
-  const input = mainInput(foreign);
+export const seriesFeeds = (taker: SeriesTaker, series: Value, where: string): Feed[] => [
+  ...seriesCalls(taker, series, where).feeds,
+];
+
+/** The same, with what begins a series; where several go through in one call, each call is a beginning. */
+export function seriesCalls(taker: SeriesTaker, series: Value, where: string): Calls {
+  const input = mainInput(taker);
   const width = Number(input.dims[2]);
   const values = Number.isNaN(width) ? (series.dims.at(-1) ?? 0) : width;
   const [count, steps] =
@@ -147,25 +171,38 @@ export function seriesFeeds(foreign: Foreign, series: Value, where: string): Fee
   };
   const window = open(input.timeAxis, Math.min(windowSteps, steps));
   const batch = open(input.batchAxis, 1);
-  const windows: Float32Array[] = [];
+  const windows: {
+    readonly data: Float32Array;
+    readonly begins: boolean;
+    readonly rows: readonly [number, number];
+  }[] = [];
   for (let s = 0; s < count; s++) {
     for (let from = 0; from + window <= steps; from += window) {
       const at = (s * steps + from) * values;
-      windows.push(series.data.subarray(at, at + window * values));
+      windows.push({
+        data: series.data.subarray(at, at + window * values),
+        begins: from === 0,
+        rows: [s * steps + from, s * steps + from + window],
+      });
     }
   }
   const feeds: Feed[] = [];
+  const begins = new Set<Feed>();
   for (let at = 0; at + batch <= windows.length; at += batch) {
-    feeds.push(callOf(foreign, input, windows.slice(at, at + batch), window, values));
+    const taken = windows.slice(at, at + batch);
+    const each = taken.map((w) => w.data);
+    const feed = callOf(taker, input, each, window, values);
+    feeds.push(feed);
+    if (batch > 1 || taken[0]?.begins === true) begins.add(feed);
   }
   if (feeds.length === 0) {
     throw refused(where, `${steps} steps are too short`, `${batch} windows of ${window} steps`);
   }
-  return feeds;
+  return { feeds, begins, ...(batch > 1 ? {} : { rows: windows.map((w) => w.rows) }) };
 }
 
 function callOf(
-  foreign: Foreign,
+  foreign: SeriesTaker,
   input: MainInput,
   windows: readonly Float32Array[],
   steps: number,
@@ -184,7 +221,7 @@ function callOf(
   return { ...zeroInputs(foreign, input.name, batch), [input.name]: { dims, data } };
 }
 
-function zeroInputs(foreign: Foreign, main: string, batch: number): Record<string, Value> {
+function zeroInputs(foreign: SeriesTaker, main: string, batch: number): Record<string, Value> {
   const others = foreign.model.inputs.filter((i) => i.name !== main);
   return Object.fromEntries(
     others.map((i) => {
@@ -197,7 +234,7 @@ function zeroInputs(foreign: Foreign, main: string, batch: number): Record<strin
 }
 
 /** A made-up series, for comparing two graphs when no data is at hand. */
-export function madeSeries(foreign: Foreign, random: () => number): Value {
+export function madeSeries(foreign: SeriesTaker, random: () => number): Value {
   const input = mainInput(foreign);
   const values = Number(input.dims[2]) || (foreign.layers[0]?.inputs ?? 0);
   const fixed = input.dims[input.timeAxis];

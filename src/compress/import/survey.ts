@@ -5,6 +5,7 @@ import { parametersOf, readForeign, type Foreign, type Layer } from './network.j
 import { nameOf } from './proto.js';
 import { factsOf, kindOf } from './recurrent.js';
 import type { Scope } from './scope.js';
+import { rolled } from './unrolled.js';
 
 /** A recurrent node of a file, wherever it stands. */
 export interface SurveyedNode {
@@ -30,6 +31,8 @@ export interface SurveyedNode {
 
 export interface Survey {
   readonly recurrent: readonly SurveyedNode[];
+  /** LSTMs that stand in the file as plain operators, and how many steps each has. */
+  readonly rolled: readonly { readonly name: string; readonly steps: number }[];
   /** Of all recurrent weights, each counted once. */
   readonly recurrentParameters: number;
   /** What keeps the whole file from being compressed. */
@@ -48,13 +51,16 @@ export async function survey(model: ForeignModel): Promise<Survey> {
   const proto = timeFirst(model.proto);
   const turned =
     proto === model.proto ? model : ForeignModel.of(proto, encodeModel(proto), model.where);
-  const foreign = await readForeign(turned);
-  const nodes = recurrentNodes(turned).map(({ scope, node }) =>
+  const { model: whole, made, unrecognised } = await rolled(turned);
+  const foreign = await readForeign(whole);
+  const nodes = recurrentNodes(whole).map(({ scope, node }) =>
     surveyed(foreign, scope, node, layouts.get(place(scope, node)) ?? 0),
   );
   if (nodes.length === 0) obstacles.push('there is no LSTM, GRU or RNN node in it');
+  for (const { name, why } of unrecognised) obstacles.push(`"${name}" ${why}`);
   return {
     recurrent: nodes,
+    rolled: made,
     recurrentParameters: foreign.layers.reduce((sum, layer) => sum + parametersOf(layer), 0),
     obstacles,
   };

@@ -87,6 +87,7 @@ export class Taps {
       return this.give(around.scope, outside, shape);
     }
     this.addOutput(scope, info(given));
+    if (type === 'Scan') this.addDirection(node);
     const outer = this.in(around.scope);
     const at = `sum.${this.next++}`;
     const sum =
@@ -96,6 +97,17 @@ export class Taps {
             int('keepdims', 0),
           ]);
     return this.give(around.scope, sum, shape);
+  }
+
+  /** A Scan that says directions or axes of its outputs says them of all. */
+  private addDirection(node: Onnx.INodeProto): void {
+    const now = this.edited.get(node) ?? node;
+    const attribute = (now.attribute ?? []).map((a) =>
+      ['scan_output_directions', 'scan_output_axes'].includes(a.name ?? '')
+        ? { ...a, ints: [...(a.ints ?? []).map(Number), 0] }
+        : a,
+    );
+    this.edited.set(node, { ...now, attribute });
   }
 
   /** Makes a value of the main graph an output, whatever its shape. */

@@ -12,3 +12,7 @@ export {
 } from './report.js';
 export { bundleLike, curveSubjects } from './curve.js';
 export { png } from './picture.js';
+export { reportNetworks, type NetworksReport, type NetworkSubject, type Run } from './networks.js';
+export { networksCurveSubjects } from './networks-curve.js';
+export { networksCurve, networksMarkdown } from './networks-markdown.js';
+export { weightsOf } from './weights.js';

@@ -19,8 +19,9 @@ import {
   takeForeign,
   type Feed,
 } from '../../../src/compress/import/index.js';
+import { recurrence } from '../../../src/compress/reference/recurrence.js';
 import { DataType, encode, info, recurrentNode } from '../../sim/recurrent-graph.js';
-import { branches, chains, rounds, shapeless, small } from '../../sim/wild-graphs.js';
+import { both, branches, chains, rounds, shapeless, small } from '../../sim/wild-graphs.js';
 
 const { onnx } = onnxProto;
 const random = randomFrom(11);
@@ -127,6 +128,66 @@ void t.test('moments inside bodies are those of the values there', async (t) => 
       name,
     );
   }
+});
+
+void t.test('steps after the end of a sequence count for nothing', async (t) => {
+  const { node: cells, initializer } = recurrentNode(both, 'cells', {
+    lengths: 'lengths',
+    outputs: ['y', 'h'],
+  });
+  const foreign = await takeForeign(
+    encode({
+      node: [cells],
+      initializer,
+      input: [info('x', ['T', 2, 4]), info('lengths', [2], DataType.INT32)],
+      output: [shapeless('y')],
+    }),
+    'lengths',
+  );
+  // Of 7 steps the first sequence has 5 and the second 2; behind them stands what is no data.
+  const x = value(7, 2, 4);
+  const lengths = [5, 2];
+  x.data.forEach((_, i) => {
+    const [step, batch] = [Math.floor(i / 8), Math.floor(i / 4) % 2];
+    if (step >= (lengths[batch] ?? 0)) x.data[i] = step === 6 ? NaN : 1000;
+  });
+  const feed = { x, lengths: { dims: [2], data: Float32Array.from(lengths) } };
+  const { moments, steps } = await collect(foreign, [feed]);
+  t.equal(steps, 7, 'five and two');
+  const rows = (width: number, of: (step: number, batch: number, k: number) => number) =>
+    [0, 1].flatMap((batch) =>
+      Array.from({ length: lengths[batch] ?? 0 }, (_, step) =>
+        Array.from({ length: width }, (_, k) => of(step, batch, k)),
+      ),
+    );
+  const { y } = recurrence(
+    both,
+    x.data.map((v) => (Number.isFinite(v) ? v : 0)),
+    [7, 2],
+    { lengths },
+  );
+  const wanted = new Map([
+    ['the input of cells', rows(4, (step, b, k) => x.data[(step * 2 + b) * 4 + k] ?? NaN)],
+    ['cells forward', rows(6, (step, b, k) => y[((step * 2 + 0) * 2 + b) * 6 + k] ?? NaN)],
+    ['cells reverse', rows(6, (step, b, k) => y[((step * 2 + 1) * 2 + b) * 6 + k] ?? NaN)],
+  ]);
+  foreign.plan.vectors.forEach(({ name, size }, v) => {
+    const seen = wanted.get(name) ?? [];
+    const mean = (of: (row: readonly number[]) => number) =>
+      seen.reduce((sum, row) => sum + of(row), 0) / seen.length;
+    const own = moments[v];
+    t.equal(own?.count, 7, name);
+    for (let i = 0; i < size; i++) {
+      const right = mean((row) => row[i] ?? NaN);
+      t.ok(Math.abs((own?.mean[i] ?? NaN) - right) < 1e-6, `${name} mean ${i}`);
+      for (let j = 0; j < size; j++) {
+        const product = mean((row) => (row[i] ?? NaN) * (row[j] ?? NaN));
+        const covariance = product - right * mean((row) => row[j] ?? NaN);
+        const got = own?.covariance.data[i * size + j] ?? NaN;
+        if (!(Math.abs(got - covariance) < 1e-6)) t.fail(`${name} ${i} ${j}: ${got}`);
+      }
+    }
+  });
 });
 
 function recurrentGraph(): Onnx.IGraphProto {
