@@ -5,6 +5,7 @@
  * does it become slower? Its timers run by the clock: health is published each second here, each minute of audio or so.
  * Ends with a table, and with status 1 when something is not as docs/reliability.md promises. Verdicts hang on counts,
  * memory and processor time, not on how busy the machine is.
+ * SIGINT ends the day at this minute; what was played is judged.
  * usage: node dist/bench/soak.js [--hours N] [--seed N] [--noise FOLDER] [--out FOLDER]
  *   --noise   recordings of noise; without it noise is made
  *   --out     where soak.svg, soak.json (every sample) and daemon.log are written
@@ -19,7 +20,7 @@ import { report } from './lib/report.js';
 import { SoakAudio, rateHz } from './lib/soak-audio.js';
 import { SoakBoard } from './lib/soak-board.js';
 import { soakChart } from './lib/soak-chart.js';
-import { judge, windowsOf, type Sample } from './lib/soak-judge.js';
+import { judge, longHours, windowsOf, type Sample } from './lib/soak-judge.js';
 import { deeds } from './lib/soak-plan.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -35,7 +36,7 @@ const hourMs = 3_600_000;
 const totalMs = hours * hourMs;
 /** A run of less than an hour holds the deeds of one. */
 const roundMs = Math.min(hourMs, totalMs);
-const windowMs = hours >= 6 ? hourMs : totalMs / 12;
+const windowMs = hours >= longHours ? hourMs : totalMs / 12;
 const sampleMs = Math.min(60_000, windowMs / 2);
 const began = performance.now();
 const secondsSoFar = () => Math.round((performance.now() - began) / 1000);
@@ -48,6 +49,8 @@ const board = await SoakBoard.start(root, (line) => log?.write(`${line}\n`));
 const samples: Sample[] = [];
 const done = new Map<string, number>();
 let playedMs = 0;
+let enough = false;
+process.on('SIGINT', () => (enough = true));
 let orders = 0;
 try {
   await play();
@@ -58,7 +61,13 @@ try {
   const topics = [...board.arrived.values()].reduce((n, all) => n + all.length, 0);
   const unprovoked = board.errors.filter((line) => !line.includes('"config.refused"'));
   const verdicts = judge(windows, {
-    ...{ hours, status, left, childrenAtEnd: atEnd.children, errors: unprovoked.length },
+    ...{
+      hours: playedMs / hourMs,
+      status,
+      left,
+      childrenAtEnd: atEnd.children,
+      errors: unprovoked.length,
+    },
     accepted: board.accepted.length,
     missing: board.missing().length,
     duplicates: topics - 2 * board.arrived.size,
@@ -103,7 +112,7 @@ async function play(): Promise<void> {
   const failure: { error?: unknown } = {};
   await sample();
   let nextSampleMs = sampleMs;
-  while (playedMs < totalMs && failure.error === undefined) {
+  while (playedMs < totalMs && !enough && failure.error === undefined) {
     const piece = audio.next();
     await board.hear(piece.bytes);
     playedMs += (1000 * piece.bytes.length) / 2 / rateHz;
@@ -134,7 +143,7 @@ async function sample(): Promise<void> {
     ...(await board.size()),
     ...{ audioMs: playedMs, accepted: board.accepted.length, orders },
   });
-  if (samples.length % 60 === 0) {
+  if (samples.length % 30 === 0) {
     const { rssMb, descriptors, cpuSeconds } = samples.at(-1) ?? (await board.size());
     process.stderr.write(
       `${(playedMs / hourMs).toFixed(1)} h after ${secondsSoFar()} s: ${rssMb.toFixed(1)} MB, ${descriptors} descriptors, ${cpuSeconds} s of processor, ${board.accepted.length} of ${orders} orders accepted\n`,

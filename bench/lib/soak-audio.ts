@@ -70,13 +70,13 @@ export class SoakAudio {
     );
   }
 
-  /** A working day: some 200 orders an hour, half of the time nobody says anything. */
+  /** A working day: some 70 orders an hour, machines for a sixth of the time. */
   next(): Piece {
     const chance = this.random();
-    if (chance < 0.4) return { kind: 'order', bytes: this.one(this.orders) };
-    if (chance < 0.47) return { kind: 'talk', bytes: this.one(this.talk) };
-    if (chance < 0.57) return { kind: 'noise', bytes: this.one(this.noises) };
-    if (chance < 0.58) return { kind: 'zeros', bytes: Buffer.alloc(2 * samplesOf(5000)) };
+    if (chance < 0.2) return { kind: 'order', bytes: this.one(this.orders) };
+    if (chance < 0.23) return { kind: 'talk', bytes: this.one(this.talk) };
+    if (chance < 0.33) return { kind: 'noise', bytes: this.one(this.noises) };
+    if (chance < 0.34) return { kind: 'zeros', bytes: Buffer.alloc(2 * samplesOf(5000)) };
     return { kind: 'room', bytes: this.quiet(500 + 20_000 * this.random()) };
   }
 

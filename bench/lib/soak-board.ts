@@ -102,6 +102,8 @@ export class SoakBoard {
       update: {
         ...{ url: repository.url, rootPath: repository.rootPath, checkEveryMs: '60s' },
         limits: { selftestMs: '300s' },
+        // Over before the next one is offered.
+        trial: { utterances: 20, durationMs: '30s' },
       },
       state: { dir: join(folder, 'state') },
     };

@@ -92,7 +92,7 @@ export interface Verdict {
 }
 
 /** Shorter runs say less: memory is still settling, and an hour's deeds are not in every window. */
-const longHours = 6;
+export const longHours = 6;
 const grownMbMax = 1;
 const grownMbMaxOfShort = 10;
 const grownShareMax = 0.1;

@@ -45,7 +45,9 @@ export const deeds: readonly Deed[] = [
     at: 0.32,
     run: async (board, hour) => {
       await board.repository.publish(`99.${hour}.0`);
-      await board.causes('model.released', () => board.ask('update', { action: 'install' }));
+      await board.causes('update.committed', () =>
+        board.causes('model.released', () => board.ask('update', { action: 'install' })),
+      );
     },
   },
   {
