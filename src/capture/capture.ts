@@ -21,6 +21,8 @@ export interface CaptureEvents {
   /** A file or standard input waits for the promise; a microphone cannot wait. */
   readonly onChunk: (chunk: Chunk) => void | Promise<void>;
   readonly onState: (state: MicState, why: string) => void;
+  /** The recorder was too late for the sound card: so much audio is missing. */
+  readonly onOverrun?: (lostMs: number) => void;
   /** A file or standard input is over, or could not be read; a microphone never is. */
   readonly onEnd: (error?: unknown) => void;
 }
@@ -110,6 +112,7 @@ export class Capture {
         this.clock,
         (bytes) => this.takeBytes(reader.feed(bytes)),
         (why) => this.lost(why),
+        (lostMs) => this.overrun(lostMs),
       );
     } catch (error) {
       this.lost(messageOf(error));
@@ -183,6 +186,12 @@ export class Capture {
     void this.closing.then(() => {
       if (!this.stopped) this.cancelRetry = this.clock.after(waitMs, () => this.openRecorder());
     });
+  }
+
+  private overrun(lostMs: number): void {
+    if (this.stopped) return;
+    this.gap = true;
+    this.events.onOverrun?.(lostMs);
   }
 
   private become(state: MicState, why: string): void {
