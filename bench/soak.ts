@@ -109,7 +109,7 @@ async function play(): Promise<void> {
     deeds.map(({ name, at, run }) => ({ name, hour, run, atMs: (hour + at) * roundMs })),
   ).flat();
   let work: Promise<void> = Promise.resolve();
-  const failure: { error?: unknown } = {};
+  const failure: { error?: Error } = {};
   await sample();
   let nextSampleMs = sampleMs;
   while (playedMs < totalMs && !enough && failure.error === undefined) {
@@ -127,7 +127,9 @@ async function play(): Promise<void> {
           await run(board, hour);
           done.set(name, (done.get(name) ?? 0) + 1);
         })
-        .catch((error: unknown) => void (failure.error ??= error));
+        .catch((error: unknown) => {
+          failure.error ??= error instanceof Error ? error : new Error(String(error));
+        });
     }
     if (playedMs < nextSampleMs) continue;
     nextSampleMs += sampleMs;

@@ -12,7 +12,7 @@ void t.test("Theil's and Sen's slope, and its interval", async (t) => {
   const odd = line.map(({ x, y }) => ({ x, y: x === 4 ? 1e6 : y }));
   t.equal(theilSen(odd).slope, 2, 'one odd point');
   t.ok(Number.isNaN(theilSen([{ x: 0, y: 1 }]).slope), 'one point has none');
-    const four = [0, 1, 4, 5].map((y, x) => ({ x, y }));
+  const four = [0, 1, 4, 5].map((y, x) => ({ x, y }));
   const slopes = [1, 2, 5 / 3, 3, 2, 1].sort((a, b) => a - b);
   const { slope, low, high } = theilSen(four);
   t.equal(slope, ((slopes[2] ?? 0) + (slopes[3] ?? 0)) / 2);
