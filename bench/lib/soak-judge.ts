@@ -47,7 +47,8 @@ export function windowsOf(
   for (let end = windowMs; ; end += windowMs) {
     const within = samples.filter(({ audioMs }) => audioMs > end - windowMs && audioMs <= end);
     const last = within.at(-1);
-    if (last === undefined) return windows;
+    // An hour that was broken off lacks some of its deeds.
+    if (last === undefined || last.audioMs < end - windowMs / 10) return windows;
     const heard = answers.slice(before.accepted, last.accepted);
     const latencies = heard.map(({ latencyMs }) => latencyMs);
     windows.push({
