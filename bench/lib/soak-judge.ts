@@ -43,12 +43,13 @@ export function windowsOf(
   const windows: Window[] = [];
   const [zero] = samples;
   if (zero === undefined) return [];
+  const endMs = samples.at(-1)?.audioMs ?? 0;
   let before = zero;
   for (let end = windowMs; ; end += windowMs) {
     const within = samples.filter(({ audioMs }) => audioMs > end - windowMs && audioMs <= end);
     const last = within.at(-1);
     // An hour that was broken off lacks some of its deeds.
-    if (last === undefined || last.audioMs < end - windowMs / 10) return windows;
+    if (last === undefined || endMs < end - windowMs / 10) return windows;
     const heard = answers.slice(before.accepted, last.accepted);
     const latencies = heard.map(({ latencyMs }) => latencyMs);
     windows.push({
