@@ -65,7 +65,7 @@ export class Agent {
     );
     this.intake = new Intake((chunk) => this.hear(chunk), log);
     this.microphone = new Microphone({
-      log,
+      ...{ log, clock },
       notifier,
       onChange: () => this.publishHealth(),
       onEvent: (name, data) => void this.event(name, data),
@@ -161,6 +161,7 @@ export class Agent {
       {
         onChunk: (chunk) => agentOf().intake.take(chunk),
         onState: (state, why) => agentOf().microphone.changed(state, why),
+        onOverrun: (lostMs) => agentOf().microphone.overrun(lostMs),
         onEnd: (error) => void agentOf().audioEnded(error),
       },
       clock,

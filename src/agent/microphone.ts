@@ -1,10 +1,17 @@
 import type { PublishedEvent } from '../publish/index.js';
 import type { MicState } from '../records.js';
+import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import type { ServiceNotifier } from '../runtime/notify.js';
+import { Seldom } from '../runtime/seldom.js';
+
+/** A starved board has an overrun each moment: three lines at once, then one each ten seconds. */
+const overrunLinesAtOnce = 3;
+const overrunLineEveryMs = 10_000;
 
 export interface MicrophoneOptions {
   readonly log: Log;
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly notifier: Pick<ServiceNotifier, 'status'>;
   readonly onChange: () => void;
   readonly onEvent: (name: PublishedEvent, data?: Readonly<Record<string, unknown>>) => void;
@@ -16,7 +23,22 @@ export class Microphone {
   /** Whether it was reported: at the start it is not up yet, and that is no news. */
   private wasLost = false;
 
-  constructor(private readonly options: MicrophoneOptions) {}
+  private readonly overruns: Seldom;
+  private overrunMs = 0;
+
+  constructor(private readonly options: MicrophoneOptions) {
+    this.overruns = new Seldom(options.clock, overrunLinesAtOnce, overrunLineEveryMs);
+  }
+
+  /** Audio that never came here. */
+  overrun(lostMs: number): void {
+    this.overrunMs += lostMs;
+    if (this.overruns.take() === null) return;
+    this.options.log.error(
+      { event: 'mic.overrun', lostMs: Math.round(this.overrunMs) },
+      'the recorder got too little processor: audio was lost',
+    );
+  }
 
   changed(state: MicState, why: string): void {
     const { log, notifier, onChange, onEvent } = this.options;

@@ -21,6 +21,8 @@ export interface CaptureEvents {
   /** A file or standard input waits for the promise; a microphone cannot wait. */
   readonly onChunk: (chunk: Chunk) => void | Promise<void>;
   readonly onState: (state: MicState, why: string) => void;
+  /** The recorder was too late for the sound card: so much audio is missing. */
+  readonly onOverrun?: (lostMs: number) => void;
   /** A file or standard input is over, or could not be read; a microphone never is. */
   readonly onEnd: (error?: unknown) => void;
 }
@@ -32,6 +34,8 @@ const paceWindowMs = 5000;
 /** Over a minute and more: a device with another rate than the one that was asked for. Every word would be wrong. */
 const wrongRateWindowMs = 60_000;
 const wrongRate = 1.2;
+/** A look at the microphone that comes later than this says nothing of it: this process was held up. */
+const heldUpMs = 1000;
 /** What may come at once after this process was held up: a full pipe, and some. */
 const burstMs = 3000;
 /** A recorder that has given this much audio works: the next pause is a short one again. */
@@ -98,11 +102,7 @@ export class Capture {
   private openRecorder(): void {
     if (this.stopped) return;
     const reader = this.reader();
-    this.lastBytesMs = this.clock.monotonic();
-    this.windowStartMs = null;
-    this.windowSamples = 0;
-    this.longStartMs = null;
-    this.longSamples = 0;
+    this.lookAnew(this.clock.monotonic());
     this.samplesSinceOpened = 0;
     try {
       this.recorder = new Recorder(
@@ -110,6 +110,7 @@ export class Capture {
         this.clock,
         (bytes) => this.takeBytes(reader.feed(bytes)),
         (why) => this.lost(why),
+        (lostMs) => this.overrun(lostMs),
       );
     } catch (error) {
       this.lost(messageOf(error));
@@ -136,8 +137,15 @@ export class Capture {
   }
 
   private watch(): void {
-    this.cancelWatch = this.clock.after(Math.max(100, this.options.stallAfterMs / 4), () => {
+    const waitMs = Math.max(100, this.options.stallAfterMs / 4);
+    const dueMs = this.clock.monotonic() + waitMs;
+    this.cancelWatch = this.clock.after(waitMs, () => {
       const now = this.clock.monotonic();
+      if (now - dueMs > heldUpMs) {
+        this.lookAnew(now);
+        this.watch();
+        return;
+      }
       if (now - this.lastBytesMs > this.options.stallAfterMs) {
         this.lost(`no audio for ${Math.round(now - this.lastBytesMs)} ms`);
         return;
@@ -168,6 +176,15 @@ export class Capture {
     });
   }
 
+  /** What came and did not come before is forgotten: only audio that comes from now on is judged. */
+  private lookAnew(now: number): void {
+    this.lastBytesMs = now;
+    this.windowStartMs = null;
+    this.windowSamples = 0;
+    this.longStartMs = null;
+    this.longSamples = 0;
+  }
+
   private lost(why: string): void {
     if (this.stopped) return;
     this.cancelWatch();
@@ -183,6 +200,12 @@ export class Capture {
     void this.closing.then(() => {
       if (!this.stopped) this.cancelRetry = this.clock.after(waitMs, () => this.openRecorder());
     });
+  }
+
+  private overrun(lostMs: number): void {
+    if (this.stopped) return;
+    this.gap = true;
+    this.events.onOverrun?.(lostMs);
   }
 
   private become(state: MicState, why: string): void {

@@ -16,6 +16,9 @@ const keptErrorBytes = 4096;
 /** arecord goes on with another rate than it was asked for, and only says so. */
 const otherRate = /rate is not accurate \(requested = (\d+)Hz, got = (\d+)Hz\)/;
 
+/** arecord came too late to the sound card; it says so in the system's language. What follows does not join. */
+const overrun = /!!! \([^\d)]*(\d+)[.,]\d+ ms/g;
+
 /**
  * One run of a recorder process, by node-record-lpcm16. Used once, never paused. What that package leaves open is handled
  * here:
@@ -31,6 +34,8 @@ export class Recorder {
   private stopping = false;
   private ended = false;
   private errors = '';
+  /** The line that has begun. */
+  private unfinished = '';
   private readonly closed: Promise<void>;
 
   constructor(
@@ -38,6 +43,7 @@ export class Recorder {
     private readonly clock: Clock,
     onData: (bytes: Buffer) => void,
     onEnd: (why: string) => void,
+    onOverrun: (lostMs: number) => void,
   ) {
     this.recording = lpcm16.record({
       recorder: recorderPath,
@@ -82,6 +88,10 @@ export class Recorder {
     // The package reports a failed process as an 'error' of the stream; 'close' has said it already.
     stream.on('error', () => undefined);
     child.stderr?.on('data', (part: Buffer) => {
+      const text = this.unfinished + part.toString();
+      const whole = text.lastIndexOf('\n') + 1;
+      for (const [, lostMs] of text.slice(0, whole).matchAll(overrun)) onOverrun(Number(lostMs));
+      this.unfinished = text.slice(whole).slice(-keptErrorBytes);
       this.errors = (this.errors + part.toString()).slice(-keptErrorBytes);
       const [, asked, got] = otherRate.exec(this.errors) ?? [];
       if (got !== undefined)

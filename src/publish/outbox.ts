@@ -6,6 +6,7 @@ import { makeFolder } from '../runtime/atomic-write.js';
 import type { Clock } from '../runtime/clock.js';
 import { isDiskTrouble } from '../runtime/disk-trouble.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { damagedPath, keepNewestDamaged } from './damaged.js';
 import { doneLine, LetterFile, letterLine, type Letter, type Place } from './letter-file.js';
 
 /** full: the byte limit. old: the age limit. disk: memory is full too while the disk takes nothing. */
@@ -180,7 +181,7 @@ export class Outbox {
     const { dir, clock } = this.options;
     await makeFolder(dir, 0o750);
     this.lock ??= await lockFolder(dir);
-    const aside = join(dir, `damaged-${clock.now()}.log`);
+    const aside = damagedPath(dir, clock.now());
     const { file, contents } = await LetterFile.open(join(dir, 'letters.log'), aside);
     this.file = file;
     const unsaved = [...this.entries];
@@ -195,7 +196,9 @@ export class Outbox {
       this.bytes += bytes;
     }
     for (const [number, entry] of unsaved) this.entries.set(number, entry);
-    if (contents.badLines > 0) this.options.onSetAside(aside, contents.badLines);
+    if (contents.badLines === 0) return;
+    await keepNewestDamaged(dir, aside);
+    this.options.onSetAside(aside, contents.badLines);
   }
 
   /** One write at a time; all that comes meanwhile goes into the next one. */

@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, basename, resolve } from 'node:path';
 import { codeOf } from './errors.js';
 
@@ -26,6 +26,36 @@ export async function atomicWrite(
     throw error;
   }
   await syncFolder(dirname(path));
+  await removeStray(path);
+}
+
+/** Files of which this process has looked for what earlier ones left. */
+const looked = new Set<string>();
+const lookedMax = 1000;
+
+/** A loss of power in the middle of a write leaves its temporary file, under the id of a process that is no more. */
+async function removeStray(path: string): Promise<void> {
+  if (looked.has(path)) return;
+  if (looked.size >= lookedMax) looked.clear();
+  looked.add(path);
+  const folder = dirname(path);
+  const begin = `.${basename(path)}.`;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const pid = Number(
+      /^(\d+)\.tmp$/.exec(name.startsWith(begin) ? name.slice(begin.length) : '')?.[1],
+    );
+    if (pid > 0 && pid !== process.pid && !isRunning(pid))
+      await rm(join(folder, name), { force: true }).catch(() => undefined);
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return codeOf(error) !== 'ESRCH';
+  }
 }
 
 /** Makes renames and removals in a folder survive a power cut. */

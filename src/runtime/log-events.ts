@@ -82,6 +82,10 @@ export const logEvents = {
     'No audio comes; `why` has the last words of the recorder. It is opened again.',
     'Is it plugged in? `arecord -L` lists names, `kikitori doctor` tries it.',
   ),
+  'mic.overrun': error(
+    'The recorder came too late to the sound card; `lostMs` of audio are missing since the start.',
+    'Look at `health.rtf` and at what else runs on the board, above all with real-time priority.',
+  ),
   'mic.none': info('It is to have no microphone: `capture.source` is `none`.'),
   'mic.muted': info('After a `mute` request it hears nothing.'),
   'mic.unmuted': info('It hears again.'),
@@ -152,7 +156,7 @@ export const logEvents = {
     disk,
   ),
   'outbox.set-aside': error(
-    'The outbox was damaged. The file was set aside; its good messages go on.',
+    'The outbox was damaged. The file was set aside, its good messages go on; the newest three such files are kept.',
     'Delete the file `path` when you have looked; check the disk.',
   ),
 

@@ -91,6 +91,7 @@ void t.test('a microphone that was never up is not reported as lost twice', asyn
   const events: string[] = [];
   const microphone = new Microphone({
     log: new LinesLog().log,
+    clock: new TestClock(),
     notifier: { status: () => undefined },
     onChange: () => undefined,
     onEvent: (name) => events.push(name),
@@ -101,6 +102,23 @@ void t.test('a microphone that was never up is not reported as lost twice', asyn
   microphone.changed('silent', '');
   microphone.changed('up', '');
   t.same(events, ['mic-lost', 'mic-restored']);
+});
+
+void t.test('what the recorder lost is added up and said, not each time', async (t) => {
+  const lines = new LinesLog();
+  const clock = new TestClock();
+  const microphone = new Microphone({
+    ...{ log: lines.log, clock, onChange: () => undefined, onEvent: () => undefined },
+    notifier: { status: () => undefined },
+  });
+  for (let i = 0; i < 100; i++) microphone.overrun(10.5);
+  t.same(
+    lines.with('mic.overrun').map(({ lostMs }) => lostMs),
+    [11, 21, 32],
+  );
+  await clock.advance(10_000);
+  microphone.overrun(10);
+  t.equal(lines.with('mic.overrun').at(-1)?.['lostMs'], 1060);
 });
 
 void t.test('health is numbers', async (t) => {

@@ -32,6 +32,7 @@ const defaults: CaptureOptions = {
 class Ear {
   readonly chunks: Chunk[] = [];
   readonly states: { state: MicState; why: string }[] = [];
+  readonly overruns: number[] = [];
   ended: { error?: unknown } | null = null;
   readonly capture: Capture;
 
@@ -42,6 +43,7 @@ class Ear {
       {
         onChunk: (chunk) => void this.chunks.push(chunk),
         onState: (state, why) => void this.states.push({ state, why }),
+        onOverrun: (lostMs) => void this.overruns.push(lostMs),
         onEnd: (error) => void (this.ended = { error }),
       },
       clock,
@@ -342,4 +344,21 @@ void t.test('bytes in any pieces are the same samples', async (t) => {
     }
     t.same(Float32Array.from(parts), whole);
   }
+});
+
+void t.test('what arecord lost for want of a processor is told, in any language', async (t) => {
+  const said = ['overrun!!! (at least 125.731 ms long)', 'Überlauf!!! (mindestens 2000,004 ms)'];
+  await withMic(t, {
+    afterMs: 300,
+    fault: 'none',
+    stderr: `${said.join('\n')}\nunfinished!!! (at`,
+  });
+  const ear = new Ear();
+  await until('both', () => ear.overruns.length >= 2);
+  const before = ear.chunks.length;
+  await ear.heard(before + 3);
+  await ear.capture.stop();
+  t.same(ear.overruns, [125, 2000]);
+  t.equal(ear.chunks.filter(({ gapBefore }) => gapBefore).length, 1, 'what follows does not join');
+  t.notMatch(ear.states, [{ state: 'lost' }], 'the microphone is there');
 });

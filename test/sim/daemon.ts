@@ -38,6 +38,8 @@ export interface DaemonOptions {
   readonly publish?: Readonly<Record<string, unknown>>;
   readonly page?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Arguments of node itself. */
+  readonly nodeArgs?: readonly string[];
   /** false: nobody else may connect to this broker, and what is published is not held against the contract. */
   readonly watched?: false;
 }
@@ -74,10 +76,13 @@ export class Daemon {
         log: options.log ?? {},
       }),
     );
-    const child = Child.node([program, 'run', '--config', configPath], {
-      ...options.mic?.env,
-      ...options.env,
-    });
+    const child = Child.node(
+      [...(options.nodeArgs ?? []), program, 'run', '--config', configPath],
+      {
+        ...options.mic?.env,
+        ...options.env,
+      },
+    );
     const watch = options.watched === false ? null : new ContractWatch(options.url, child.child);
     return new Daemon(own, grammarPath, configPath, child, watch);
   }

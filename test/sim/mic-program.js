@@ -22,6 +22,7 @@ const {
   stderr = '',
   deaf = false,
   fast = false,
+  overruns = false,
 } = run;
 const { SOX_OPTS: soxOptions, AUDIODEV: audioDevice } = process.env;
 appendFileSync(
@@ -85,6 +86,7 @@ const began = performance.now();
 let written = 0;
 let broken = false;
 let warned = false;
+let lostMs = 0;
 
 function block() {
   const bytes = Buffer.alloc(2 * channels * blockSamples);
@@ -129,6 +131,13 @@ function tick() {
   while (!broken && written + blockSamples <= due) {
     const bytes = block();
     if (bytes.length === 0) process.exit(0);
+    if (overruns && process.stdout.writableLength > 0) {
+      lostMs += (1000 * blockSamples) / rateHz;
+      written += blockSamples;
+      continue;
+    }
+    if (lostMs > 0) process.stderr.write(`overrun!!! (at least ${lostMs.toFixed(3)} ms long)\n`);
+    lostMs = 0;
     // Odd pieces: a pipe knows nothing of samples.
     process.stdout.write(bytes.subarray(0, 333));
     process.stdout.write(bytes.subarray(333));

@@ -25,6 +25,8 @@ export interface MicRun {
   readonly fault?: 'exit' | 'kill' | 'stall' | 'flood' | 'none';
   readonly status?: number;
   readonly stderr?: string;
+  /** As arecord: what finds no room in the pipe is lost, and that is said. */
+  readonly overruns?: boolean;
   /** Does not care for SIGTERM. */
   readonly deaf?: boolean;
 }
