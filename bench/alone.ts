@@ -2,7 +2,7 @@
  * What the search alone hears of orders with the outputs of networks that are no bundle: float checkpoints, teachers that no device could run,
  * several together. No confidence, no other weightings and vocal tracts: a gauge for choosing, not what a device does (`kikitori evaluate`).
  *
- *   node dist/bench/alone.js inputs FOLDER --grammar F --labels F.json [--noise F... --snr 12,6] RECORDINGS
+ *   node dist/bench/alone.js inputs FOLDER --grammar F --labels F.json [--noise F... --snr 12,6] [--floor DB [--percentile 25]] RECORDINGS
  *   PYTHONPATH=trainer python3 -m kikitori_trainer hear FOLDER NAME CHECKPOINT...     (several: the mean of what they say)
  *   node dist/bench/alone.js judge FOLDER --grammar F --labels F.json [--prior 0.6] [--blank 0] NAME...
  */
@@ -16,6 +16,7 @@ import { labelMeaning, parseLabels } from '../src/measure/evaluate/labels.js';
 import { sameMeaning } from '../src/measure/evaluate/score.js';
 import { randomFrom, wilson } from '../src/measure/evaluate/statistics.js';
 import { Engine } from '../src/engine/engine.js';
+import { floorRows } from './lib/floor-rows.js';
 
 /** The search asks for no levels. */
 const none = new Float32Array(0);
@@ -41,6 +42,8 @@ const { values, positionals } = parseArgs({
     labels: { type: 'string', default: '' },
     noise: { type: 'string', multiple: true, default: [] },
     snr: { type: 'string', multiple: true, default: [] },
+    floor: { type: 'string' },
+    percentile: { type: 'string', default: '25' },
     prior: { type: 'string', default: '0.6' },
     blank: { type: 'string', default: '0' },
   },
@@ -65,7 +68,12 @@ async function inputs(out: string, recordings: string): Promise<void> {
   let steps: number[] = [];
   for (const { name, mixed } of conditions) {
     const random = randomFrom(1);
-    const rows = clips.map((clip) => engine.frontend().feed(mixed(clip, random)).data);
+    const rows = clips.map((clip) => {
+      const { data } = engine.frontend().feed(mixed(clip, random));
+      if (values.floor === undefined) return data;
+      const [aboveDb, percentile] = [Number(values.floor), Number(values.percentile)];
+      return floorRows(features, data, { aboveDb, percentile });
+    });
     steps = rows.map((r) => r.length / (features.stack * features.melBins));
     await writeFile(
       join(out, `${name}.f32`),
