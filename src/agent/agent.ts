@@ -13,7 +13,7 @@ import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
-import { clockSynced, infoOf, linkOptions, recognizerOptions } from './board.js';
+import { clockSynced, infoOf, linkOptions, recognizerOptions, tellWarnings } from './board.js';
 import { Cover } from './cover.js';
 import { Ear, type Ready } from './ear.js';
 import { Answers, healthOf, Pace } from './health.js';
@@ -150,11 +150,7 @@ export class Agent {
       await ready.engine.close();
       throw new StopRequested();
     }
-    for (const w of ready.grammar.warnings)
-      log.warn(
-        { event: 'grammar.warning', file: w.file, line: w.line, column: w.column },
-        w.message,
-      );
+    tellWarnings(ready.grammar.warnings, log);
     const capture = new Capture(
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,

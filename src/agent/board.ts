@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
-import type { RecognizerOptions } from '../recognizer/index.js';
+import type { GrammarDetails, RecognizerOptions } from '../recognizer/index.js';
+import type { Log } from '../runtime/log.js';
 import { agentVersion } from '../runtime/version.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
@@ -70,4 +71,10 @@ export function infoOf(
     },
   };
   return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
+}
+
+/** What of the sentences is allowed and hardly meant. */
+export function tellWarnings(warnings: GrammarDetails['warnings'], log: Log): void {
+  for (const { message, file, line, column } of warnings)
+    log.warn({ event: 'grammar.warning', file, line, column }, message);
 }

@@ -167,7 +167,11 @@ void t.test('stopped with all its children in the middle of a self-test', async 
   t.teardown(() => daemon.remove());
   await daemon.event('update.verified');
   const pid = daemon.child.child.pid ?? 0;
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  const childrenNow = () =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  // The process of the self-test begins a moment after the download is verified.
+  await until('the process of the self-test', () => childrenNow().length > 1);
+  const children = childrenNow();
   t.ok(children.length > 1, 'the recorder and the self-test');
   for (const child of children) process.kill(Number(child), 'SIGTERM');
   await new Promise((resolve) => setTimeout(resolve, 300));

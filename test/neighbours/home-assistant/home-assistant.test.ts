@@ -50,6 +50,7 @@ async function stage(
         state: { dir },
         publish: {
           base: 'kikitori',
+          requests: {},
           homeAssistant: { enabled: true, prefix: 'homeassistant', ...settings },
         },
       }),
