@@ -4,9 +4,10 @@
  *   paced   the daemon itself, a stand-in recorder at the pace of real time, a broker, a subscriber
  * usage: node dist/bench/path.js [--repeat N] [--utterances N] [--hot] [--json]
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { demoFiles } from './lib/demo.js';
+import { joinedFloats } from '../src/runtime/joined.js';
 import { chunkMs, readAudioFile } from '../src/audio/index.js';
 import { Engine } from '../src/engine/engine.js';
 import { Listener, TokenSearch } from '../src/recognizer/index.js';
@@ -19,32 +20,20 @@ const chunkSamples = (chunkMs * rateHz) / 1000;
 
 /** The demo's sentences with pauses and faint noise between: speech for about half of the time. */
 async function stream(): Promise<Float32Array> {
-  const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
-  const files = table
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => line.split('\t')[0] ?? '');
   const parts: Float32Array[] = [];
   let seed = 1;
   const noise = () => {
     seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
     return (((seed >> 8) % 13) - 6) / 32768;
   };
-  for (const file of files) {
-    const { samples } = await readAudioFile(join(root, 'demo/audio', file), { rateHz });
+  for (const file of await demoFiles(root)) {
+    const { samples } = await readAudioFile(file, { rateHz });
     parts.push(
       samples.map((v) => v + noise()),
       Float32Array.from({ length: 1.5 * rateHz }, noise),
     );
   }
-  const whole = new Float32Array(parts.reduce((sum, p) => sum + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+  return joinedFloats(parts);
 }
 
 async function hot(repeat: number): Promise<Row[]> {

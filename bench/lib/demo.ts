@@ -4,17 +4,17 @@ import { join } from 'node:path';
 /** Kernel ticks a second, of /proc/PID/stat. */
 const ticksPerSecond = 100;
 
-/** So many recordings of the demo, in their order and over again. */
-export async function demoAudio(root: string, count: number): Promise<string[]> {
+/** The recordings of the demo, in their order. */
+export async function demoFiles(root: string): Promise<string[]> {
   const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
-  const files = table
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => line.split('\t')[0] ?? '');
-  return Array.from({ length: count }, (_, i) =>
-    join(root, 'demo/audio', files[i % files.length] ?? ''),
-  );
+  const rows = table.trim().split('\n').slice(1);
+  return rows.map((line) => join(root, 'demo/audio', line.split('\t')[0] ?? ''));
+}
+
+/** So many of them, over and over again. */
+export async function demoAudio(root: string, count: number): Promise<string[]> {
+  const files = await demoFiles(root);
+  return Array.from({ length: count }, (_, i) => files[i % files.length] ?? '');
 }
 
 /** What a process has used of all processors. */

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Capture } from '../capture/index.js';
-import type { Config } from '../config/index.js';
+import { requestsOff, type Config } from '../config/index.js';
 import { hearOwnClip } from '../engine/engine.js';
 import { kinds, Neighbours, type House } from '../neighbours/index.js';
 import { Publisher, type PublishedEvent } from '../publish/index.js';
@@ -20,7 +20,7 @@ import { Answers, healthOf, Pace } from './health.js';
 import { Intake } from './intake.js';
 import { Microphone } from './microphone.js';
 import type { AgentOptions } from './options.js';
-import { requestHandlers, requestsOff, thresholdsOf } from './requests.js';
+import { requestHandlers, thresholdsOf } from './requests.js';
 import { StreamClock } from './stream-clock.js';
 import { Telling } from './telling.js';
 import { tellUnasked } from './unasked.js';
@@ -170,7 +170,7 @@ export class Agent {
       link: linkOptions(config),
       outbox: { dir: join(config.state.dir, 'outbox'), ...config.publish.outbox },
       handlers: requestHandlers(agentOf),
-      requestsOff: requestsOff(config),
+      requestsOff: requestsOff(config.publish.requests),
       clock,
       random,
       log: log.child({ stage: 'publish' }),

@@ -1,4 +1,5 @@
 import type { Chunk } from '../records.js';
+import { joinedFloats } from '../runtime/joined.js';
 
 /** The room's own sound is taken from so much of the last audio, its quietest part of so many chunks. */
 const rememberedChunks = 100;
@@ -98,12 +99,6 @@ export class Cover {
       if (energy < least) [best, least] = [from, energy];
     }
     const parts = this.room.slice(best, best + count);
-    const whole = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    return whole;
+    return joinedFloats(parts);
   }
 }

@@ -1,4 +1,3 @@
-import type { Config } from '../config/index.js';
 import type { RequestHandler, RequestName } from '../publish/index.js';
 import { KikitoriError } from '../runtime/errors.js';
 
@@ -35,12 +34,6 @@ export function thresholdsOf(
     );
   }
   return Object.fromEntries(entries);
-}
-
-/** What nobody may ask over the broker. */
-export function requestsOff({ publish }: Config): RequestName[] {
-  const names = Object.keys(publish.requests) as (keyof typeof publish.requests)[];
-  return names.filter((name) => !publish.requests[name]);
 }
 
 /** request/<name> -> what is done, and the data of response/<name>. */

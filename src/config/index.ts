@@ -3,6 +3,7 @@ export { ConfigError, loadConfig, reloadConfig, setsNothing, unknownVariables } 
 export { brokerSecrets, readSecret } from './secret.js';
 export { shownConfig } from './shown.js';
 export type { Environment, Fault } from './load.js';
+export { requestsOff } from './schema-requests.js';
 export { defaultYaml, referenceMarkdown } from './render.js';
 export { environmentName, expectation, keysOf, schema } from './schema.js';
 export type { Config, Key } from './schema.js';

@@ -18,3 +18,9 @@ export const requestsSchema = {
   rollback: allowed('go back to the model before'),
   restart: allowed('end it, to be started again by the service manager'),
 } as const;
+
+export type SwitchedRequest = keyof typeof requestsSchema;
+
+/** What nobody may ask over the broker. */
+export const requestsOff = (on: Readonly<Partial<Record<SwitchedRequest, boolean>>>) =>
+  (Object.keys(on) as SwitchedRequest[]).filter((name) => on[name] === false);

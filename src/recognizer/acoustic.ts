@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bundle, Manifest } from '../bundle/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { joinedFloats } from '../runtime/joined.js';
 import { checkNetworkFile } from './network-file.js';
 import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.js';
 
@@ -202,12 +203,7 @@ class Stream implements AcousticStream {
 }
 
 function joined(parts: readonly Float32Array[], units: number): LogProbs {
-  const data = new Float32Array(parts.reduce((sum, p) => sum + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
+  const data = joinedFloats(parts);
   return { data, steps: data.length / units };
 }
 

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join, basename, resolve } from 'node:path';
 import { codeOf } from './errors.js';
+import { isAlive } from './is-alive.js';
 
 /**
  * Replaces a file so that a power cut leaves either the old or the new one, never a mixture:
@@ -44,17 +45,8 @@ async function removeStray(path: string): Promise<void> {
     const pid = Number(
       /^(\d+)\.tmp$/.exec(name.startsWith(begin) ? name.slice(begin.length) : '')?.[1],
     );
-    if (pid > 0 && pid !== process.pid && !isRunning(pid))
+    if (pid > 0 && pid !== process.pid && !isAlive(pid))
       await rm(join(folder, name), { force: true }).catch(() => undefined);
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH';
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Daemon, program, type DaemonOptions } from '../sim/daemon.js';
 import { MicSim, until } from '../sim/mic-sim.js';
+import { receiver } from '../sim/notify-socket.js';
 import { Child } from '../sim/process.js';
 import { toneBundle, toneGrammar } from '../sim/tone-bundle.js';
 
@@ -12,21 +13,6 @@ t.setTimeout(600_000);
 const watchdogMs = 3000;
 /** So long without a sign after the hang; systemd gives up after WatchdogSec. */
 const silentMs = 3 * watchdogMs;
-
-/** Says each datagram that arrives, as systemd would read it. */
-const receiver = `
-import socket, sys, os, array
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind(sys.argv[1])
-print('bound', flush=True)
-while True:
-    data, extra, _, _ = s.recvmsg(4096, 1024)
-    for level, kind, payload in extra:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            fds = array.array('i'); fds.frombytes(payload)
-            for fd in fds: os.close(fd)
-    print(data.decode().replace(chr(10), '|'), flush=True)
-`;
 
 /**
  * A network that hangs cannot be made: its file may hold no operator that loops without end. So the call itself is held

@@ -1,7 +1,7 @@
 /** Which requests of the broker are let in: the switches, and a share of the board's time that no flood exceeds. */
 import t from 'tap';
 import { keysOf, loadConfig, schema } from '../../src/config/index.js';
-import { requestsOff } from '../../src/agent/requests.js';
+import { requestsOff } from '../../src/config/index.js';
 import { requests } from '../../src/publish/contract/requests.js';
 import { budgetMs, leastMs, RequestGate, share } from '../../src/publish/request-gate.js';
 import { RequestDesk } from '../../src/publish/requests.js';
@@ -16,12 +16,12 @@ const clockAt = () => {
 void t.test('each request has a switch, and the switch its request', async (t) => {
   const keys = [...keysOf(schema.publish.requests)].map(({ path }) => path);
   t.same(keys.sort(), Object.keys(requests).sort());
-  t.same(requestsOff(loadConfig(undefined, {})), [], 'all are on');
+  t.same(requestsOff(loadConfig(undefined, {}).publish.requests), [], 'all are on');
   for (const name of keys) {
     const config = loadConfig(undefined, {
       [`KIKITORI_PUBLISH_REQUESTS_${name.toUpperCase()}`]: 'no',
     });
-    t.same(requestsOff(config), [name]);
+    t.same(requestsOff(config.publish.requests), [name]);
   }
 });
 

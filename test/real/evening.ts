@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { messageOf } from '../../src/runtime/errors.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
+import { eventually, limitMs } from './eventually.js';
 import { HomeAssistant, type EntityState } from './home-assistant.js';
 import { pictures } from './home-assistant-pictures.js';
 import { walkOf, type Deed, type Part } from './walked-page.js';
@@ -22,7 +23,6 @@ const {
   KIKITORI_PICTURES: picturesFolder = '',
 } = process.env;
 const run = promisify(execFile);
-const limitMs = 300_000;
 const homeAddress = '192.168.77.1';
 /** As the page writes the broker's user. */
 const login = ['kitchen', 'PASSWORD'] as const;
@@ -38,16 +38,6 @@ async function check(name: string, action: () => Promise<unknown>): Promise<void
   } catch (error) {
     process.stdout.write(`NOT OK: ${name} (${seconds()} s)\n${messageOf(error)}\n`);
     throw error;
-  }
-}
-
-async function eventually<T>(what: string, look: () => Promise<T | false | undefined>): Promise<T> {
-  const end = performance.now() + limitMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error(`waited ${limitMs} ms for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 500));
   }
 }
 

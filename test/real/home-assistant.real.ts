@@ -11,11 +11,11 @@ import { MicSim } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
+import { eventually, limitMs } from './eventually.js';
 import { HomeAssistant, type EntityState } from './home-assistant.js';
 
 const { KIKITORI_HOME_ASSISTANT_START: script = '', KIKITORI_HOME_ASSISTANT: folder = '' } =
   process.env;
-const limitMs = 300_000;
 const grammar = `intents:
   Stop: {data: [{sentences: ["stop [the] conveyor [{n}]"]}]}
   LightOn: {data: [{sentences: ["turn on the {room} light"]}]}
@@ -26,16 +26,6 @@ lists:
 `;
 const intents = ['Stop', 'LightOn', 'LightOff'];
 const lexicon = tinyLexicon();
-
-async function eventually<T>(what: string, look: () => Promise<T | false | undefined>): Promise<T> {
-  const end = performance.now() + limitMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (performance.now() > end) throw new Error(`waited ${limitMs} ms for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
 
 /** The automations of docs/home-assistant.md, as they stand there, for this board and this lamp. */
 async function documented(): Promise<string[]> {

@@ -70,11 +70,14 @@ export async function quantizeOnnx(
       error: distances,
       ...(pieces === undefined ? {} : { inPieces: pieces }),
     });
-  } else io.stdout.write(human(out, bytesBefore, made, distances, measuredOn, pieces));
+  } else
+    io.stdout.write(
+      human(out, bytesBefore, made, distances, measuredOn, chosenOn !== measuredOn, pieces),
+    );
   return 0;
 }
 
-/** Every other run of calls for choosing, the rest for measuring; a single one does both. */
+/** Every other run of calls for choosing, the rest for measuring; a single call does both. */
 function halves(calls: Calls): [Calls, Calls] {
   const parts: [Calls['feeds'][number][], Calls['feeds'][number][]] = [[], []];
   let run = -1;
@@ -105,6 +108,7 @@ function human(
   { onnx, matrices, kernels, inFloat }: InBytes,
   distances: readonly OutputDistance[],
   { feeds }: Calls,
+  apart: boolean,
   pieces: number | undefined,
 ): string {
   const count = (all: readonly { readonly shape: readonly number[] }[]) =>
@@ -120,7 +124,7 @@ function human(
       ? []
       : [`  stored in 8 bits  ${kernels.length} kernels of ${count(kernels)} weights`]),
     ...inFloat.map((f) => `  in float          "${f.name}", ${f.weights} weights: ${f.why}`),
-    `  against float on ${feeds.length} calls not used for the choice, squared error as a share of the variance:`,
+    `  against float on ${feeds.length} calls${apart ? ' not used for the choice' : ''}, squared error as a share of the variance:`,
     ...distances.map(
       (d) =>
         `    ${d.name} ${percent(d.share)}, at most ${d.largest.toPrecision(3)} apart, values to ${d.size.toPrecision(3)}`,

@@ -1,4 +1,4 @@
-import { inTurn, type Calls } from '../import/calls.js';
+import { inTurn, leftBy, type Calls } from '../import/calls.js';
 import type { ForeignModel } from '../import/model.js';
 import { refused } from '../import/proto.js';
 import { Runner, type Feed, type Value } from '../import/runtime.js';
@@ -103,12 +103,7 @@ export async function inPieces(
           if (!(difference <= most)) most = difference;
         });
       }
-      state = Object.fromEntries(
-        [...carried].flatMap(([from, to]): [string, Value][] => {
-          const value = out.get(from);
-          return value === undefined ? [] : [[to, value]];
-        }),
-      );
+      state = leftBy(out, carried);
     }
   } finally {
     await runner.close();

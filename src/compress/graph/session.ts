@@ -1,5 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { loadOnnxRuntime, type OnnxRuntime } from '../../recognizer/index.js';
+import { joinedFloats } from '../../runtime/joined.js';
 
 /** A network's graph in ONNX Runtime, fed from zero state, in calls of any size. */
 export class GraphSession {
@@ -47,7 +48,7 @@ export class GraphSession {
       );
       at += steps;
     }
-    return new Map([...parts].map(([name, list]) => [name, joined(list)]));
+    return new Map([...parts].map(([name, list]) => [name, joinedFloats(list)]));
   }
 
   async release(): Promise<void> {
@@ -64,14 +65,4 @@ export class GraphSession {
     }
     return state;
   }
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, p) => sum + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
-  return out;
 }

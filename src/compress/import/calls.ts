@@ -108,14 +108,21 @@ export async function inTurn(
     const given = { ...feed, ...state };
     const out = await runner.run(given, fetches);
     each(out, given, feed);
-    state = Object.fromEntries(
-      [...carried].flatMap(([from, to]): [string, Value][] => {
-        const value = out.get(from);
-        return value === undefined ? [] : [[to, value]];
-      }),
-    );
+    state = leftBy(out, carried);
   }
 }
+
+/** What the next call begins with. */
+export const leftBy = (
+  out: ReadonlyMap<string, Value>,
+  carried: ReadonlyMap<string, string>,
+): Feed =>
+  Object.fromEntries(
+    [...carried].flatMap(([from, to]): [string, Value][] => {
+      const value = out.get(from);
+      return value === undefined ? [] : [[to, value]];
+    }),
+  );
 
 /** Every input as zeros of its shape, 1 where the shape is open; or the value given. */
 function zeroInputs(model: ForeignModel, fixed: ReadonlyMap<string, number>): Feed {

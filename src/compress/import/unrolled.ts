@@ -86,9 +86,10 @@ export async function rolled(model: ForeignModel): Promise<Rolled> {
     changes.push({ scope, replaced, nodes: part.nodes, initializers: part.initializers });
   }
   if (changes.length === 0) return { model, made, unrecognised };
-  const { proto, where } = ForeignModel.parse(rebuild(model, changes), model.where);
+  const bytes = rebuild(model, changes);
+  const { proto, where } = ForeignModel.parse(bytes, model.where);
   return {
-    model: ForeignModel.of(proto, rebuild(model, changes), where, model.origin),
+    model: ForeignModel.of(proto, bytes, where, model.origin),
     made,
     unrecognised,
   };

@@ -1,5 +1,6 @@
 import { bootstrapRatio, type Interval } from '../../measure/evaluate/statistics.js';
 import { detections, type Detection } from '../../measure/evaluate/detection.js';
+import { joinedFloats } from '../../runtime/joined.js';
 import { inTurn, refused, Runner, type Feed } from '../import/index.js';
 import { pairedDifference, rateOf } from './paired.js';
 
@@ -152,7 +153,7 @@ async function hear(
         },
       );
       spent += spentUs() - began;
-      each.push(new Map([...parts].map(([name, list]) => [name, joined(list)])));
+      each.push(new Map([...parts].map(([name, list]) => [name, joinedFloats(list)])));
     }
   } finally {
     await runner.close();
@@ -178,11 +179,11 @@ function shareOf(wanted: readonly Outputs[], got: readonly Outputs[], output: st
 function scoredRun(out: Outputs, run: Run | undefined, output: string, o: NetworksOptions) {
   const scores = out.get(output) ?? new Float32Array(0);
   const right = run?.right ?? [];
-  const labels = joined(right);
+  const labels = joinedFloats(right);
   if (labels.length === scores.length) return { scores, labels };
   // One answer a call: what is right at its end.
   const each = scores.length / Math.max(1, right.length);
-  const last = joined(right.map((r) => r.subarray(r.length - each)));
+  const last = joinedFloats(right.map((r) => r.subarray(r.length - each)));
   if (Number.isInteger(each) && last.length === scores.length) return { scores, labels: last };
   throw refused(
     o.where,
@@ -190,14 +191,4 @@ function scoredRun(out: Outputs, run: Run | undefined, output: string, o: Networ
     'as many, or as many as one call gives',
     '--score names another output',
   );
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, p) => sum + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

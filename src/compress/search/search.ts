@@ -1,6 +1,7 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Bundle, sha256 } from '../../bundle/index.js';
+import { isAlive } from '../../runtime/is-alive.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import { parameterCount, parseCheckpoint } from '../checkpoint.js';
@@ -20,7 +21,7 @@ import { nextBudget } from './bisect.js';
 import { makeCandidate, measure, type CandidateResult, type Workshop } from './candidate.js';
 import { Journal } from './journal.js';
 import { Remaining } from './remaining.js';
-import { isAlive, runTrainer, type Trainer } from './trainer.js';
+import { runTrainer, type Trainer } from './trainer.js';
 
 export interface SearchOptions {
   readonly densePath: string;

@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { codeOf, KikitoriError } from '../../runtime/errors.js';
+import { isAlive } from '../../runtime/is-alive.js';
 
 /** Where the Python trainer is, and what it is called with. */
 export interface Trainer {
@@ -103,16 +104,6 @@ function stepOf(line: string): { step: number; minutes: number } | undefined {
     return typeof step === 'number' && typeof minutes === 'number' ? { step, minutes } : undefined;
   } catch {
     return undefined;
-  }
-}
-
-export function isAlive(pid: number): boolean {
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return codeOf(error) === 'EPERM';
   }
 }
 

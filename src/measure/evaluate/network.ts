@@ -1,6 +1,7 @@
 import type { Decoding, Manifest } from '../../bundle/index.js';
 import type { Engine } from '../../engine/engine.js';
 import type { Heard, Steps } from '../../records.js';
+import { joinedFloats } from '../../runtime/joined.js';
 import {
   levelOf,
   Recognizer,
@@ -115,20 +116,13 @@ export function cut(clip: NetworkClip, from: number, to: number): NetworkClip {
 
 /** Several clips, one after the other. */
 export function joined(...clips: readonly NetworkClip[]): NetworkClip {
-  const join = (parts: readonly Float32Array[]) => {
-    const out = new Float32Array(parts.reduce((n, p) => n + p.length, 0));
-    let at = 0;
-    for (const part of parts) {
-      out.set(part, at);
-      at += part.length;
-    }
-    return out;
-  };
-  const looks = clips[0]?.looks?.map((_, i) => join(clips.map((c) => c.looks?.[i] ?? c.logProbs)));
+  const looks = clips[0]?.looks?.map((_, i) =>
+    joinedFloats(clips.map((c) => c.looks?.[i] ?? c.logProbs)),
+  );
   return {
-    logProbs: join(clips.map((c) => c.logProbs)),
+    logProbs: joinedFloats(clips.map((c) => c.logProbs)),
     ...(looks === undefined ? {} : { looks }),
-    levels: join(clips.map((c) => c.levels)),
+    levels: joinedFloats(clips.map((c) => c.levels)),
     steps: clips.reduce((n, c) => n + c.steps, 0),
   };
 }

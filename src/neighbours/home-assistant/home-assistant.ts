@@ -1,3 +1,4 @@
+import { requestsOff } from '../../config/index.js';
 import { messageOf } from '../../runtime/errors.js';
 import { agentVersion } from '../../runtime/version.js';
 import type { Changed, House, Neighbour } from '../neighbour.js';
@@ -74,9 +75,7 @@ export class HomeAssistant implements Neighbour {
       version: agentVersion,
       topics: mqtt.topics,
       intents: grammar().intents,
-      requestsOff: Object.entries(publish.requests)
-        .filter(([, on]) => !on)
-        .map(([name]) => name),
+      requestsOff: requestsOff(publish.requests),
       before: this.told.find((told) => told.topic === topic)?.platforms ?? {},
     });
   }
