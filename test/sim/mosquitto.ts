@@ -6,9 +6,9 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { patienceMs } from './patience.js';
 
 const program = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find((p) => existsSync(p));
-const startLimitMs = 60_000;
 
 /**
  * Below the ports that Linux gives to whoever names none (from 32,768): no connection and no server of another test
@@ -78,7 +78,7 @@ export class Mosquitto {
     child.stderr?.on('data', (part: Buffer) => {
       this.output = (this.output + part.toString()).slice(-4096);
     });
-    const until = performance.now() + startLimitMs;
+    const until = performance.now() + patienceMs;
     while (!(await this.answers())) {
       if (child.exitCode !== null || performance.now() > until)
         throw new Error(`mosquitto did not start: ${this.output}`);
@@ -164,7 +164,7 @@ export class Subscriber {
     const client = mqtt.connect(url, { reconnectPeriod: 200, connectTimeout: 5000, ...options });
     const subscriber = new Subscriber(client);
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no connection')), 60_000);
+      const timer = setTimeout(() => reject(new Error('no connection')), patienceMs);
       client.once('connect', () => {
         clearTimeout(timer);
         resolve();
@@ -175,7 +175,7 @@ export class Subscriber {
   }
 
   /** The first message, also of those already here, that satisfies; fails after the limit. */
-  async find(wanted: (m: Message) => boolean, limitMs = 90_000): Promise<Message> {
+  async find(wanted: (m: Message) => boolean, limitMs = patienceMs): Promise<Message> {
     const found = await this.until(() => this.messages.find(wanted), limitMs);
     if (found === undefined)
       throw new Error(
@@ -184,7 +184,7 @@ export class Subscriber {
     return found;
   }
 
-  async until<T>(look: () => T | undefined | false, limitMs = 90_000): Promise<T | undefined> {
+  async until<T>(look: () => T | undefined | false, limitMs = patienceMs): Promise<T | undefined> {
     const end = performance.now() + limitMs;
     for (;;) {
       const found = look();

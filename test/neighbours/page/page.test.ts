@@ -10,7 +10,6 @@ import { program } from '../../sim/daemon.js';
 import { until } from '../../sim/mic-sim.js';
 import { follow, PageBoard } from '../../sim/page-board.js';
 
-t.setTimeout(600_000);
 const token = 'a-token-for-this-test-alone';
 const bearer = { authorization: `Bearer ${token}` };
 

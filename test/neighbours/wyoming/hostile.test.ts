@@ -8,7 +8,6 @@ import { tinyLexicon } from '../../sim/tiny-checkpoint.js';
 import { speak } from '../../sim/tone-model.js';
 import { WyomingClient } from '../../sim/wyoming-client.js';
 
-t.setTimeout(600_000);
 const connectionsMax = 64;
 const moreMbMax = 120;
 const lexicon = tinyLexicon();
