@@ -17,7 +17,6 @@ const changes = 50;
 const grownMbMax = 10;
 const on = (topic: string) => `kikitori/board/${topic}`;
 const skip = process.platform === 'linux' ? (modelMissing() ?? false) : 'reads /proc';
-// Twenty-five self-tests in processes of their own.
 
 /** The model that ships, under another version. */
 async function asVersion(path: string, version: string): Promise<string> {
