@@ -23,11 +23,7 @@ const handlers: Record<string, RequestHandler> = {
 /** Quick to notice that a broker says nothing. Any other test is patient: a busy machine says nothing for seconds. */
 const impatient = { keepaliveMs: 5000, connectTimeoutMs: 5000 };
 
-function publisherFor(
-  t: Teardown,
-  url: string,
-  more: Parameters<typeof openPublisher>[2] = {},
-) {
+function publisherFor(t: Teardown, url: string, more: Parameters<typeof openPublisher>[2] = {}) {
   return openPublisher(t, url, { handlers, random: () => 0.1, ...more });
 }
 
