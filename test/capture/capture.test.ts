@@ -244,6 +244,18 @@ void t.test('faster than real time is no microphone', async (t) => {
   t.same(await mic.alive(), []);
 });
 
+void t.test('what waited in a full pipe comes at once, and is audio', async (t) => {
+  await withMic(t, { fast: true, play: [6000], then: 'end' });
+  // No time passes: this process was held up, and looks anew.
+  const ear = new Ear({}, new TestClock());
+  t.match(await ear.state('lost'), /ended with status 0/);
+  await ear.capture.stop();
+  t.equal(
+    ear.chunks.reduce((n, c) => n + c.samples.length, 0),
+    6 * 16_000,
+  );
+});
+
 void t.test('another rate than was asked for', async (t) => {
   const warned =
     "Recording raw data 'stdin' : Signed 16 bit Little Endian, Rate 16000 Hz, Mono\nWarning: rate is not accurate (requested = 16000Hz, got = 48000Hz)\n         please, try the plug plugin \n";

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { main } from '../../src/cli/main.js';
 import { readChannel } from '../../src/fleet/index.js';
+import { FleetReader } from '../../src/fleet/watch/broker.js';
 import { History } from '../../src/fleet/watch/history.js';
 import { page } from '../../src/fleet/watch/page.js';
 import { table } from '../../src/fleet/watch/table.js';
@@ -15,6 +16,7 @@ import { FleetSim, passphrase, testFolder } from '../sim/fleet-sim.js';
 import { until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { Child } from '../sim/process.js';
+import { TestClock } from '../sim/test-clock.js';
 
 function ioOf(env: Record<string, string> = {}) {
   const out: string[] = [];
@@ -94,6 +96,29 @@ void t.test('status from retained topics alone', async (t) => {
   const second = ioOf();
   t.equal(await main(['fleet', 'status', '--broker', broker.url], second.io), 0);
   t.match(second.out.join(''), /board-1.*90\/10.*rolled-back: crash-loop/);
+});
+
+void t.test('all has come when also a busy broker has answered', async (t) => {
+  const broker = await brokerOf(t);
+  const clock = new TestClock();
+  const nothing = () => undefined;
+  const reader = await FleetReader.open({
+    ...{ url: broker.url, base: 'kikitori', clock, onMessage: nothing, onLink: nothing },
+  });
+  t.teardown(() => reader.close());
+  broker.freeze();
+  let settled = false;
+  const settling = reader.settled(700, 1e9).then(() => (settled = true));
+  await clock.advance(10_000);
+  t.notOk(settled, 'quiet for long, and no answer');
+  broker.thaw();
+  await settling;
+  broker.freeze();
+  const given = reader.settled(700, 5000);
+  await clock.advance(5000);
+  await given;
+  t.pass('not for ever');
+  broker.thaw();
 });
 
 void t.test('what a device says cannot hurt the manager', async (t) => {
