@@ -4,8 +4,8 @@ import { joinedFloats } from '../runtime/joined.js';
 /** The room's own sound is taken from so much of the last audio, its quietest part of so many chunks. */
 const rememberedChunks = 100;
 const quietChunks = 8;
-/** Audio may come late by this much, when this process was held up: a full pipe, and some. */
-const lateMaxMs = 3000;
+/** Audio may come late by this much, when this process was held up: a full pipe, and some (see capture). */
+const lateMaxMs = 8000;
 /** Clocks drift apart; what was the least delay is believed less from second to second. */
 const forgetMsPerS = 10;
 /** A sound that nobody ended is over, and one that is over for so long touches no audio that may still come. */

@@ -47,12 +47,14 @@ export class Probe {
   /** Null when nothing speaks against it. */
   async try(path: string, signal: AbortSignal): Promise<PortFault | null> {
     const { clock, log } = this.options;
+    let lateBefore = false;
     for (let attempt = 0; ; attempt++) {
       const end = await this.run(path, signal);
       const fault = end.ended === 'said' ? await this.judge(end.said) : faultOfEnd(end);
       if (fault?.reason === 'interrupted') await sleepUntil(clock, interruptedMs, signal);
       if (fault !== null) return fault;
-      const doubt = await this.doubt(end, signal);
+      const doubt = await this.doubt(end, lateBefore, signal);
+      lateBefore = end.ended === 'killed';
       if (doubt === null || doubt.slow !== undefined || signal.aborted) return doubt?.slow ?? null;
       const waitMs = waitsMs[attempt];
       log.info(
@@ -67,6 +69,7 @@ export class Probe {
   /** Whether the bundle is too slow. Null: no. With `slow`: yes. Else the board is too busy to tell. */
   private async doubt(
     end: ProbeEnd,
+    lateBefore: boolean,
     signal: AbortSignal,
   ): Promise<{ readonly why: string; readonly slow?: PortFault } | null> {
     const limit = this.options.config().update.limits.realTimeFactor;
@@ -74,7 +77,7 @@ export class Probe {
     const cost = late ? null : costIn(end.said);
     if (cost !== null && costOf(cost) <= limit) return null;
     const running = await this.running(signal);
-    const weight = cost === null ? lateWeight(running) : weigh(cost, running, limit);
+    const weight = cost === null ? lateWeight(lateBefore, running) : weigh(cost, running, limit);
     if (weight === 'fits') return null;
     const of = running === null ? '' : `; what hears took ${running.processor.toFixed(3)}`;
     const why = late
@@ -185,8 +188,12 @@ function faultOfEnd(end: ProbeEnd & { ended: 'killed' }): PortFault | null {
   return { reason, detail, ours: reason === 'interrupted' || reason === 'aborted' };
 }
 
-/** Of a self-test that did not end. If that of the current bundle did, the board is not too busy: the new one hangs. */
-const lateWeight = (running: Cost | null) => (running === null ? 'doubt' : 'slow');
+/**
+ * Of a self-test that did not end. If that of the current bundle did, the board is not too busy: the new one hangs. Once
+ * may be chance, as the two do not run at the same time.
+ */
+const lateWeight = (lateBefore: boolean, running: Cost | null) =>
+  lateBefore && running !== null ? 'slow' : 'doubt';
 
 const numberIn = (said: Said, name: string) =>
   typeof said[name] === 'number' ? said[name] : Infinity;

@@ -34,10 +34,15 @@ const paceWindowMs = 5000;
 /** Over a minute and more: a device with another rate than the one that was asked for. Every word would be wrong. */
 const wrongRateWindowMs = 60_000;
 const wrongRate = 1.2;
+/** Of so long a time this much may have come at once. */
+const wrongRateBurstMs = 3000;
 /** A look at the microphone that comes later than this says nothing of it: this process was held up. */
 const heldUpMs = 1000;
-/** What may come at once after this process was held up: a full pipe, and some. */
-const burstMs = 3000;
+/**
+ * What may come at once after this process was held up: a full pipe and the sound card's buffer. What Node calls a pipe is
+ * a pair of sockets, which hold 3.6 s of 16 kHz in arecord's pieces of 30 ms and 5.8 s in larger ones.
+ */
+const burstMs = 8000;
 /** A recorder that has given this much audio works: the next pause is a short one again. */
 const worksAfterMs = 5000;
 /** -90 dBFS. */
@@ -162,7 +167,7 @@ export class Capture {
       }
       const longMs = now - (this.longStartMs ?? now);
       if (longMs > wrongRateWindowMs) {
-        const pace = ((1000 * this.longSamples) / this.rateHz - burstMs) / longMs;
+        const pace = ((1000 * this.longSamples) / this.rateHz - wrongRateBurstMs) / longMs;
         if (pace > wrongRate) {
           this.lost(
             `${(pace * this.options.rateHz).toFixed(0)} samples a second and more come in place of ${this.options.rateHz}: see capture.rateHz`,

@@ -17,7 +17,6 @@ import { contractFaultOf } from '../sim/schemas.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
-t.setTimeout(900_000);
 type Test = Parameters<Parameters<typeof t.test>[0]>[0];
 const examples = fileURLToPath(new URL('../../config/examples/', import.meta.url));
 const grammar = 'intents: {Stop: {data: [{sentences: ["stop [the] conveyor [(one|two)]"]}]}}\n';

@@ -16,7 +16,6 @@ lists:
   n: {values: [{in: one, out: 1}, {in: two, out: 2}]}
   percent: {range: {from: 0, to: 100, step: 5}}
 `;
-const limitMs = 90_000;
 const lexicon = tinyLexicon();
 const say = (mic: MicSim, text: string) =>
   mic.say(speak(text, { beforeMs: 300, afterMs: 300 }, lexicon));
@@ -37,7 +36,7 @@ async function stage(t: Test, options: Partial<Parameters<typeof Daemon.start>[0
     await subscriber.close();
     await broker.close();
   });
-  const find = (wanted: (m: Message) => boolean) => subscriber.find(wanted, limitMs);
+  const find = (wanted: (m: Message) => boolean) => subscriber.find(wanted);
   const on = (topic: string) => `kikitori/board/${topic}`;
   /** Waits for the nth message on a topic. */
   const nth = async (topic: string, n = 1) => {

@@ -9,7 +9,6 @@ import { receiver } from '../sim/notify-socket.js';
 import { Child } from '../sim/process.js';
 import { toneBundle, toneGrammar } from '../sim/tone-bundle.js';
 
-t.setTimeout(600_000);
 const watchdogMs = 3000;
 /** So long without a sign after the hang; systemd gives up after WatchdogSec. */
 const silentMs = 3 * watchdogMs;

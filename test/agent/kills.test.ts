@@ -2,8 +2,6 @@
 import t from 'tap';
 import { judge, Kills, type Delivery } from '../sim/kills.js';
 
-t.setTimeout(600_000);
-
 void t.test('eight kills and three of the broker in 160 transcripts', async (t) => {
   const found = await Kills.run({ seed: 1, transcripts: 160, kills: 8, brokerKills: 3 });
   t.match(found, { kills: 8, brokerKills: 3 });

@@ -9,7 +9,6 @@ import { MicSim } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { joined, silence, speak, toneBundle, toneGrammar } from '../sim/tone-bundle.js';
 
-t.setTimeout(600_000);
 /** What the daemon has before it comes into the group does not count there: this is soon reached. */
 const limitBytes = 4 << 20;
 const utterances = 3;

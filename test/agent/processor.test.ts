@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { parseWav } from '../../src/audio/index.js';
 import { Daemon } from '../sim/daemon.js';
-import { MicSim } from '../sim/mic-sim.js';
+import { MicSim, until } from '../sim/mic-sim.js';
 import { modelMissing, shippedModel } from '../sim/model.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 
@@ -17,7 +17,6 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const realTimeMs = 12_000;
 const ordinaryMsMax = 150_000;
 const usualMsMax = 3000;
-t.setTimeout(900_000);
 
 const allowed = async (): Promise<number[]> => {
   const [, list = ''] =
@@ -96,7 +95,8 @@ void t.test('the processor belongs to others for a while', { skip: await cannot(
 
   const lost = () => ['audio.dropped', 'mic.overrun', 'mic.lost'].flatMap((e) => daemon.events(e));
   const lostBefore = lost().length;
-  for (let n = 0; n < 2; n++) begin('nice', '-n', '-20');
+  // So many that also a daemon on a fast core cannot keep up with what they leave.
+  for (let n = 0; n < 8; n++) begin('nice', '-n', '-20');
   const giveUp = performance.now() + ordinaryMsMax;
   while (lost().length === lostBefore && performance.now() < giveUp)
     await new Promise((resolve) => setTimeout(resolve, 200));
@@ -109,6 +109,6 @@ void t.test('the processor belongs to others for a while', { skip: await cannot(
       .map(({ event, chunks, lostMs, why }) => JSON.stringify({ event, chunks, lostMs, why }))
       .join(' '),
   );
-  t.equal((await mic.alive()).length, 1, 'one recorder');
+  await until('one recorder', async () => (await mic.alive()).length === 1);
   t.comment(`${(await mic.starts()).length} starts of the recorder`);
 });

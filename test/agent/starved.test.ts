@@ -7,7 +7,6 @@ import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
-t.setTimeout(600_000);
 const grammar = 'intents:\n  Stop: {data: [{sentences: ["stop [the] conveyor"]}]}\n';
 const lexicon = tinyLexicon();
 const stopMs = 6000;

@@ -11,10 +11,10 @@ import { digestOf, FleetSim } from '../sim/fleet-sim.js';
 import { MicSim, until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { Child } from '../sim/process.js';
+import type { Teardown } from '../sim/publisher.js';
 import { RepositorySim } from '../sim/repository-sim.js';
 import { toneBundle, toneGrammar } from '../sim/tone-bundle.js';
 
-t.setTimeout(600_000);
 const fleet = await FleetSim.make(t, { nowMs: Date.now() });
 const server = await RepositorySim.start(t, fleet.dir);
 const broker = await Mosquitto.open();
@@ -126,7 +126,7 @@ void t.test('two quick restarts, and the trial goes on', async (t) => {
     await daemon.child.kill('SIGTERM');
   }
   const daemon = await startAgain();
-  await subscriber.find((m) => m.topic.endsWith('/update') && m.json['state'] === 'trial', 60_000);
+  await subscriber.find((m) => m.topic.endsWith('/update') && m.json['state'] === 'trial');
   t.match(await daemon.event('agent.ready'), { model: /1\.1\.0/ });
   await daemon.child.kill('SIGTERM');
 });
@@ -162,20 +162,43 @@ void t.test('SIGHUP before it is ready is done once it is', async (t) => {
   }
 });
 
+const childrenOf = (pid: number) =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+
+/** Nobody has asked how. */
+const hasEnded = (pid: number) => /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+
+/** The process of a self-test begins a moment after the download is verified. Here it stands still. */
+async function inSelfTest(t: Teardown): Promise<Daemon> {
+  for (;;) {
+    const daemon = await Daemon.start(options);
+    t.teardown(() => daemon.remove());
+    const { pid = 0 } = daemon.child.child;
+    await daemon.event('update.verified');
+    const past = () => daemon.events('update.trial').length > 0;
+    await until('its process, or its end', () => past() || childrenOf(pid).length > 1);
+    const children = childrenOf(pid);
+    for (const child of children) process.kill(child, 'SIGSTOP');
+    if (children.length > 1 && journalOf(daemon)?.phase === 'verified') return daemon;
+    // A busy machine looked too late.
+    for (const child of children) process.kill(child, 'SIGCONT');
+    await daemon.child.kill();
+  }
+}
+
 void t.test('stopped with all its children in the middle of a self-test', async (t) => {
-  const daemon = await Daemon.start(options);
-  t.teardown(() => daemon.remove());
-  await daemon.event('update.verified');
-  const pid = daemon.child.child.pid ?? 0;
-  const childrenNow = () =>
-    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
-  // The process of the self-test begins a moment after the download is verified.
-  await until('the process of the self-test', () => childrenNow().length > 1);
-  const children = childrenNow();
+  const daemon = await inSelfTest(t);
+  const { pid = 0 } = daemon.child.child;
+  const children = childrenOf(pid);
   t.ok(children.length > 1, 'the recorder and the self-test');
-  for (const child of children) process.kill(Number(child), 'SIGTERM');
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  t.equal(await daemon.child.kill('SIGTERM'), 0);
+  // The daemon hears of their end, and at once of its own.
+  process.kill(pid, 'SIGSTOP');
+  for (const signal of ['SIGTERM', 'SIGCONT'] as const)
+    for (const child of children) process.kill(child, signal);
+  await until('their end', () => children.every(hasEnded));
+  process.kill(pid, 'SIGCONT');
+  process.kill(pid, 'SIGTERM');
+  t.equal(await daemon.child.exit(), 0);
   t.match(journalOf(daemon), { phase: 'verified', refused: [], run: { clean: true } });
   const next = await Daemon.start(options, daemon.folder);
   await next.event('update.trial');

@@ -11,7 +11,6 @@ import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { Child } from '../sim/process.js';
 import { joined, silence, speak, toneBundle, toneGrammar } from '../sim/tone-bundle.js';
 
-t.setTimeout(600_000);
 const folder = await mkdtemp(join(tmpdir(), 'kikitori-storage-'));
 await chmod(folder, 0o755);
 const at = (name: string) => join(folder, name);
@@ -146,7 +145,7 @@ void t.test('a state folder that may not be read, or be made', { skip }, async (
   await child.line('"update.journal-failed"');
   t.notMatch(child.errors, rawTrace);
   await chmod(state, 0o700);
-  await child.line('"outbox.disk-back"', 60_000);
+  await child.line('"outbox.disk-back"');
   await say();
   await until('the journal', () => existsSync(join(state, 'update/journal.json')));
   t.equal(await child.kill('SIGTERM'), 0);

@@ -117,7 +117,7 @@ void t.test('status, signal and odd arguments are passed on', async (t) => {
   const padding = Array.from({ length: 500 }, () => `--config=${config}`);
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const daemon = Child.node([command, 'run', ...padding]);
-    await daemon.line('agent.ready', 60_000);
+    await daemon.line('agent.ready');
     await catches(await childOf(daemon.child.pid ?? 0), signal);
     daemon.child.kill(signal);
     t.equal(await daemon.exit(), 0, daemon.errors);

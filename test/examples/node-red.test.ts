@@ -84,7 +84,7 @@ lists: {area: {values: [kitchen, hall]}}
     subscriber.messages
       .filter((m) => m.topic.startsWith('factory/'))
       .map((m) => `${m.topic} ${m.text}`);
-  await red.line('Connected to broker', 180_000);
+  await red.line('Connected to broker');
   await daemon.event('mic.up');
   await say('turn on the hall light');
   await until('the light is on', () => told().length === 1);

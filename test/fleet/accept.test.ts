@@ -40,8 +40,8 @@ class Partners {
     readonly signer: Signer,
   ) {}
 
-  static async make(t: Test): Promise<Partners> {
-    const fleet = await FleetSim.make(t, { channels: ['stable', 'acme/stable'] });
+  static async make(t: Test, nowMs?: number): Promise<Partners> {
+    const fleet = await FleetSim.make(t, { channels: ['stable', 'acme/stable'], nowMs });
     const key = await generateKey('acme', passphrase, '2026-01-01T00:00:00Z', cheap);
     await fleet.publish('1.0.0');
     const owner = await fleet.open();
@@ -355,7 +355,8 @@ void t.test(
 );
 
 void t.test('the commands', async (t) => {
-  const partners = await Partners.make(t);
+  // They read the system's clock.
+  const partners = await Partners.make(t, Date.now());
   const { fleet } = partners;
   await partners.copy();
   const out: string[] = [];
@@ -365,11 +366,6 @@ void t.test('the commands', async (t) => {
     stderr: { write: (s: string) => err.push(s) },
     env: { KIKITORI_FLEET_PASSPHRASE: passphrase },
   };
-  // The commands read the system's clock.
-  fleet.clock.nowMs = Date.now();
-  const owner = await fleet.open();
-  await owner.commit(planRefresh(owner, false));
-  await partners.copy();
   const tar = await bundleTar(fleet.folder, '7.0.0');
   const submission = join(fleet.folder, 'out.tar');
   const theirs = (...argv: string[]) => main(['fleet', ...argv, '--fleet', partners.dir], io);

@@ -113,8 +113,8 @@ void t.test('a watcher that is killed in the middle goes on where it was', { ski
   }
   const rollOut = await RollOut.make(t, broker, devices);
   let first = rollOut.watch();
-  await first.line('"what":"40 %"', 60_000);
-  await first.line('"what":"waiting"', 60_000);
+  await first.line('"what":"40 %"');
+  await first.line('"what":"waiting"');
   await first.kill();
   // Between signing and uploading: the upload is not forgotten.
   const file = join(rollOut.fleet.dir, 'auto-stable.json');
@@ -122,12 +122,12 @@ void t.test('a watcher that is killed in the middle goes on where it was', { ski
   await writeFile(file, JSON.stringify({ ...state, uploadDue: true }));
   const before = await rollOut.uploads();
   first = rollOut.watch('false');
-  await first.line('"what":"waiting"', 60_000);
+  await first.line('"what":"waiting"');
   t.match(first.errors, /--after ended with status 1; it is run again/);
   await first.kill();
   rollOut.poll();
   const second = rollOut.watch();
-  await second.line('"what":"100 %"', 60_000);
+  await second.line('"what":"100 %"');
   await second.kill();
   const third = rollOut.watch();
   t.equal(await third.exit(), 0, third.errors);
@@ -142,13 +142,13 @@ void t.test('a broker that goes away, and one that tells of nobody', { skip }, a
   t.teardown(() => broker.close());
   const rollOut = await RollOut.make(t, broker, []);
   const watching = rollOut.watch();
-  await watching.line('"what":"40 %"', 60_000);
-  await watching.line(/waiting.*no board/, 60_000);
+  await watching.line('"what":"40 %"');
+  await watching.line(/waiting.*no board/);
   await broker.stop();
   await watching.line('"what":"waiting"');
   await new Promise((resolve) => setTimeout(resolve, 1000));
   await broker.start();
-  await watching.line(/waiting.*no board/, 60_000, watching.lines.length);
+  await watching.line(/waiting.*no board/, watching.lines.length);
   t.equal((await rollOut.channel()).rollout.percent, 40, 'silence is no success');
   await watching.kill('SIGTERM');
 });
@@ -194,7 +194,7 @@ void t.test('forged reports', { skip }, async (t) => {
     'stages:\n  - {percent: 99.9, minSample: 5, success: 80}\n  - {percent: 100, minSample: 5}\n',
   );
   const watching = rollOut.watch();
-  await watching.line('"what":"waiting"', 60_000);
+  await watching.line('"what":"waiting"');
   // A stolen board says in everybody's name that all is well.
   const thief = await mqtt.connectAsync(broker.url, {
     username: 'board-0',
@@ -205,7 +205,7 @@ void t.test('forged reports', { skip }, async (t) => {
   const forged = JSON.stringify({ state: 'committed', deployment, latestVersion: '1.1.0' });
   for (const name of [...names.slice(2), 'board-99'])
     await thief.publishAsync(`kikitori/${name}/update`, forged, { qos: 1, retain: true });
-  await watching.line(/waiting.*1 of 5 devices have finished/, 60_000);
+  await watching.line(/waiting.*1 of 5 devices have finished/);
   // It may not even read what others are told or say.
   const granted = await thief.subscribeAsync(['kikitori/board-1/request/+', 'kikitori/+/update']);
   const overheard: string[] = [];
@@ -217,7 +217,7 @@ void t.test('forged reports', { skip }, async (t) => {
   t.teardown(() => operator.endAsync(true));
   await operator.publishAsync('kikitori/board-1/request/update', '{"action":"check"}', { qos: 1 });
   const later = watching.lines.length;
-  await watching.line(/waiting/, 60_000, later);
+  await watching.line(/waiting/, later);
   t.same(overheard, [], JSON.stringify(granted));
   t.notOk(watching.lines.some((l) => l.includes('"what":"100 %"')));
   rollOut.poll();

@@ -10,7 +10,6 @@ import { targetNames, loadTarget } from './targets.js';
 const changes = 200;
 const changesMs = 200;
 
-t.setTimeout(600_000);
 for (const name of targetNames)
   void t.test(name, async (t) => {
     const target = await loadTarget(name);

@@ -7,7 +7,6 @@ import { builtAlready, Daemon, type DaemonOptions } from '../sim/daemon.js';
 import { MicSim } from '../sim/mic-sim.js';
 import { toneBundle } from '../sim/tone-model.js';
 
-t.setTimeout(600_000);
 const grammar = `intents:
   Stop: {data: [{sentences: ["stop [the] conveyor"]}]}
 `;

@@ -10,7 +10,6 @@ import { letters, sizeOf, spoiled } from '../sim/rude.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
-t.setTimeout(600_000);
 const moreMbMax = 100;
 const longBytes = 24e6;
 const grammar = `intents:

@@ -49,7 +49,7 @@ for (const protocolVersion of versions) {
       await publisher.heard(heardNumber(3), anyContext());
       await publisher.heard(big(4, 3500), anyContext());
       await publisher.heard(heardNumber(5), anyContext());
-      await subscriber.find((m) => m.topic === intent && m.json['text'] === 'number 5', 90_000);
+      await subscriber.find((m) => m.topic === intent && m.json['text'] === 'number 5');
       const got = subscriber.topics(intent).map((m) => String(m.json['text']));
       t.same([...new Set(numbersIn(got))], [1, 3, 5], 'the small ones, in order');
       t.same(
@@ -104,7 +104,7 @@ for (const protocolVersion of versions) {
     const { publisher, said } = await openPublisher(t, broker.url, { link: { protocolVersion } });
     publisher.retain('info', { config: 'y'.repeat(400) }, { config: '' });
     await publisher.heard(heardNumber(1), anyContext());
-    t.ok(await broker.until(() => said('mqtt.left-out') !== undefined, 90_000));
+    t.ok(await broker.until(() => said('mqtt.left-out') !== undefined));
     t.ok(
       await broker.until(() =>
         broker.taken.some(
@@ -133,9 +133,9 @@ for (const protocolVersion of versions) {
         link: { protocolVersion },
       });
       for (let i = 0; i < 4; i++) await publisher.heard(heardNumber(i), anyContext());
-      t.ok(await broker.until(() => broker.texts(intent).includes('number 3'), 90_000));
+      t.ok(await broker.until(() => broker.texts(intent).includes('number 3')));
       t.same([...new Set(numbersIn(broker.texts(intent)))], [0, 1, 2, 3], 'the intents, in order');
-      t.ok(await broker.until(() => publisher.stats().setAside === 4, 60_000));
+      t.ok(await broker.until(() => publisher.stats().setAside === 4));
       t.ok(await broker.until(() => publisher.stats().queued === 0));
       t.notOk(said('mqtt.kicked-out'));
       if (protocolVersion === 5)
@@ -207,7 +207,7 @@ scenario('a network that breaks sets nothing aside', async (t) => {
   });
   const { publisher, said } = await openPublisher(t, broker.url);
   for (let i = 0; i < 30; i++) await publisher.heard(heardNumber(i), anyContext());
-  t.ok(await broker.until(() => publisher.stats().queued === 0, 100_000));
+  t.ok(await broker.until(() => publisher.stats().queued === 0));
   // As they came: one that is not acknowledged may be overtaken by those behind it in being taken.
   const came = broker.offered.filter((m) => m.topic === intent).map((m) => String(m.json['text']));
   t.same(

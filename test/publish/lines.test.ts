@@ -2,6 +2,7 @@
 import t from 'tap';
 import { anyContext, heardNumber } from '../sim/heard.js';
 import { LineSim } from '../sim/line-sim.js';
+import { until } from '../sim/mic-sim.js';
 import { freePort, Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { openPublisher, type Opened } from '../sim/publisher.js';
 import { TestClock } from '../sim/test-clock.js';
@@ -111,7 +112,7 @@ void t.test('closing takes three seconds at most, whatever the broker does', asy
     await broker.close();
   });
   const { publisher } = await openPublisher(t, line.url, { clock });
-  while (!publisher.stats().connected) await new Promise((resolve) => setTimeout(resolve, 20));
+  await until('it is connected', () => publisher.stats().connected);
   line.state = 'hole';
   await publisher.heard(heardNumber(1), anyContext());
   const closed = publisher.close();
@@ -129,10 +130,9 @@ void t.test('each trouble has words of its own, and is tried again for ever', as
     link: Parameters<typeof openPublisher>[2] = {},
     during: (opened: Opened) => Promise<void> = async () => undefined,
   ) => {
-    const opened = await openPublisher(t, url, { link: { ...impatient, ...link.link } });
+    const opened = await openPublisher(t, url, link);
     await during(opened);
-    for (let i = 0; i < 3000 && downs(opened).length === 0; i++)
-      await new Promise((resolve) => setTimeout(resolve, 20));
+    await until(name, () => downs(opened).length > 0);
     whys.set(name, downs(opened).at(-1) ?? 'nothing');
     await opened.publisher.close(100);
   };
@@ -148,17 +148,18 @@ void t.test('each trouble has words of its own, and is tried again for ever', as
   });
   await why('nobody listens', `mqtt://127.0.0.1:${await freePort()}`);
   await why('hangs up', shut.url);
-  await why('is silent', hole.url);
+  await why('is silent', hole.url, { link: impatient });
   await why('wrong password', strict.url, {
     link: { username: 'd', secrets: () => ({ password: 'x' }) },
   });
   await why('TLS to a port without', open.url.replace('mqtt:', 'mqtts:'));
-  await why('falls silent', line.url, {}, async ({ publisher }) => {
-    while (!publisher.stats().connected) await new Promise((resolve) => setTimeout(resolve, 20));
+  const silent = { link: { keepaliveMs: 1000 } };
+  await why('falls silent', line.url, silent, async ({ publisher }) => {
+    await until('it is connected', () => publisher.stats().connected);
     line.state = 'hole';
   });
   await why('is killed', open.url, {}, async ({ publisher }) => {
-    while (!publisher.stats().connected) await new Promise((resolve) => setTimeout(resolve, 20));
+    await until('it is connected', () => publisher.stats().connected);
     await open.kill();
   });
   t.match(Object.fromEntries(whys), {

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { Aedes } from 'aedes';
 import t from 'tap';
 import type { RequestHandler } from '../../src/publish/index.js';
+import { systemClock } from '../../src/runtime/clock.js';
 import { anyContext, heardNumber } from '../sim/heard.js';
+import { until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { openPublisher, type Teardown } from '../sim/publisher.js';
 import { faultOf } from '../sim/schemas.js';
@@ -18,18 +20,11 @@ const handlers: Record<string, RequestHandler> = {
   },
 };
 
-/** Quick to notice what is lost, as these tests take it away. */
-function publisherFor(
-  t: Teardown,
-  url: string,
-  { link, ...more }: Parameters<typeof openPublisher>[2] = {},
-) {
-  return openPublisher(t, url, {
-    link: { keepaliveMs: 1000, connectTimeoutMs: 2000, ...link },
-    handlers,
-    random: () => 0.1,
-    ...more,
-  });
+/** Quick to notice that a broker says nothing. Any other test is patient: a busy machine says nothing for seconds. */
+const impatient = { keepaliveMs: 5000, connectTimeoutMs: 5000 };
+
+function publisherFor(t: Teardown, url: string, more: Parameters<typeof openPublisher>[2] = {}) {
+  return openPublisher(t, url, { handlers, random: () => 0.1, ...more });
 }
 
 async function brokerFor(t: Teardown, ...args: Parameters<typeof Mosquitto.open>) {
@@ -110,9 +105,10 @@ void t.test(
     const second = await subscriberFor(t, broker.url, 'k/#');
     for (const topic of ['k/d/state', 'k/d/info', 'k/d/health'])
       t.ok((await second.find((m) => m.topic === topic)).text, topic);
-    await second.find((m) => m.topic === 'k/d/health' && m.json['connected'] === 2);
-    t.equal(connected, 2, 'the agent is asked for fresh values');
-    await first.find((m) => m.topic === 'k/d/transcript');
+    await second.find((m) => m.topic === 'k/d/health' && Number(m.json['connected']) >= 2);
+    t.ok(connected >= 2, 'the agent is asked for fresh values');
+    // It may go before anybody has subscribed again; the broker has acknowledged it.
+    await until('what was heard meanwhile is sent', () => publisher.stats().queued === 0);
   },
 );
 
@@ -126,13 +122,9 @@ void t.test('absent at start, refusing, then there: it goes on trying', async (t
   await publisher.heard(heardNumber(1), anyContext());
   const has = (event: string, why: RegExp) =>
     lines.some((l) => l.event === event && why.test(String(l['why'])));
-  const wait = async (look: () => boolean) => {
-    for (let i = 0; i < 400 && !look(); i++) await new Promise((r) => setTimeout(r, 25));
-    return look();
-  };
-  t.ok(await wait(() => has('mqtt.down', /ECONNREFUSED/)), 'nobody is there');
+  await until('nobody is there', () => has('mqtt.down', /ECONNREFUSED/));
   await broker.start();
-  t.ok(await wait(() => has('mqtt.down', /Not authorized/)), 'the broker says no');
+  await until('the broker says no', () => has('mqtt.down', /Not authorized/));
   t.equal(publisher.stats().queued, 2, 'the transcript waits');
 });
 
@@ -161,13 +153,18 @@ void t.test('requests are answered, with the transaction as it came', async (t) 
   const { lines } = await publisherFor(t, broker.url);
   const up = () => lines.some((l) => l.event === 'mqtt.up');
   await subscriber.until(up);
+  // The subscription of the device may come a moment after its connection.
+  for (let i = 0; subscriber.messages.length === 0; i++) {
+    await subscriber.publish('k/d/request/mute', { transaction: `early ${i}` });
+    await subscriber.until(() => subscriber.messages.length > 0, 500);
+  }
+  // Answers come in order: nothing asked before is answered after this one.
+  await subscriber.publish('k/d/request/mute', { transaction: 'now' });
+  await subscriber.find((m) => m.json['transaction'] === 'now');
   const answers = async (name: string, payload: unknown) => {
     const before = subscriber.messages.length;
-    for (let i = 0; i < 20 && subscriber.messages.length === before; i++) {
-      // The subscription of the device may come a moment after its connection.
-      await subscriber.publish(`k/d/request/${name}`, payload);
-      await subscriber.until(() => subscriber.messages.length > before, 500);
-    }
+    await subscriber.publish(`k/d/request/${name}`, payload);
+    await subscriber.until(() => subscriber.messages.length > before);
     return subscriber.messages[before]?.json ?? {};
   };
   t.same(await answers('mute', { mute: true, transaction: { id: [1, 'a'] } }), {
@@ -263,7 +260,7 @@ void t.test('a device that may not subscribe still publishes, and says so', asyn
 void t.test('a broker that freezes is noticed, and what was under way is sent again', async (t) => {
   const broker = await brokerFor(t);
   const subscriber = await subscriberFor(t, broker.url, 'k/#');
-  const { publisher, lines } = await publisherFor(t, broker.url);
+  const { publisher, lines } = await publisherFor(t, broker.url, { link: impatient });
   await subscriber.find((m) => m.topic === 'k/d/state');
   broker.freeze();
   for (let i = 0; i < 40; i++) await publisher.heard(heardNumber(i), anyContext());
@@ -297,8 +294,7 @@ void t.test('MQTT 5: a broker that says "session taken over" is believed', async
   t.teardown(() => server.close());
   const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { lines } = await publisherFor(t, url, { link: { protocolVersion: 5 } });
-  for (let i = 0; i < 200 && !lines.some((l) => l.event === 'mqtt.kicked-out'); i++)
-    await new Promise((resolve) => setTimeout(resolve, 25));
+  await until('it is said', () => lines.some((l) => l.event === 'mqtt.kicked-out'));
   t.match(
     lines.find((l) => l.event === 'mqtt.kicked-out'),
     { certain: true },
@@ -335,7 +331,9 @@ void t.test(
 void t.test('closing says offline and leaves what is unsent for the next start', async (t) => {
   const broker = await brokerFor(t);
   const subscriber = await subscriberFor(t, broker.url, 'k/#');
-  const { publisher } = await publisherFor(t, broker.url);
+  // The time that it may take does not pass.
+  const clock = { ...systemClock, monotonic: () => 0 };
+  const { publisher } = await publisherFor(t, broker.url, { clock });
   await subscriber.find((m) => m.topic === 'k/d/state' && m.json['state'] === 'online');
   await Promise.all([1, 2, 3].map((i) => publisher.heard(heardNumber(i), anyContext())));
   await publisher.close();

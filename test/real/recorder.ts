@@ -223,8 +223,10 @@ const size = async () => {
   await recorderIs('exec yes kikitori');
   const clock = new AudioClock(16000);
   let samples = 0;
-  clock.heard = () => samples;
-  const { capture, losses } = stage(clock, (n) => (samples += n));
+  const { capture, losses } = stage(clock, (n) => {
+    samples += n;
+    clock.heard(n);
+  });
   capture.start();
   const passed = async (share: number) => {
     while (2 * samples < share * gigabytes * 2 ** 30 && losses() === 0) await sleep(50);

@@ -11,7 +11,6 @@ import t from 'tap';
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'kikitori-supply-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-t.setTimeout(600_000);
 
 interface Locked {
   readonly version: string;

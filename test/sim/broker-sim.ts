@@ -11,6 +11,7 @@ import {
   type IPublishPacket,
   type Packet,
 } from 'mqtt-packet';
+import { patienceMs } from './patience.js';
 
 /** What is done in place of the ordinary. */
 export type Fault =
@@ -81,7 +82,7 @@ export class BrokerSim {
   }
 
   /** Waits until `look` is satisfied; false after the limit. */
-  async until(look: () => boolean, limitMs = 60_000): Promise<boolean> {
+  async until(look: () => boolean, limitMs = patienceMs): Promise<boolean> {
     const end = performance.now() + limitMs;
     while (!look()) {
       const leftMs = end - performance.now();

@@ -9,6 +9,7 @@ import mqtt, { type MqttClient } from 'mqtt';
 import { contractFaultOf } from './schemas.js';
 import type { MicSim } from './mic-sim.js';
 import { Child } from './process.js';
+import { patienceMs } from './patience.js';
 
 export const program = fileURLToPath(new URL('../../bin/kikitori.js', import.meta.url));
 
@@ -17,8 +18,6 @@ export const builtAlready = existsSync(
   fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url)),
 );
 
-/** Generous: the machine may be busy. */
-const eventLimitMs = 180_000;
 const leaveLimitMs = 5000;
 const everything = 'kikitori/board/#';
 
@@ -95,7 +94,7 @@ export class Daemon {
   }
 
   async event(name: string, times = 1): Promise<Record<string, unknown>> {
-    const end = performance.now() + eventLimitMs;
+    const end = performance.now() + patienceMs;
     for (;;) {
       const found = this.events(name)[times - 1];
       if (found !== undefined) return found;

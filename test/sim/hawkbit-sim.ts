@@ -3,8 +3,8 @@
  * server as far as a device sees it, honest until it is told otherwise.
  */
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Test } from 'tap';
+import { freePort } from './mosquitto.js';
 
 export interface Told {
   readonly execution: string;
@@ -67,8 +67,8 @@ export class HawkbitSim {
   async up(): Promise<void> {
     const server = http.createServer((request, response) => this.take(request, response));
     this.server = server;
+    this.port ||= await freePort();
     await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (server.address() as AddressInfo).port;
     this.url = `http://127.0.0.1:${this.port}`;
   }
 

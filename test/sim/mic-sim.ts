@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeWav } from '../../src/audio/index.js';
+import { patienceMs } from './patience.js';
 
 const program = fileURLToPath(new URL('mic-program.js', import.meta.url));
 
@@ -139,9 +140,9 @@ export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
 ): Promise<void> {
-  const giveUp = performance.now() + 90_000;
+  const giveUp = performance.now() + patienceMs;
   while (!(await condition())) {
-    if (performance.now() > giveUp) throw new Error(`waited 90 s for: ${what}`);
+    if (performance.now() > giveUp) throw new Error(`waited ${patienceMs / 1000} s for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -2,21 +2,34 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { patienceMs } from './patience.js';
 
 const program = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find((p) => existsSync(p));
-const startLimitMs = 60_000;
 
-/** A port that was free a moment ago. */
+/**
+ * Below the ports that Linux gives to whoever names none (from 32,768): no connection and no server of another test
+ * takes one between the look and its use. Each process begins elsewhere.
+ */
+const ports = { from: 10_000, count: 20_000 };
+let nextPort = process.pid * 61;
+
+/** A port at which nobody listens. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => server.close(() => resolve()));
-  return port;
+  for (;;) {
+    const port = ports.from + (nextPort++ % ports.count);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    return port;
+  }
 }
 
 export interface MosquittoOptions {
@@ -65,7 +78,7 @@ export class Mosquitto {
     child.stderr?.on('data', (part: Buffer) => {
       this.output = (this.output + part.toString()).slice(-4096);
     });
-    const until = performance.now() + startLimitMs;
+    const until = performance.now() + patienceMs;
     while (!(await this.answers())) {
       if (child.exitCode !== null || performance.now() > until)
         throw new Error(`mosquitto did not start: ${this.output}`);
@@ -151,7 +164,7 @@ export class Subscriber {
     const client = mqtt.connect(url, { reconnectPeriod: 200, connectTimeout: 5000, ...options });
     const subscriber = new Subscriber(client);
     await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('no connection')), 60_000);
+      const timer = setTimeout(() => reject(new Error('no connection')), patienceMs);
       client.once('connect', () => {
         clearTimeout(timer);
         resolve();
@@ -162,7 +175,7 @@ export class Subscriber {
   }
 
   /** The first message, also of those already here, that satisfies; fails after the limit. */
-  async find(wanted: (m: Message) => boolean, limitMs = 90_000): Promise<Message> {
+  async find(wanted: (m: Message) => boolean, limitMs = patienceMs): Promise<Message> {
     const found = await this.until(() => this.messages.find(wanted), limitMs);
     if (found === undefined)
       throw new Error(
@@ -171,7 +184,7 @@ export class Subscriber {
     return found;
   }
 
-  async until<T>(look: () => T | undefined | false, limitMs = 90_000): Promise<T | undefined> {
+  async until<T>(look: () => T | undefined | false, limitMs = patienceMs): Promise<T | undefined> {
     const end = performance.now() + limitMs;
     for (;;) {
       const found = look();

@@ -1,5 +1,6 @@
 /** A child process of a test: its lines are remembered and can be waited for; it ends with the test. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { patienceMs } from './patience.js';
 
 export class Child {
   readonly lines: string[] = [];
@@ -42,9 +43,9 @@ export class Child {
     );
   }
 
-  /** The first line that contains the text, from line `from` on; fails after the limit or when the process ends. */
-  async line(text: string | RegExp, limitMs = 90_000, from = 0): Promise<string> {
-    const end = performance.now() + limitMs;
+  /** The first line that contains the text, from line `from` on; fails when there is none for long, or the process ends. */
+  async line(text: string | RegExp, from = 0): Promise<string> {
+    const end = performance.now() + patienceMs;
     for (;;) {
       const found = this.lines
         .slice(from)

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
-import type { AddressInfo } from 'node:net';
 import { createHash } from 'node:crypto';
 import type { Test } from 'tap';
+import { freePort } from './mosquitto.js';
 
 export interface Exchange {
   readonly path: string;
@@ -47,8 +47,8 @@ export class RepositorySim {
       this.tls === undefined
         ? http.createServer(listener)
         : https.createServer({ ...this.tls }, listener);
+    this.port ||= await freePort();
     await new Promise<void>((resolve) => this.server?.listen(this.port, '127.0.0.1', resolve));
-    this.port = (this.server.address() as AddressInfo).port;
     this.url = `${this.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.port}`;
   }
 

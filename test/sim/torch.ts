@@ -17,7 +17,7 @@ export function noTorch(): string | false {
 export async function runTorch(source: string): Promise<(file: string) => Promise<Uint8Array>> {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-torch-'));
   await promisify(execFile)(python, ['-W', 'ignore', '-c', source, folder], {
-    timeout: 100_000,
+    timeout: 600_000,
     maxBuffer: 1 << 24,
     // Threads that wait for each other are slow on a busy machine.
     env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },

@@ -1,6 +1,7 @@
 /** A client of the Wyoming protocol for tests: sends events or any bytes, and remembers what comes. */
 import { connect, type Socket } from 'node:net';
 import { FrameReader, type EventData } from '../../src/neighbours/wyoming/frames.js';
+import { patienceMs } from './patience.js';
 
 export interface Got {
   readonly type: string;
@@ -8,7 +9,6 @@ export interface Got {
 }
 
 /** Generous: the machine may be busy. */
-const limitMs = 90_000;
 
 export class WyomingClient {
   readonly got: Got[] = [];
@@ -91,7 +91,7 @@ export class WyomingClient {
   }
 
   private async until(what: string, holds: () => boolean, open = false): Promise<void> {
-    const end = performance.now() + limitMs;
+    const end = performance.now() + patienceMs;
     while (!holds()) {
       if (performance.now() > end || (open && this.over))
         throw new Error(`no ${what}; got ${JSON.stringify(this.got)}${this.over ? ', over' : ''}`);

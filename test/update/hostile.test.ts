@@ -18,7 +18,6 @@ import { modelMissing, shippedModel } from '../sim/model.js';
 import { RepositorySim } from '../sim/repository-sim.js';
 import { joined, silence, speak, toneBundle, toneGrammar } from '../sim/tone-bundle.js';
 
-t.setTimeout(300_000);
 const on = (topic: string) => `kikitori/board/${topic}`;
 const all = Object.keys(hostile) as Hostility[];
 /** Those that a look at the file finds. The others are made of what is allowed. */

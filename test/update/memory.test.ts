@@ -17,8 +17,6 @@ const changes = 50;
 const grownMbMax = 10;
 const on = (topic: string) => `kikitori/board/${topic}`;
 const skip = process.platform === 'linux' ? (modelMissing() ?? false) : 'reads /proc';
-// Twenty-five self-tests in processes of their own.
-t.setTimeout(1_800_000);
 
 /** The model that ships, under another version. */
 async function asVersion(path: string, version: string): Promise<string> {

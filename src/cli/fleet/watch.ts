@@ -17,7 +17,7 @@ import { summary, table } from '../../fleet/watch/table.js';
 import { FleetView, reportsOn, troubleOf, type DeviceView } from '../../fleet/watch/view.js';
 import { topicPath } from '../../config/index.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
-import { sleep, systemClock } from '../../runtime/clock.js';
+import { systemClock } from '../../runtime/clock.js';
 import { fileFault, KikitoriError, messageOf } from '../../runtime/errors.js';
 import {
   jsonLine,
@@ -46,8 +46,9 @@ export interface BrokerValues {
   readonly 'ca-file'?: string;
 }
 
-/** Retained messages come at once; this long without another means that all are there. */
+/** Retained messages come at once; this long without another, and an answer, mean that all are there. */
 const quietMs = 700;
+const settledMsMax = 15_000;
 const dayMs = 86_400_000;
 
 async function openView(
@@ -68,7 +69,6 @@ async function openView(
     });
   }
   const view = new FleetView(base);
-  let lastMs = systemClock.monotonic();
   const link = { up: false, said: false };
   const reader = await FleetReader.open({
     url: values.broker,
@@ -78,22 +78,17 @@ async function openView(
     ca: await fileText(values['ca-file'], '--ca-file'),
     clock: systemClock,
     onMessage: (topic, payload, retained) => {
-      lastMs = systemClock.monotonic();
       const changed = view.apply(topic, payload, retained, systemClock.now());
       if (changed !== undefined) onChange(changed);
     },
     onLink: (up, why) => {
       link.up = up;
-      lastMs = systemClock.monotonic();
       // Once for each time that it goes: attempts are many.
       if (!up && !link.said) io.stderr.write(`the broker is away (${why}), trying again\n`);
       link.said = !up;
     },
   });
-  const settled = async () => {
-    lastMs = Math.max(lastMs, systemClock.monotonic());
-    while (systemClock.monotonic() - lastMs < quietMs) await sleep(systemClock, 100);
-  };
+  const settled = () => reader.settled(quietMs, settledMsMax);
   return { view, reader, settled, link };
 }
 

@@ -1,7 +1,7 @@
 import mqtt, { type MqttClient } from 'mqtt';
 import { shownAddress } from '../../runtime/address.js';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
-import type { Clock } from '../../runtime/clock.js';
+import { sleep, sleepUntil, type Clock } from '../../runtime/clock.js';
 import { watchedTopics } from './view.js';
 
 export interface BrokerOptions {
@@ -21,9 +21,24 @@ export interface BrokerOptions {
 const plainAddress =
   /^((mqtts?|tcp|ssl):\/\/([\p{L}\p{N}._-]+|\[[\da-f:.]+\])(:\d{1,5})?\/?|wss?:\/\/([\p{L}\p{N}._-]+|\[[\da-f:.]+\])(:\d{1,5})?([/?][^\s#]*)?)$/iu;
 
+const pollMs = 50;
+/** A filter that nobody subscribes to. */
+const nothing = 'kikitori/nothing/nothing/nothing';
+
 /** Reads the topics of a fleet from any MQTT 3.1.1 broker, any node of it, and comes back by itself. */
 export class FleetReader {
-  private constructor(private readonly client: MqttClient) {}
+  private messages = 0;
+  private lastMs = 0;
+
+  private constructor(
+    private readonly client: MqttClient,
+    private readonly clock: Clock,
+  ) {
+    client.on('message', () => {
+      this.messages++;
+      this.lastMs = clock.monotonic();
+    });
+  }
 
   /** Resolves when the first subscription is acknowledged; rejects when that does not happen in time. */
   static open(o: BrokerOptions, timeoutMs = 15_000): Promise<FleetReader> {
@@ -51,6 +66,7 @@ export class FleetReader {
       password: o.password,
       ca: o.ca,
     });
+    const reader = new FleetReader(client, o.clock);
     client.on('message', (topic, payload, packet) => o.onMessage(topic, payload, packet.retain));
     let lastError = 'no answer';
     client.on('error', (error) => (lastError = messageOf(error)));
@@ -69,11 +85,41 @@ export class FleetReader {
           else {
             cancel();
             o.onLink(true, '');
-            resolve(new FleetReader(client));
+            resolve(reader);
           }
         });
       });
     });
+  }
+
+  /**
+   * All that the broker keeps has come: no message for `quietMs`, and none before the broker answered, which a busy one
+   * does later. Ends in any case after `limitMs`, and as soon as it is `enough`.
+   */
+  async settled(quietMs: number, limitMs: number, enough = () => false): Promise<void> {
+    const beginMs = this.clock.monotonic();
+    this.lastMs = beginMs;
+    for (;;) {
+      const now = this.clock.monotonic();
+      if (enough() || now - beginMs >= limitMs) return;
+      if (now - this.lastMs < quietMs) {
+        await sleep(this.clock, pollMs);
+        continue;
+      }
+      const before = this.messages;
+      await this.answered(beginMs + limitMs - now);
+      if (this.messages === before) return;
+    }
+  }
+
+  /** The answer to a subscription that is given up comes after all that was sent before it, also if there is none. */
+  private async answered(limitMs: number): Promise<void> {
+    const over = new AbortController();
+    const answer = this.client.unsubscribeAsync(nothing).catch(() => undefined);
+    await Promise.race([
+      answer.finally(() => over.abort()),
+      sleepUntil(this.clock, limitMs, over.signal),
+    ]);
   }
 
   async close(): Promise<void> {

@@ -109,7 +109,6 @@ const journalOf = async (out: string) =>
 
 const skip = noTorch();
 // Nine starts of PyTorch: half a minute on an idle machine, minutes on a busy one.
-t.setTimeout(600_000);
 
 void t.test(
   'killed in the middle of a fine-tuning, it goes on',

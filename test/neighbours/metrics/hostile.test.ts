@@ -6,7 +6,6 @@ import { freePort } from '../../sim/mosquitto.js';
 import { PageBoard } from '../../sim/page-board.js';
 import { crowd, letters, Rude, sizeOf, spoiled } from '../../sim/rude.js';
 
-t.setTimeout(600_000);
 const connectionsMax = 16;
 const moreMbMax = 80;
 const scrape = 'GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n';

@@ -20,7 +20,6 @@ const skip = existsSync(executablePath)
   ? false
   : `no browser at ${executablePath}: scripts/page-test installs it`;
 
-t.setTimeout(600_000);
 const launch = async () =>
   chromium.launch({
     executablePath,

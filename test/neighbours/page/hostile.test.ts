@@ -12,7 +12,6 @@ import { PageBoard } from '../../sim/page-board.js';
 import { crowd, letters, Rude, sizeOf, spoiled } from '../../sim/rude.js';
 import { TestClock } from '../../sim/test-clock.js';
 
-t.setTimeout(600_000);
 const connectionsMax = 48;
 /** Far more than they need, far less than they could take. */
 const moreMbMax = 120;

@@ -10,7 +10,6 @@ import { program } from '../../sim/daemon.js';
 import { until } from '../../sim/mic-sim.js';
 import { follow, PageBoard } from '../../sim/page-board.js';
 
-t.setTimeout(600_000);
 const token = 'a-token-for-this-test-alone';
 const bearer = { authorization: `Bearer ${token}` };
 
@@ -215,26 +214,23 @@ void t.test('with a token, and what a port must bear', async (t) => {
   await until('it answers again', answers);
 
   // Guessing.
-  const guesses = [];
-  for (let i = 0; i < 7; i++)
-    guesses.push((await board.post('/api/session', { token: `wrong-${i}-wrong-wrong` })).status);
-  t.same(guesses.slice(0, 5), [401, 401, 401, 401, 401]);
+  const guess = async (i: number) =>
+    (await board.post('/api/session', { token: `wrong-${i}-wrong-wrong` })).status;
+  const guesses = await Promise.all(Array.from({ length: 20 }, (_, i) => guess(i)));
+  t.ok(guesses.filter((status) => status === 401).length >= 5);
   t.ok(guesses.includes(429), 'then it is enough');
   t.ok(await answers(), 'who is inside stays inside');
-  const many = await Promise.all(
+  let refused = false;
+  await Promise.all(
     Array.from({ length: 40 }, async () => {
-      const some: number[] = [];
-      for (let i = 0; i < 8; i++)
-        some.push(
-          await board.get('/icon.svg').then(
-            (r) => r.status,
-            () => 0,
-          ),
+      for (let i = 0; i < 100 && !refused; i++)
+        refused ||= await board.get('/icon.svg').then(
+          ({ status }) => status === 429,
+          () => false,
         );
-      return some;
     }),
   );
-  t.ok(many.flat().includes(429), 'requests have a limit');
+  t.ok(refused, 'requests have a limit');
   await board.hears('call the supervisor', 'CallSupervisor');
 });
 

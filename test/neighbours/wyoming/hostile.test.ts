@@ -8,7 +8,6 @@ import { tinyLexicon } from '../../sim/tiny-checkpoint.js';
 import { speak } from '../../sim/tone-model.js';
 import { WyomingClient } from '../../sim/wyoming-client.js';
 
-t.setTimeout(600_000);
 const connectionsMax = 64;
 const moreMbMax = 120;
 const lexicon = tinyLexicon();
@@ -126,13 +125,15 @@ void t.test('a daemon with the Wyoming service', async (t) => {
     await probe.send('describe').event('info');
     probe.close();
     await using.send('ping').event('pong', 2 + i / 40);
+    // Who says nothing for half a minute is let go of, and this takes longer on a busy machine.
+    speaking.audio(clip.subarray(8000 + i, 8040 + i));
   }
   await until(
     'most are let go of',
     () => many.filter(({ over }) => over).length >= 1000 - connectionsMax,
   );
   await board.hears('turn off the kitchen light', 'Light');
-  speaking.audio(clip.subarray(8000)).send('audio-stop');
+  speaking.audio(clip.subarray(9000)).send('audio-stop');
   t.equal(await speaking.text(), 'turn on the hall light', 'who speaks is heard to the end');
   await using.send('ping').event('pong', 27);
   t.pass('who did something lately stays');

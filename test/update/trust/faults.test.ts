@@ -313,7 +313,7 @@ subjectAltName=IP:127.0.0.1
 }
 
 void t.test('the wrong server behind the right name (TLS)', async (t) => {
-  const fleet = await FleetSim.make(t);
+  const fleet = await FleetSim.make(t, { nowMs: Date.now() });
   await fleet.publish('1.0.0');
   const certificate = async (name: string, subject: string) => {
     const [key, cert] = [join(fleet.folder, `${name}.key`), join(fleet.folder, `${name}.crt`)];
@@ -334,8 +334,6 @@ void t.test('the wrong server behind the right name (TLS)', async (t) => {
   const other = await certificate('other', 'IP:127.0.0.1');
   const elsewhere = await certificate('elsewhere', 'DNS:elsewhere.example');
   const expired = { ...right, cert: await runOut(fleet.folder, 'right') };
-  fleet.clock.nowMs = Date.now();
-  await (await fleet.open()).commit({ renew: new Set(['snapshot', 'timestamp']) });
   const server = await RepositorySim.start(t, fleet.dir, right);
   const device = await deviceOf(fleet, server.url);
   await t.rejects(update(await device.open()), { code: 'tls' }, 'an authority nobody knows');

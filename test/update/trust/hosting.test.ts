@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { BucketSim } from '../../sim/bucket-sim.js';
 import { bundleTar, deviceOf, FleetSim } from '../../sim/fleet-sim.js';
+import { until } from '../../sim/mic-sim.js';
 import { freePort } from '../../sim/mosquitto.js';
 
 const nginx = ['/usr/sbin/nginx', '/usr/local/sbin/nginx'].find((p) => existsSync(p));
@@ -57,8 +58,7 @@ http {
       socket.once('connect', () => resolve(socket.destroy() !== undefined));
       socket.once('error', () => resolve(false));
     });
-  for (let i = 0; i < 200 && !(await answers()); i++)
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('nginx answers', answers);
   const lines = async () => (await readFile(log, 'utf8')).trim().split('\n');
   return { url: `http://127.0.0.1:${port}/kikitori`, lines };
 }
@@ -88,7 +88,10 @@ void t.test(
     await writeFile(join(staging, `${bundle.sha256}.part`), whole.subarray(0, half));
     await writeFile(join(staging, `${bundle.sha256}.etag`), etag);
     t.ok(await source.download(offer));
-    t.ok((await lines()).some((l) => l.startsWith('206') && l.endsWith(`bytes=${half}-`)));
+    // It writes a line after its answer.
+    await until('it is resumed', async () =>
+      (await lines()).some((l) => l.startsWith('206') && l.endsWith(`bytes=${half}-`)),
+    );
 
     const kept = async (path: string) => {
       const { status, headers } = await fetch(`${url}/${path}`);

@@ -1,9 +1,9 @@
 import { FleetReader } from '../../../fleet/watch/broker.js';
-import { sleep, type Clock } from '../../../runtime/clock.js';
+import type { Clock } from '../../../runtime/clock.js';
 import { KikitoriError } from '../../../runtime/errors.js';
 import type { DiscoveryMessage } from './discovery.js';
 
-/** Retained messages come at once; this long without another means that all are there. */
+/** Retained messages come at once; this long without another, and an answer, mean that all are there. */
 const quietMs = 1000;
 const messagesMax = 20_000;
 const bytesMax = 64 * 1024 * 1024;
@@ -22,8 +22,7 @@ export interface LiveOptions {
 export async function readDiscovery(o: LiveOptions): Promise<readonly DiscoveryMessage[]> {
   const found = new Map<string, string>();
   let bytes = 0;
-  let lastMs = o.clock.monotonic();
-  const begin = lastMs;
+  const beginMs = o.clock.monotonic();
   let tooMany = false;
   const reader = await FleetReader.open(
     {
@@ -35,7 +34,6 @@ export async function readDiscovery(o: LiveOptions): Promise<readonly DiscoveryM
       ...(o.ca === undefined ? {} : { ca: o.ca }),
       clock: o.clock,
       onMessage: (topic, payload) => {
-        lastMs = o.clock.monotonic();
         bytes += payload.length;
         tooMany ||= bytes > bytesMax || found.size >= messagesMax;
         if (!tooMany) found.set(topic, payload.toString('utf8'));
@@ -45,10 +43,8 @@ export async function readDiscovery(o: LiveOptions): Promise<readonly DiscoveryM
     o.timeoutMs,
   );
   try {
-    const now = () => o.clock.monotonic();
-    lastMs = now();
-    while (!tooMany && now() - lastMs < quietMs && now() - begin < o.timeoutMs)
-      await sleep(o.clock, 50);
+    const leftMs = beginMs + o.timeoutMs - o.clock.monotonic();
+    await reader.settled(quietMs, leftMs, () => tooMany);
   } finally {
     await reader.close();
   }
