@@ -2,18 +2,26 @@
 # processor. Nothing foreign is installed, and nothing of the machine's own package lists is changed.
 arm_node_version=20.20.2
 
+# apt for arm64 with lists of its own in the folder $1; what it downloads comes into `$1/debs`.
+arm_apt() { arm_apt_with apt-get "$@"; }
+arm_apt_cache() { arm_apt_with apt-cache "$@"; }
+arm_apt_with() {
+  local program=$1 folder=$2
+  shift 2
+  mkdir -p "$folder/debs" "$folder"/apt/{state/lists,cache/archives}/partial
+  (cd "$folder/debs" && "$program" -q -o "Dir::State=$folder/apt/state" -o "Dir::Cache=$folder/apt/cache" -o Dir::State::status=/dev/null \
+    -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o APT::Sandbox::User= "$@" 2>"$folder/apt.log") ||
+    { tail -n 5 "$folder/apt.log" >&2; return 1; }
+}
+
 # $1: the folder, kept for the next time. Afterwards `$1/node-on PROCESSOR ARGUMENT...` is that Node; with KIKITORI_COUNT=FILE
 # it counts instructions (bench/lib/count-instructions.c), where qemu can.
 make_arm_node() {
   local folder=$1
-  mkdir -p "$folder"/{debs,sysroot}
+  mkdir -p "$folder/sysroot"
   if [ ! -e "$folder/sysroot/lib/aarch64-linux-gnu/libc.so.6" ]; then
     echo 'fetching the C and C++ libraries of arm64'
-    mkdir -p "$folder"/apt/{state/lists,cache/archives}/partial
-    local apt=(apt-get -q -o "Dir::State=$folder/apt/state" -o "Dir::Cache=$folder/apt/cache" -o Dir::State::status=/dev/null
-      -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o APT::Sandbox::User=)
-    { "${apt[@]}" update && (cd "$folder/debs" && "${apt[@]}" download libc6 libstdc++6 libgcc-s1); } >"$folder/apt.log" 2>&1 ||
-      { tail -n 5 "$folder/apt.log" >&2; fail 'the arm64 libraries could not be fetched'; }
+    { arm_apt "$folder" update >/dev/null && arm_apt "$folder" download libc6 libstdc++6 libgcc-s1 >/dev/null; } || fail 'the arm64 libraries could not be fetched'
     for deb in "$folder"/debs/*.deb; do dpkg-deb -x "$deb" "$folder/sysroot"; done
     rm -rf "$folder"/{apt,debs}
   fi
