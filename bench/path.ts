@@ -6,38 +6,18 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { demoFiles } from './lib/demo.js';
-import { joinedFloats } from '../src/runtime/joined.js';
-import { chunkMs, readAudioFile } from '../src/audio/index.js';
+import { demoStream, rateHz } from './lib/demo.js';
+import { chunkMs } from '../src/audio/index.js';
 import { Engine } from '../src/engine/engine.js';
 import { Listener, TokenSearch } from '../src/recognizer/index.js';
 import { cpuMsOf, numberArgument, report, type Row } from './lib/report.js';
 import { paced } from './lib/paced.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const rateHz = 16_000;
 const chunkSamples = (chunkMs * rateHz) / 1000;
 
-/** The demo's sentences with pauses and faint noise between: speech for about half of the time. */
-async function stream(): Promise<Float32Array> {
-  const parts: Float32Array[] = [];
-  let seed = 1;
-  const noise = () => {
-    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
-    return (((seed >> 8) % 13) - 6) / 32768;
-  };
-  for (const file of await demoFiles(root)) {
-    const { samples } = await readAudioFile(file, { rateHz });
-    parts.push(
-      samples.map((v) => v + noise()),
-      Float32Array.from({ length: 1.5 * rateHz }, noise),
-    );
-  }
-  return joinedFloats(parts);
-}
-
 async function hot(repeat: number): Promise<Row[]> {
-  const audio = await stream();
+  const audio = await demoStream(root);
   const seconds = audio.length / rateHz;
   const engine = await Engine.open({
     modelPath: join(root, 'models/kikitori-en'),

@@ -1,6 +1,6 @@
 /**
  * Logits and states of random networks and of bundles, as raw float32 files: run on two processors,
- * compare. For scripts/check-arm.
+ * compare. For scripts/arm-test.
  *   logits.js FOLDER [BUNDLE...]
  *   logits.js --compare FOLDER FOLDER...
  */

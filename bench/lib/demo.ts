@@ -1,5 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readAudioFile } from '../../src/audio/index.js';
+import { joinedFloats } from '../../src/runtime/joined.js';
+
+export const rateHz = 16_000;
+export const pauseS = 1.5;
 
 /** Kernel ticks a second, of /proc/PID/stat. */
 const ticksPerSecond = 100;
@@ -22,4 +27,27 @@ export async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
+}
+
+/** Faint noise, the same in every run: a quiet room. */
+export function roomNoise(): () => number {
+  let seed = 1;
+  return () => {
+    seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
+    return (((seed >> 8) % 13) - 6) / 32768;
+  };
+}
+
+/** The demo's sentences, `count` of them, with pauses and faint noise between: speech for about half of the time. */
+export async function demoStream(root: string, count = Infinity): Promise<Float32Array> {
+  const noise = roomNoise();
+  const parts: Float32Array[] = [];
+  for (const file of (await demoFiles(root)).slice(0, count)) {
+    const { samples } = await readAudioFile(file, { rateHz });
+    parts.push(
+      samples.map((v) => v + noise()),
+      Float32Array.from({ length: pauseS * rateHz }, noise),
+    );
+  }
+  return joinedFloats(parts);
 }
