@@ -1,78 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t from 'tap';
-import { arpaLines, gramsOf, readArpa } from '../../src/language/build/arpa.js';
-import { Counter, type CountOptions } from '../../src/language/build/count.js';
-import { GramsModel, type Grams } from '../../src/language/build/grams.js';
-import { kneserNey } from '../../src/language/build/kneser-ney.js';
+import { gramsOf, readArpa } from '../../src/language/build/arpa.js';
+import { GramsModel } from '../../src/language/build/grams.js';
 import { pruned } from '../../src/language/build/prune.js';
 import { ReferenceModel } from '../../src/language/build/reference-model.js';
 import { trieFile } from '../../src/language/build/write-trie.js';
-import type { LanguageModel } from '../../src/language/model.js';
 import { TrieModel } from '../../src/language/trie-model.js';
 import { obviousKneserNey } from '../sim/obvious-kneser-ney.js';
+import { arpaOf, contexts, difference, each, smoothed, worstSum } from '../sim/small-models.js';
 import { generator } from '../sim/random-text.js';
-
-function smoothed(text: readonly string[][], options: Partial<CountOptions> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'kikitori-lm-'));
-  const counter = new Counter(folder, { order: 3, vocabulary: 1000, ...options });
-  try {
-    for (const sentence of text) counter.add(sentence);
-    return kneserNey(counter.counts());
-  } finally {
-    counter.close();
-    rmSync(folder, { recursive: true });
-  }
-}
-
-/** Every context of up to two words, by any words of the model. */
-function* contexts(model: LanguageModel): Generator<[string[], number], void, void> {
-  yield [[], model.empty];
-  for (let a = 0; a < model.size; a += 1) {
-    const one = model.wordAt(a) === '<s>' ? model.begin : model.advance(model.empty, a);
-    yield [[model.wordAt(a)], one];
-    for (let b = 0; b < model.size; b += 1)
-      yield [[model.wordAt(a), model.wordAt(b)], model.advance(one, b)];
-  }
-}
-
-function worstSum(model: LanguageModel): number {
-  let worst = 0;
-  for (const [, context] of contexts(model)) {
-    let sum = 0;
-    for (let word = 0; word < model.size; word += 1)
-      sum += Math.exp(model.lnProbability(context, word));
-    worst = Math.max(worst, Math.abs(sum - 1));
-  }
-  return worst;
-}
-
-/** Largest difference of ln P over every context and word. */
-function difference(model: LanguageModel, other: LanguageModel): number {
-  let worst = 0;
-  const number = (text: string) => other.numberOf(text) ?? NaN;
-  for (const [history, context] of contexts(model)) {
-    const begins = history[0] === '<s>';
-    const inOther = history.reduce(
-      (at, word, i) => (i === 0 && begins ? other.begin : other.advance(at, number(word))),
-      other.empty,
-    );
-    for (let word = 0; word < model.size; word += 1) {
-      const here = model.lnProbability(context, word);
-      const there = other.lnProbability(inOther, number(model.wordAt(word)));
-      const gap = Math.abs(here - there);
-      worst = Number.isNaN(gap) ? NaN : Math.max(worst, gap);
-    }
-  }
-  return worst;
-}
-
-const arpaOf = (grams: Grams) => [...arpaLines(grams)].join('\n');
-
-async function* each(lines: Iterable<string>) {
-  yield* lines;
-}
 
 void t.test('the words behind every context have together the probability 1', async (t) => {
   for (let seed = 1; seed <= 25; seed += 1) {

@@ -11,5 +11,12 @@ export function generator(seed: number, vocabulary = 8, sentences = 60) {
   /** Few words often, many seldom. */
   const word = () => `w${Math.floor(vocabulary * random() ** 3)}`;
   const sentence = () => Array.from({ length: 1 + Math.floor(9 * random() ** 2) }, word);
-  return { random, word, sentence, text: () => Array.from({ length: sentences }, sentence) };
+  const text = () => Array.from({ length: sentences }, sentence);
+  /** As in a language: word n about 1 / n as often as the first (Zipf). */
+  const zipf = () => `w${Math.floor(vocabulary ** random())}`;
+  const zipfText = () =>
+    Array.from({ length: sentences }, () =>
+      Array.from({ length: 1 + Math.floor(12 * random()) }, zipf),
+    );
+  return { random, word, sentence, text, zipfText };
 }

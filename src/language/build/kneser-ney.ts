@@ -35,7 +35,8 @@ export interface Smoothed {
   readonly discounts: readonly Discounts[];
 }
 
-export function kneserNey(counts: Counts): Smoothed {
+/** @param given discounts of words, pairs and triples in place of those that the counts say. */
+export function kneserNey(counts: Counts, given: readonly Discounts[] = []): Smoothed {
   const { order, words, wordPairs, pairWord, pairTriples, tripleWord, tripleCount } = counts;
   const begin = words.indexOf('<s>');
   const pairCount = order > 2 ? counts.pairBefore : counts.pairCount;
@@ -46,7 +47,7 @@ export function kneserNey(counts: Counts): Smoothed {
   else wordCount.set(counts.wordCount);
   wordCount[begin] = 0;
 
-  const ofWords = discounts(countsOfCounts(wordCount));
+  const ofWords = given[0] ?? discounts(countsOfCounts(wordCount));
   const wordLn = new Float32Array(words.length);
   const all = wordCount.reduce((sum, count) => sum + count, 0);
   const freed = wordCount.reduce((sum, count) => sum + discount(ofWords, count), 0);
@@ -55,7 +56,7 @@ export function kneserNey(counts: Counts): Smoothed {
     wordLn[word] = word === begin ? lnNever : Math.log(p);
   });
 
-  const ofPairs = discounts(countsOfCounts(pairCount));
+  const ofPairs = given[1] ?? discounts(countsOfCounts(pairCount));
   const pairLn = new Float32Array(pairWord.length);
   const wordBackOff = new Float32Array(words.length);
   for (let word = 0; word < words.length; word += 1) {
@@ -76,7 +77,7 @@ export function kneserNey(counts: Counts): Smoothed {
     }
   }
 
-  const ofTriples = discounts(counts.tripleCounts);
+  const ofTriples = given[2] ?? discounts(counts.tripleCounts);
   const tripleLn = new Float32Array(tripleWord.length);
   const pairBackOff = new Float32Array(pairWord.length);
   for (let pair = 0; pair < pairWord.length && order > 2; pair += 1) {
