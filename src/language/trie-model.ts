@@ -132,11 +132,7 @@ export class TrieModel extends BackOffModel {
   protected pairOf(first: number, second: number): number {
     if (this.order < 2) return -1;
     const { wordPairs } = this;
-    return this.pairWord.find(
-      second,
-      wordPairs[first] as number,
-      wordPairs[first + 1] as number,
-    );
+    return this.pairWord.find(second, wordPairs[first] as number, wordPairs[first + 1] as number);
   }
   protected tripleOf(pair: number, third: number): number {
     if (this.pairBackOff.at(pair) === 0) return -1;

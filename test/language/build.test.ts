@@ -34,7 +34,8 @@ void t.test('smoothing is as its definition says, written out', async (t) => {
       for (let word = 0; word < model.size; word += 1) {
         const text = model.wordAt(word);
         if (text === '<s>' || history[1] === '<s>') continue;
-        const gap = Math.exp(model.lnProbability(context, word)) - obvious.probability(history, text);
+        const gap =
+          Math.exp(model.lnProbability(context, word)) - obvious.probability(history, text);
         worst = Math.max(worst, Math.abs(gap));
       }
     t.ok(worst < 1e-6, `seed ${seed}: ${worst}`);
@@ -69,38 +70,46 @@ void t.test('ARPA out and in, and the reference, are the same model', async (t) 
   }
 });
 
-void t.test('the file is the model within what it was rounded by, and still adds up to 1', async (t) => {
-  for (let seed = 1; seed <= 12; seed += 1) {
-    for (const order of [1, 2, 3]) {
-      const { grams } = smoothed(generator(seed).text(), { order });
-      const model = new GramsModel(grams);
-      for (const [bits, most] of [
-        [8, 0.05],
-        [4, 1.5],
-      ] as const) {
-        const trie = new TrieModel(trieFile(grams, { bits }));
-        const worst = difference(model, trie);
-        t.ok(worst < most, `seed ${seed}, order ${order}, ${bits} bits: ${worst}`);
-        t.ok(worstSum(trie) < (bits === 8 ? 0.02 : 0.6), `sum ${worstSum(trie)}`);
-        t.ok(difference(trie, new ReferenceModel(arpaOf(gramsOf(trie)))) < 2e-5);
+void t.test(
+  'the file is the model within what it was rounded by, and still adds up to 1',
+  async (t) => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      for (const order of [1, 2, 3]) {
+        const { grams } = smoothed(generator(seed).text(), { order });
+        const model = new GramsModel(grams);
+        for (const [bits, most] of [
+          [8, 0.05],
+          [4, 1.5],
+        ] as const) {
+          const trie = new TrieModel(trieFile(grams, { bits }));
+          const worst = difference(model, trie);
+          t.ok(worst < most, `seed ${seed}, order ${order}, ${bits} bits: ${worst}`);
+          t.ok(worstSum(trie) < (bits === 8 ? 0.02 : 0.6), `sum ${worstSum(trie)}`);
+          t.ok(difference(trie, new ReferenceModel(arpaOf(gramsOf(trie)))) < 2e-5);
+        }
       }
     }
-  }
-});
+  },
+);
 
-void t.test('pruning keeps to the bytes, adds up to 1, and leaves out what says least', async (t) => {
-  for (let seed = 1; seed <= 12; seed += 1) {
-    const { grams } = smoothed(generator(seed, 30, 400).text());
-    const whole = trieFile(grams).length;
-    const least = trieFile(pruned(grams, 0.6 * whole)).length;
-    t.ok(least <= 0.6 * whole, `${least} of ${whole}`);
-    const small = pruned(grams, 0.6 * whole);
-    t.ok(worstSum(new GramsModel(small)) < 1e-4);
-    t.ok(worstSum(new GramsModel(pruned({ ...grams, occurrences: undefined }, 0.6 * whole))) < 1e-4);
-    t.ok(small.tripleWord.length < grams.tripleWord.length);
-    t.equal(pruned(grams, whole), grams, 'what fits stays as it is');
-    t.ok(difference(new TrieModel(trieFile(small)), new GramsModel(small)) < 0.1);
-  }
-  const { grams } = smoothed(generator(1).text());
-  t.throws(() => pruned(grams, 10), { message: /words alone take \d+ bytes/ });
-});
+void t.test(
+  'pruning keeps to the bytes, adds up to 1, and leaves out what says least',
+  async (t) => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      const { grams } = smoothed(generator(seed, 30, 400).text());
+      const whole = trieFile(grams).length;
+      const least = trieFile(pruned(grams, 0.6 * whole)).length;
+      t.ok(least <= 0.6 * whole, `${least} of ${whole}`);
+      const small = pruned(grams, 0.6 * whole);
+      t.ok(worstSum(new GramsModel(small)) < 1e-4);
+      t.ok(
+        worstSum(new GramsModel(pruned({ ...grams, occurrences: undefined }, 0.6 * whole))) < 1e-4,
+      );
+      t.ok(small.tripleWord.length < grams.tripleWord.length);
+      t.equal(pruned(grams, whole), grams, 'what fits stays as it is');
+      t.ok(difference(new TrieModel(trieFile(small)), new GramsModel(small)) < 0.1);
+    }
+    const { grams } = smoothed(generator(1).text());
+    t.throws(() => pruned(grams, 10), { message: /words alone take \d+ bytes/ });
+  },
+);

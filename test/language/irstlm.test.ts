@@ -55,10 +55,16 @@ void t.test('pairs, triples and back-offs are those of IRSTLM', { skip }, async 
   for (let first = 0; first < words.length; first += 1) {
     const begins = words[first] === '<s>';
     const backWord = Math.exp(ours.lnBackOffOfWord(first));
-    for (let pair = wordPairs[first] as number; pair < (wordPairs[first + 1] as number); pair += 1) {
+    for (
+      let pair = wordPairs[first] as number;
+      pair < (wordPairs[first + 1] as number);
+      pair += 1
+    ) {
       const second = pairWord[pair] as number;
       const here = number(words[second] as string);
-      const context = begins ? theirs.begin : theirs.advance(theirs.empty, number(words[first] as string));
+      const context = begins
+        ? theirs.begin
+        : theirs.advance(theirs.empty, number(words[first] as string));
       // What is left of the count, and our back-off with their word.
       const discounted = Math.exp(ours.lnOfPair(pair)) - backWord * Math.exp(ours.lnOfWord(second));
       const made = discounted + backWord * Math.exp(theirs.lnProbability(theirs.empty, here));

@@ -41,8 +41,7 @@ export function obviousKneserNey(text: readonly (readonly string[])[], order: nu
 
   function probability(history: readonly string[], word: string): number {
     const n = history.length + 1;
-    const lower =
-      n === 1 ? 1 / vocabulary.size : probability(history.slice(1), word);
+    const lower = n === 1 ? 1 / vocabulary.size : probability(history.slice(1), word);
     const prefix = history.map((h) => `${h} `).join('');
     const followers = [...(counts[n - 1] ?? [])].filter(([gram]) => gram.startsWith(prefix));
     const total = followers.reduce((sum, [, count]) => sum + count, 0);

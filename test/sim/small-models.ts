@@ -8,7 +8,9 @@ import { kneserNey, type Discounts } from '../../src/language/build/kneser-ney.j
 import type { LanguageModel } from '../../src/language/model.js';
 
 /** Counted and smoothed: what `lm build` does with sentences. */
-export function smoothed(text: readonly string[][], options: Partial<CountOptions> = {},
+export function smoothed(
+  text: readonly string[][],
+  options: Partial<CountOptions> = {},
   given: readonly Discounts[] = [],
 ) {
   const folder = mkdtempSync(join(tmpdir(), 'kikitori-lm-'));
@@ -70,4 +72,3 @@ export const arpaOf = (grams: Grams) => [...arpaLines(grams)].join('\n');
 export async function* each(lines: Iterable<string>) {
   yield* lines;
 }
-

@@ -129,7 +129,11 @@ export function* arpaLines(grams: Grams): Generator<string, void, void> {
     yield '';
     yield '\\2-grams:';
     for (let word = 0; word < words.length; word += 1)
-      for (let pair = wordPairs[word] as number; pair < (wordPairs[word + 1] as number); pair += 1) {
+      for (
+        let pair = wordPairs[word] as number;
+        pair < (wordPairs[word + 1] as number);
+        pair += 1
+      ) {
         const back = model.isContextPair(pair) ? `\t${log10(model.lnBackOffOfPair(pair))}` : '';
         yield `${log10(model.lnOfPair(pair))}\t${words[word]} ${words[pairWord[pair] as number]}${back}`;
       }
@@ -138,7 +142,11 @@ export function* arpaLines(grams: Grams): Generator<string, void, void> {
     yield '';
     yield '\\3-grams:';
     for (let word = 0; word < words.length; word += 1)
-      for (let pair = wordPairs[word] as number; pair < (wordPairs[word + 1] as number); pair += 1) {
+      for (
+        let pair = wordPairs[word] as number;
+        pair < (wordPairs[word + 1] as number);
+        pair += 1
+      ) {
         const both = `${words[word]} ${words[pairWord[pair] as number]}`;
         const end = pairTriples[pair + 1] as number;
         for (let triple = pairTriples[pair] as number; triple < end; triple += 1)
@@ -155,16 +163,16 @@ const log10 = (ln: number): string => String(Number((ln / Math.LN10).toPrecision
 /** The n-grams of a file, as it rounds them. */
 export function gramsOf(model: TrieModel): Grams {
   const [wordCount, pairCount, tripleCount] = model.shape.counts;
-  const numbers = (n: number, at: (i: number) => number) => Uint32Array.from({ length: n }, (_, i) => at(i));
-  const reals = (n: number, at: (i: number) => number) => Float32Array.from({ length: n }, (_, i) => at(i));
+  const numbers = (n: number, at: (i: number) => number) =>
+    Uint32Array.from({ length: n }, (_, i) => at(i));
+  const reals = (n: number, at: (i: number) => number) =>
+    Float32Array.from({ length: n }, (_, i) => at(i));
   return {
     order: model.order,
     words: Array.from({ length: wordCount }, (_, i) => model.wordAt(i)),
     wordLn: reals(wordCount, (i) => model.lnOfWord(i)),
     wordBackOff: reals(wordCount, (i) => model.lnBackOffOfWord(i)),
-    wordPairs: numbers(wordCount + 1, (i) =>
-      i < wordCount ? model.pairsOf(i)[0] : pairCount,
-    ),
+    wordPairs: numbers(wordCount + 1, (i) => (i < wordCount ? model.pairsOf(i)[0] : pairCount)),
     pairWord: numbers(pairCount, (i) => model.secondOf(i)),
     pairLn: reals(pairCount, (i) => model.lnOfPair(i)),
     pairBackOff: reals(pairCount, (i) => model.lnBackOffOfPair(i)),

@@ -173,7 +173,7 @@ export class Counter {
 
   private flush(): void {
     const bytes = new Uint8Array(this.buffer.buffer, 0, this.filled * 4);
-    for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    for (let at = 0; at < bytes.length;) at += writeSync(this.file, bytes, at);
     this.filled = 0;
   }
 

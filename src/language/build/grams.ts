@@ -94,9 +94,7 @@ export class GramsModel extends BackOffModel {
   }
   isContextWord(word: number): boolean {
     const { wordBackOff, wordPairs } = this.grams;
-    return (
-      wordBackOff[word] !== 0 || (wordPairs[word] as number) < (wordPairs[word + 1] as number)
-    );
+    return wordBackOff[word] !== 0 || (wordPairs[word] as number) < (wordPairs[word + 1] as number);
   }
   pairOf(first: number, second: number): number {
     const { pairWord, wordPairs } = this.grams;

@@ -42,8 +42,7 @@ export function kneserNey(counts: Counts, given: readonly Discounts[] = []): Smo
   const pairCount = order > 2 ? counts.pairBefore : counts.pairCount;
   // Of a model of words alone how often each stood, else how many different words it stood behind.
   const wordCount = new Float64Array(words.length);
-  if (order > 1)
-    for (const word of pairWord) wordCount[word] = (wordCount[word] as number) + 1;
+  if (order > 1) for (const word of pairWord) wordCount[word] = (wordCount[word] as number) + 1;
   else wordCount.set(counts.wordCount);
   wordCount[begin] = 0;
 

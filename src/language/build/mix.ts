@@ -57,12 +57,7 @@ export function mixed(models: readonly Grams[], weights: readonly number[]): Gra
       if (own === undefined) return;
       for (const [second, third] of triplesOf(grams, own, index))
         if (once(second * size + third))
-          gathering.addTriple(
-            first,
-            second,
-            third,
-            Math.log(probability([first, second], third)),
-          );
+          gathering.addTriple(first, second, third, Math.log(probability([first, second], third)));
     });
   }
   const impossible = () => {

@@ -59,9 +59,7 @@ function lossesByByte(grams: Grams, { bits }: Shape): Scores {
   const tripleScore = new Float32Array(tripleWord.length);
   const model = new GramsModel(grams);
   const share = contextShares(grams, model);
-  const lower = new Float64Array(
-    Math.max(longest(wordPairs), longest(pairTriples)),
-  );
+  const lower = new Float64Array(Math.max(longest(wordPairs), longest(pairTriples)));
   for (let word = 0; word < grams.words.length; word += 1) {
     const [from, to] = [wordPairs[word] as number, wordPairs[word + 1] as number];
     for (let pair = from; pair < to; pair += 1)

@@ -69,10 +69,10 @@ export class SortedRuns {
       let used = 0;
       const flush = () => {
         const bytes = new Uint8Array(pairs.buffer, 0, used * 8);
-        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+        for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);
         used = 0;
       };
-      for (let i = 0; i < sorted.length; ) {
+      for (let i = 0; i < sorted.length;) {
         const key = sorted[i] as number;
         let end = i + 1;
         while (sorted[end] === key) end += 1;
