@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Counter, type Counts } from '../../language/build/count.js';
+import { Counter, type CountOptions, type Counts } from '../../language/build/count.js';
+import type { Grams } from '../../language/build/grams.js';
 import { kneserNey, type Discounts } from '../../language/build/kneser-ney.js';
 import { pruned } from '../../language/build/prune.js';
 import { orderMax, wordsMax } from '../../language/trie-file.js';
@@ -62,17 +63,41 @@ export const run: CommandRun = async (argv, io) => {
   const bits = wholeOption('bits', values.bits, 8, [4, 8]);
   const bytes = bytesOption(values.bytes);
   const always = typeof values.words === 'string' ? await wordList(values.words) : [];
-  const sentences = new Sentences({ prose: values.prose === true });
+  const options = { order, vocabulary, always };
+  const { grams, sentences, words } = await counted(
+    positionals,
+    options,
+    values.prose === true,
+    io,
+  );
+  const about = {
+    ...(typeof values.about === 'string' ? { about: values.about } : {}),
+    sentences,
+    words,
+  };
+  const small = bytes === undefined ? grams : pruned(grams, bytes, { bits, about });
+  await saveModel(small, values.out, { bits, about }, io);
+  return 0;
+};
+
+/** The counts themselves are let go of here: pruning needs the memory. */
+async function counted(
+  paths: readonly string[],
+  options: CountOptions,
+  prose: boolean,
+  io: Io,
+): Promise<{ grams: Grams; sentences: number; words: number }> {
+  const sentences = new Sentences({ prose });
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-lm-'));
   let counts: Counts;
-  const counter = new Counter(folder, { order, vocabulary, always });
+  const counter = new Counter(folder, options);
   try {
-    for (const path of positionals)
+    for (const path of paths)
       for await (const sentence of sentences.of(path)) counter.add(sentence);
     if (counter.words === 0)
       throw new KikitoriError('there are no words in it', {
         kind: 'input',
-        where: positionals.join(', '),
+        where: paths.join(', '),
         expected: 'English text',
       });
     counts = counter.counts();
@@ -83,15 +108,8 @@ export const run: CommandRun = async (argv, io) => {
   tellCounts(counts, sentences, io);
   const { grams, discounts } = kneserNey(counts);
   tellDiscounts(discounts, io);
-  const about = {
-    ...(typeof values.about === 'string' ? { about: values.about } : {}),
-    sentences: counts.sentences,
-    words: counts.tokens,
-  };
-  const small = bytes === undefined ? grams : pruned(grams, bytes, { bits, about });
-  await saveModel(small, values.out, { bits, about }, io);
-  return 0;
-};
+  return { grams, sentences: counts.sentences, words: counts.tokens };
+}
 
 function tellCounts(counts: Counts, { foreign }: Sentences, io: Io): void {
   const { tokens, sentences, unknown, words, pairWord, tripleCounts, tripleMin, tripleWord } =

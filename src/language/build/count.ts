@@ -9,7 +9,7 @@ import { SortedRuns } from './sorted-runs.js';
 const differentMax = 1_000_000;
 /** Different pairs and triples that are kept. More triples: those that stood once go, then those that stood twice. */
 const pairsMax = 16_000_000;
-const triplesMax = 12_000_000;
+const triplesMax = 8_000_000;
 const idsAtATime = 2 ** 16;
 /** A place for a word in a key: three fit into the 53 bits of a whole number. 0 is no word. */
 const place = 2 ** wordBitsMax;
