@@ -142,6 +142,6 @@ export class TrieModel extends BackOffModel {
 
   private lettersOf(word: number): Uint8Array {
     const from = word === 0 ? 0 : (this.wordEnds[word - 1] as number);
-    return this.letters.subarray(from, this.wordEnds[word] as number);
+    return this.letters.subarray(from, this.wordEnds[word]);
   }
 }
