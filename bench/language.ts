@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   writeSync,
@@ -41,9 +42,11 @@ function random(): number {
 
 const vocabulary = Number(values.words);
 const zipf = () => Math.floor((vocabulary + 1) ** random()) - 1;
-/** Letters alone: figures would be read as numbers. */
+/** Syllables of two letters, as long as words of English are; figures would be read as numbers. */
 const spelling = (word: number): string =>
-  (word >= 26 ? spelling(Math.floor(word / 26) - 1) : '') + String.fromCharCode(97 + (word % 26));
+  (word >= 100 ? spelling(Math.floor(word / 100) - 1) : '') +
+  ('bcdfghjklmnpqrstvwxz'[word % 20] ?? '') +
+  ('aeiou'[Math.floor(word / 20) % 5] ?? '');
 /** One of a few words that like to stand behind another. */
 const follower = (word: number) =>
   Math.floor(
@@ -72,6 +75,14 @@ const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
 const peakMb = () => process.resourceUsage().maxRSS / 1024;
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
+function beginning(path: string): string {
+  const file = openSync(path, 'r');
+  const bytes = Buffer.alloc(3_000_000);
+  const read = readSync(file, bytes);
+  closeSync(file);
+  return bytes.toString('utf8', 0, read);
+}
+
 /** What a search does: each word of sentences, one context after the other; then any word in any context. */
 function lookUps(path: string, text: string): void {
   const before = process.memoryUsage().rss;
@@ -81,8 +92,7 @@ function lookUps(path: string, text: string): void {
   print(
     `loaded in ${loadMs.toFixed(0)} ms, ${mb(process.memoryUsage().rss - before)} MB more memory`,
   );
-  const sentences = readFileSync(text, 'utf8')
-    .slice(0, 3_000_000)
+  const sentences = beginning(text)
     .split('\n')
     .slice(0, -1)
     .map((line) =>

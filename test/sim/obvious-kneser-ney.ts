@@ -35,7 +35,10 @@ export function obviousKneserNey(text: readonly (readonly string[])[], order: nu
     ) as [number, number, number, number];
     const y = n1 / (n1 + 2 * n2);
     const d = [0, 1 - 2 * y * (n2 / n1), 2 - 3 * y * (n3 / n2), 3 - 4 * y * (n4 / n3)];
-    return [1, 2, 3].every((c) => Number(d[c]) > 0 && Number(d[c]) < c) ? d : [0, 0.5, 1, 1.5];
+    const fall = n1 > n2 && n2 > n3 && n3 > n4 && n4 > 0;
+    return fall && [1, 2, 3].every((c) => Number(d[c]) > 0 && Number(d[c]) < c)
+      ? d
+      : [0, 0.5, 1, 1.5];
   });
   const discount = (n: number, count: number) => discounts[n - 1]?.[Math.min(count, 3)] ?? 0;
 

@@ -5,7 +5,7 @@ import { Counter, type CountOptions, type Counts } from '../../language/build/co
 import type { Grams } from '../../language/build/grams.js';
 import { kneserNey, type Discounts } from '../../language/build/kneser-ney.js';
 import { pruned } from '../../language/build/prune.js';
-import { orderMax, wordsMax } from '../../language/trie-file.js';
+import { orderMax, wordsMax, type Shape } from '../../language/trie-file.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import { parse, usageError, type CommandRun, type Io } from '../shared/command.js';
 import { linesOf } from './lines.js';
@@ -16,6 +16,8 @@ export const usage =
   'kikitori lm build TEXT... --out FILE [--order N] [--vocabulary N] [--bytes B] [--words FILE] [--prose] [--bits N] [--about TEXT]';
 
 const vocabularyUsual = 64_000;
+/** As long as what is said of the text will be, for the size to be kept. */
+const room = { sentences: 10 ** 12, words: 10 ** 12 };
 
 export const help = `usage: ${usage}
 
@@ -63,30 +65,28 @@ export const run: CommandRun = async (argv, io) => {
   const bits = wholeOption('bits', values.bits, 8, [4, 8]);
   const bytes = bytesOption(values.bytes);
   const always = typeof values.words === 'string' ? await wordList(values.words) : [];
-  const options = { order, vocabulary, always };
-  const { grams, sentences, words } = await counted(
+  const prose = values.prose === true;
+  const given = typeof values.about === 'string' ? { about: values.about } : {};
+  const { grams, about } = await made(
     positionals,
-    options,
-    values.prose === true,
+    { order, vocabulary, always },
+    prose,
     io,
+    (all) =>
+      bytes === undefined ? all : pruned(all, bytes, { bits, about: { ...given, ...room } }),
   );
-  const about = {
-    ...(typeof values.about === 'string' ? { about: values.about } : {}),
-    sentences,
-    words,
-  };
-  const small = bytes === undefined ? grams : pruned(grams, bytes, { bits, about });
-  await saveModel(small, values.out, { bits, about }, io);
+  await saveModel(grams, values.out, { bits, about: { ...given, ...about } }, io);
   return 0;
 };
 
-/** The counts themselves are let go of here: pruning needs the memory. */
-async function counted(
+/** Counted, smoothed and made small. What is not needed any more is let go of here: writing needs the memory. */
+async function made(
   paths: readonly string[],
   options: CountOptions,
   prose: boolean,
   io: Io,
-): Promise<{ grams: Grams; sentences: number; words: number }> {
+  small: (grams: Grams) => Grams,
+): Promise<{ grams: Grams; about: Shape['about'] }> {
   const sentences = new Sentences({ prose });
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-lm-'));
   let counts: Counts;
@@ -108,7 +108,7 @@ async function counted(
   tellCounts(counts, sentences, io);
   const { grams, discounts } = kneserNey(counts);
   tellDiscounts(discounts, io);
-  return { grams, sentences: counts.sentences, words: counts.tokens };
+  return { grams: small(grams), about: { sentences: counts.sentences, words: counts.tokens } };
 }
 
 function tellCounts(counts: Counts, { foreign }: Sentences, io: Io): void {
@@ -143,7 +143,7 @@ function tellDiscounts(discounts: readonly Discounts[], io: Io): void {
       .slice(1)
       .map((d) => d.toFixed(3))
       .join(', ');
-    const why = assumed ? ' (assumed: the text is too small or too uniform to say them)' : '';
+    const why = assumed ? ' (assumed: the counts of counts do not fall)' : '';
     io.stdout.write(`discounts of ${i + 1}-grams: ${shown}${why}\n`);
   });
 }

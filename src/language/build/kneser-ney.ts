@@ -16,7 +16,10 @@ import { lnNever, type Grams } from './grams.js';
 export interface Discounts {
   /** For the counts 0, 1, 2 and 3 or more. */
   readonly of: readonly [number, number, number, number];
-  /** The text is too small, or too odd, to say them: 0.5, 1 and 1.5 stand in their place, as in KenLM. */
+  /**
+   * The counts of counts do not fall, so they say nothing: of a small or uniform text, and of words where the rare ones were
+   * left out. 0.5, 1 and 1.5 stand in their place, as in KenLM.
+   */
   readonly assumed: boolean;
 }
 
@@ -24,7 +27,8 @@ export function discounts(n: readonly number[]): Discounts {
   const [n1 = 0, n2 = 0, n3 = 0, n4 = 0] = n;
   const y = n1 / (n1 + 2 * n2);
   const of = [0, 1 - (2 * y * n2) / n1, 2 - (3 * y * n3) / n2, 3 - (4 * y * n4) / n3] as const;
-  if (of.every((d, count) => (count === 0 ? true : d > 0 && d < count)))
+  const fall = n1 > n2 && n2 > n3 && n3 > n4 && n4 > 0;
+  if (fall && of.every((d, count) => count === 0 || (d > 0 && d < count)))
     return { of, assumed: false };
   return { of: [0, 0.5, 1, 1.5], assumed: true };
 }

@@ -37,8 +37,11 @@ export function trieFile(grams: Grams, options: WriteOptions = {}): Buffer {
     tripleLn: grams.tripleLn.map((ln) => triples.table[triples.codeOf(ln)] as number),
   };
   const anew = options.renormalise === false ? grams : normalised(rounded);
-  const wordBackOff = anew.wordBackOff.map((ln, i) => near(ln, grams.wordBackOff[i] as number));
-  const pairBackOff = anew.pairBackOff.map((ln, i) => near(ln, grams.pairBackOff[i] as number));
+  const { wordBackOff, pairBackOff } = anew;
+  if (anew !== grams) {
+    keepNear(wordBackOff, grams.wordBackOff);
+    keepNear(pairBackOff, grams.pairBackOff);
+  }
   const isContext = (pair: number) =>
     pairBackOff[pair] !== 0 ||
     (grams.pairTriples[pair] as number) < (grams.pairTriples[pair + 1] as number);
@@ -96,11 +99,15 @@ export function trieFile(grams: Grams, options: WriteOptions = {}): Buffer {
 }
 
 /**
- * A back-off made anew, by a factor of two at most beside the exact one: where little is left for the words that are not
+ * Back-offs made anew, by a factor of two at most beside the exact ones: where little is left for the words that are not
  * listed, rounding may take all of it.
  */
-const near = (ln: number, exact: number): number =>
-  Math.min(Math.max(ln, exact - Math.LN2), exact + Math.LN2);
+function keepNear(lns: Float32Array, exact: Float32Array): void {
+  lns.forEach((ln, i) => {
+    const is = exact[i] as number;
+    lns[i] = Math.min(Math.max(ln, is - Math.LN2), is + Math.LN2);
+  });
+}
 
 const bytesOf = (numbers: Uint32Array | Float32Array): Uint8Array =>
   new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
