@@ -263,6 +263,15 @@ void t.test('words of a text are those of a grammar, and plain ones are taken ap
   t.end();
 });
 
+void t.test('what cannot be written is said before the work', async (t) => {
+  const { status, stderr, stdout } = await kikitori(
+    ...['lm', 'build', file('w.txt', report), '--out', at('none/w.lm')],
+  );
+  t.equal(status, 1);
+  t.match(stderr, /none\/w\.lm: it cannot be written .*ENOENT/);
+  t.equal(stdout, '');
+});
+
 void t.test('wrong usage', async (t) => {
   const text = file('u.txt', report);
   for (const [argv, expected] of [

@@ -6,10 +6,10 @@ import type { Grams } from '../../language/build/grams.js';
 import { kneserNey, type Discounts } from '../../language/build/kneser-ney.js';
 import { pruned } from '../../language/build/prune.js';
 import { orderMax, wordsMax, type Shape } from '../../language/trie-file.js';
-import { KikitoriError } from '../../runtime/errors.js';
+import { codeOf, KikitoriError } from '../../runtime/errors.js';
 import { parse, usageError, type CommandRun, type Io } from '../shared/command.js';
 import { linesOf } from './lines.js';
-import { bytesOption, saveModel, wholeOption } from './models.js';
+import { bytesOption, outOption, saveModel, wholeOption } from './models.js';
 import { Sentences } from './sentences.js';
 
 export const usage =
@@ -57,8 +57,7 @@ export const run: CommandRun = async (argv, io) => {
     return 0;
   }
   if (positionals.length === 0) throw usageError('no text is named', usage);
-  if (typeof values.out !== 'string' || values.out === '')
-    throw usageError('--out is missing', usage);
+  const out = await outOption(values.out, usage);
   const order = wholeOption('order', values.order, orderMax, [1, orderMax]);
   const most = wordsMax - 3;
   const vocabulary = wholeOption('vocabulary', values.vocabulary, vocabularyUsual, [1, most]);
@@ -75,7 +74,7 @@ export const run: CommandRun = async (argv, io) => {
     (all) =>
       bytes === undefined ? all : pruned(all, bytes, { bits, about: { ...given, ...room } }),
   );
-  await saveModel(grams, values.out, { bits, about: { ...given, ...about } }, io);
+  await saveModel(grams, out, { bits, about: { ...given, ...about } }, io);
   return 0;
 };
 
@@ -101,6 +100,14 @@ async function made(
         expected: 'English text',
       });
     counts = counter.counts();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOSPC') throw error;
+    throw new KikitoriError('no room is left for the counts', {
+      kind: 'storage',
+      where: folder,
+      expected: 'about five times the size of the text',
+      hint: 'name a folder with room: TMPDIR=FOLDER',
+    });
   } finally {
     counter.close();
     await rm(folder, { recursive: true, force: true });

@@ -1,8 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { arpaLines } from '../../language/build/arpa.js';
-import { atomicWrite } from '../../runtime/atomic-write.js';
 import { parse, usageError, type CommandRun } from '../shared/command.js';
-import { openModel } from './models.js';
+import { openModel, outOption, writeWhole } from './models.js';
 
 export const usage = 'kikitori lm export MODEL --out FILE.arpa[.gz]';
 
@@ -29,8 +28,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const [path] = positionals;
   if (path === undefined) throw usageError('no model is named', usage);
-  if (typeof values.out !== 'string' || values.out === '')
-    throw usageError('--out is missing', usage);
+  const out = await outOption(values.out, usage);
   const { grams } = await openModel(path);
   const parts: Buffer[] = [];
   let lines: string[] = [];
@@ -41,8 +39,8 @@ export const run: CommandRun = async (argv, io) => {
   for (const line of arpaLines(grams())) if (lines.push(line) === linesAtATime) flush();
   flush();
   const arpa = Buffer.concat(parts);
-  const file = values.out.endsWith('.gz') ? gzipSync(arpa) : arpa;
-  await atomicWrite(values.out, file, 0o644);
-  io.stdout.write(`${values.out}: ${file.length} bytes\n`);
+  const file = out.endsWith('.gz') ? gzipSync(arpa) : arpa;
+  await writeWhole(out, file);
+  io.stdout.write(`${out}: ${file.length} bytes\n`);
   return 0;
 };

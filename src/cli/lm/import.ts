@@ -1,7 +1,7 @@
 import { pruned } from '../../language/build/prune.js';
 import type { Shape } from '../../language/trie-file.js';
 import { parse, usageError, type CommandRun } from '../shared/command.js';
-import { bytesOption, openModel, saveModel, wholeOption } from './models.js';
+import { bytesOption, openModel, outOption, saveModel, wholeOption } from './models.js';
 
 export const usage =
   'kikitori lm import FILE.arpa[.gz] --out FILE [--bytes B] [--bits N] [--zero-backoffs] [--about TEXT]';
@@ -38,8 +38,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const [path] = positionals;
   if (path === undefined) throw usageError('no ARPA file is named', usage);
-  if (typeof values.out !== 'string' || values.out === '')
-    throw usageError('--out is missing', usage);
+  const out = await outOption(values.out, usage);
   const bits = wholeOption('bits', values.bits, 8, [4, 8]);
   const bytes = bytesOption(values.bytes);
   const about: Shape['about'] = typeof values.about === 'string' ? { about: values.about } : {};
@@ -47,6 +46,6 @@ export const run: CommandRun = async (argv, io) => {
   const options = { bits, about };
   const small = bytes === undefined ? grams : pruned(grams, bytes, options);
   // The back-offs of a file that nothing was taken from stay its own.
-  await saveModel(small, values.out, { ...options, renormalise: small !== grams }, io);
+  await saveModel(small, out, { ...options, renormalise: small !== grams }, io);
   return 0;
 };

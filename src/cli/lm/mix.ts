@@ -3,7 +3,14 @@ import { pruned } from '../../language/build/prune.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { Shape } from '../../language/trie-file.js';
 import { parse, quoted, usageError, type CommandRun } from '../shared/command.js';
-import { bytesOption, openModel, saveModel, wholeOption, type OpenedModel } from './models.js';
+import {
+  bytesOption,
+  openModel,
+  outOption,
+  saveModel,
+  wholeOption,
+  type OpenedModel,
+} from './models.js';
 import { Sentences } from './sentences.js';
 
 export const usage =
@@ -47,8 +54,7 @@ export const run: CommandRun = async (argv, io) => {
     return 0;
   }
   if (positionals.length < 2) throw usageError('name two models or more', usage);
-  if (typeof values.out !== 'string' || values.out === '')
-    throw usageError('--out is missing', usage);
+  const out = await outOption(values.out, usage);
   if ((values.weights === undefined) === (values.fit === undefined))
     throw usageError('say either --weights or --fit', usage);
   const bits = wholeOption('bits', values.bits, 8, [4, 8]);
@@ -67,7 +73,7 @@ export const run: CommandRun = async (argv, io) => {
     weights,
   );
   const small = bytes === undefined ? grams : pruned(grams, bytes, { bits, about });
-  await saveModel(small, values.out, { bits, about }, io);
+  await saveModel(small, out, { bits, about }, io);
   return 0;
 };
 

@@ -1,4 +1,5 @@
-import { readFile, open } from 'node:fs/promises';
+import { access, constants, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { gramsOf, readArpa } from '../../language/build/arpa.js';
 import { GramsModel, type Grams } from '../../language/build/grams.js';
 import { shapeOf, trieFile, type WriteOptions } from '../../language/build/write-trie.js';
@@ -7,7 +8,7 @@ import { isModelFile } from '../../language/trie-file.js';
 import { TrieModel } from '../../language/trie-model.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { fileFault, KikitoriError, messageOf } from '../../runtime/errors.js';
-import { quoted, type Io } from '../shared/command.js';
+import { quoted, usageError, type Io } from '../shared/command.js';
 import { linesOf } from './lines.js';
 
 /** A larger file is none of ours: 60 million n-grams. */
@@ -52,7 +53,35 @@ export async function openModel(path: string, zeroBackOffs = false): Promise<Ope
   }
 }
 
-/** Writes the model, whole or not at all, and says what it is. */
+/** Before hours of work: can the file be written at all? Returns its name. */
+export async function outOption(value: string | undefined, usage: string): Promise<string> {
+  if (value === undefined || value === '') throw usageError('--out is missing', usage);
+  const folder = dirname(value);
+  try {
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw cannotWrite(value, error);
+  }
+  return value;
+}
+
+/** Whole or not at all. */
+export async function writeWhole(out: string, file: Uint8Array): Promise<void> {
+  try {
+    await atomicWrite(out, file, 0o644);
+  } catch (error) {
+    throw cannotWrite(out, error);
+  }
+}
+
+const cannotWrite = (where: string, error: unknown) =>
+  new KikitoriError(`it cannot be written (${messageOf(error)})`, {
+    kind: 'storage',
+    where,
+    expected: 'a file in a folder that is there and has room',
+  });
+
+/** Writes the model and says what it is. */
 export async function saveModel(
   grams: Grams,
   out: string,
@@ -60,14 +89,7 @@ export async function saveModel(
   io: Io,
 ): Promise<void> {
   const file = trieFile(grams, options);
-  try {
-    await atomicWrite(out, file, 0o644);
-  } catch (error) {
-    throw new KikitoriError(`it cannot be written (${messageOf(error)})`, {
-      kind: 'storage',
-      where: out,
-    });
-  }
+  await writeWhole(out, file);
   io.stdout.write(`${out}: ${inWords(shapeOf(grams, options).counts, file.length)}\n`);
 }
 

@@ -29,6 +29,7 @@ export class Sentences {
   async *of(path: string): AsyncGenerator<readonly string[], void, void> {
     let words = 0;
     let foreign = 0;
+    let first: Foreign['first'];
     let line = 0;
     let paragraph: string[] = [];
     let begin = 0;
@@ -37,7 +38,8 @@ export class Sentences {
         words += 1;
         if (/^[a-z']+$/.test(word)) return word;
         foreign += 1;
-        this.note(word, `${path}:${at}`);
+        first ??= { where: `${path}:${at}`, word };
+        this.note(word, first);
         return '<unk>';
       });
       this.words += found.length;
@@ -59,24 +61,24 @@ export class Sentences {
       paragraph = [];
     }
     for (const sentence of sentencesIn(paragraph.join(' '))) yield spoken(sentence, begin);
-    if (words >= foreignWordsMin && foreign > foreignShareMax * words) this.refuse(path, words);
+    if (words >= foreignWordsMin && foreign > foreignShareMax * words)
+      refuse(first, foreign, words);
   }
 
-  private note(word: string, where: string): void {
+  private note(word: string, first: Foreign['first']): void {
     const script = scriptOf(word);
     this.foreign.count += 1;
     this.foreign.scripts.set(script, (this.foreign.scripts.get(script) ?? 0) + 1);
-    this.foreign.first ??= { where, word };
+    this.foreign.first ??= first;
   }
+}
 
-  private refuse(path: string, words: number): never {
-    const { first, count, scripts } = this.foreign;
-    const most = [...scripts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'another script';
-    throw new KikitoriError(
-      `${count} of ${words} words are not of the letters a to z (${most}), the first is ${JSON.stringify(first?.word)}`,
-      { kind: 'input', where: first?.where ?? path, expected: 'English text' },
-    );
-  }
+function refuse(first: Foreign['first'], foreign: number, words: number): never {
+  const { where = '', word = '' } = first ?? {};
+  throw new KikitoriError(
+    `${foreign} of ${words} words are not of the letters a to z (${scriptOf(word)}), the first is ${JSON.stringify(word)}`,
+    { kind: 'input', where, expected: 'English text' },
+  );
 }
 
 /** A paragraph that never ends is cut. */
