@@ -148,8 +148,12 @@ function lookUps(path: string, text: string): void {
     others.push(asked / (end - middle) / 1000);
   }
   const median = (numbers: number[]) => (numbers.sort((a, b) => a - b)[2] ?? 0).toFixed(2);
-  print(`words of a text, probability and next context: ${median(rates)} million a second of processor`);
-  print(`any words in the contexts of a text, four each: ${median(others)} million a second of processor`);
+  print(
+    `words of a text, probability and next context: ${median(rates)} million a second of processor`,
+  );
+  print(
+    `any words in the contexts of a text, four each: ${median(others)} million a second of processor`,
+  );
 }
 
 if (values.model !== undefined) {

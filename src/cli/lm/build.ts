@@ -65,8 +65,7 @@ export const run: CommandRun = async (argv, io) => {
   const bytes = bytesOption(values.bytes);
   const always = typeof values.words === 'string' ? await wordList(values.words) : [];
   const prose = values.prose === true;
-  const given: Shape['about'] =
-    typeof values.about === 'string' ? { about: values.about } : {};
+  const given: Shape['about'] = typeof values.about === 'string' ? { about: values.about } : {};
   const { grams, about } = await made(
     positionals,
     { order, vocabulary, always },
