@@ -44,6 +44,10 @@ const commands: Record<string, { summary: string; load: () => Promise<CommandRun
     summary: 'inspect, pack, calibrate or self-test a model bundle',
     load: async () => (await import('./model/model.js')).run,
   },
+  lm: {
+    summary: 'make, mix and measure language models for dictation',
+    load: async () => (await import('./lm/lm.js')).run,
+  },
   fleet: {
     summary: 'sign and publish bundles, roll them out, watch the devices',
     load: async () => (await import('./fleet/fleet.js')).run,
