@@ -5,7 +5,8 @@ import { calibrationOf, hear, projectedOf } from './hearing.js';
 import { add, fromTensor, multiply, timesInverse, toTensor, zeros, type Mat } from './matrix.js';
 import { metricOf, MomentSums } from './moments.js';
 import { beside, delayed, ones, Products, rowsIn, weighted, type Rows } from './rows.js';
-import { fitSoftmax, ridged, softmaxOf } from './softmax-fit.js';
+import { blankShift, phonesIn } from './blank.js';
+import { fitSoftmax, meanDivergence, ridged, softmaxOf } from './softmax-fit.js';
 
 export interface RefitOptions {
   /** What an error in a pre-activation costs: the projections are chosen anew with it. Absent: they stay. */
@@ -16,7 +17,18 @@ export interface RefitOptions {
   readonly ridge?: number;
   /** Every step counts as much. */
   readonly unweighted?: boolean;
+  /** The blank's bias is left as the posteriors want it, though fewer phones are heard so. */
+  readonly calmBlank?: boolean;
   readonly progress?: (line: string) => void;
+}
+
+export interface Refitted {
+  readonly network: NetworkCheckpoint;
+  readonly steps: number;
+  /** From the dense network's posteriors on the calibration data, nats a step. */
+  readonly divergence: number;
+  /** What was added to the blank's bias. */
+  readonly blank: number;
 }
 
 /**
@@ -29,7 +41,9 @@ export interface RefitOptions {
  *     [Z_x Z_h b] = argmin sum_t s_t |Z_x p_t(l-1) + Z_h p_{t-1}(l) + b - a_t|^2 + ridge |Z|^2
  *
  * a_t is the dense network's pre-activation at the same step of the same data, s_t the weight of the step. So errors of
- * the layers below, and of a moment ago, are made good. At last the output layer, by divergence from the dense posteriors.
+ * the layers below, and of a moment ago, are made good. At last the output layer, by divergence from the dense posteriors;
+ * and the bias of the blank, so that as many phones are heard as the dense network hears: who is less sure says nothing
+ * more often.
  *
  * `pieces`: calibration data, [steps, inputs] each, heard from zero state.
  */
@@ -38,8 +52,15 @@ export async function refit(
   factored: NetworkCheckpoint,
   pieces: readonly Float32Array[],
   options: RefitOptions = {},
-): Promise<NetworkCheckpoint> {
-  const { costs, rounds = 2, ridge = 3e-3, unweighted = false, progress } = options;
+): Promise<Refitted> {
+  const {
+    costs,
+    rounds = 2,
+    ridge = 3e-3,
+    unweighted = false,
+    calmBlank = false,
+    progress,
+  } = options;
   const { input, starts } = calibrationOf(pieces, dense.inputs);
   const steps = rowsIn(input);
   const products = await Products.open();
@@ -84,11 +105,31 @@ export async function refit(
       below = p;
     }
     progress?.('fitting the outputs');
-    const begin = zeros(dense.outputs, below.cols + 1);
-    const output = await fitSoftmax(products, below, posteriors, { ridge, begin });
+    // Near the end already: steps of the softmax are short.
+    const seen = beside(below, ones(steps));
+    const all = weighted(seen, matters);
+    const target = add(
+      multiply(
+        fromTensor(tensorOf(dense, 'output.weight')),
+        await products.sum(wanted.h.at(-1) ?? input, all),
+      ),
+      multiply(fromTensor(tensorOf(dense, 'output.bias')), await products.sum(ones(steps), all)),
+    );
+    const begin = timesInverse(target, ridged(await products.sum(seen, all), ridge * steps));
+    // Logits are large, and few weights see many steps: any pull to smaller ones costs more than chance.
+    const output = await fitSoftmax(products, below, posteriors, { ridge: 1e-6, begin });
     tensors.set('output.weight', toTensor(columnsOf(output, 0, below.cols)));
-    tensors.set('output.bias', biasOf(output));
-    return { ...own, quantization: undefined };
+    const logits = await products.through(seen, output);
+    const blank = calmBlank ? 0 : blankShift(logits, phonesIn(wanted.logits, starts), starts);
+    const bias = biasOf(output);
+    bias.data[0] = (bias.data[0] ?? 0) + blank;
+    tensors.set('output.bias', bias);
+    for (let at = 0; at < logits.data.length; at += logits.cols)
+      logits.data[at] = (logits.data[at] ?? 0) + blank;
+    return {
+      network: { ...own, quantization: undefined },
+      ...{ steps, blank, divergence: meanDivergence(posteriors, softmaxOf(logits)) },
+    };
   } finally {
     await products.close();
   }

@@ -14,6 +14,15 @@ export function softmaxOf({ cols, data }: Rows): Rows {
   return { cols, data: out };
 }
 
+/** Mean Kullback-Leibler divergence of posteriors from those wanted, nats a step. */
+export function meanDivergence(wanted: Rows, given: Rows): number {
+  const sum = wanted.data.reduce(
+    (all, p, i) => (p > 0 ? all + p * Math.log(p / Math.max(given.data[i] ?? 0, 1e-30)) : all),
+    0,
+  );
+  return sum / Math.max(rowsIn(wanted), 1);
+}
+
 /** A symmetric matrix with a share added to its diagonal; not to the last row, which is the bias's. */
 export function ridged(gram: Mat, by: number): Mat {
   const data = gram.data.slice();

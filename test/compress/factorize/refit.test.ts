@@ -8,6 +8,7 @@ import {
 } from '../../../src/compress/factorize/index.js';
 import type { Mat } from '../../../src/compress/factorize/matrix.js';
 import { MomentSums } from '../../../src/compress/factorize/moments.js';
+import { blankShift, phonesIn } from '../../../src/compress/factorize/blank.js';
 import { importance } from '../../../src/compress/factorize/refit.js';
 import {
   beside,
@@ -130,6 +131,36 @@ void t.test('steps matter by how undecided the next ones are', (t) => {
   t.end();
 });
 
+void t.test('the blank is moved until as many phones are heard', (t) => {
+  // Unit 0 is the blank: heard are 1, then 2 2 as one, then 2 again in the next piece.
+  const data = Float32Array.from(
+    [
+      [0, 1, 0],
+      [0, 0, 2],
+      [0, 0, 3],
+      [0, 0, 1.5],
+      [3, 0, 0],
+    ].flat(),
+  );
+  const logits = { cols: 3, data };
+  const starts = Uint8Array.of(1, 0, 0, 1, 0);
+  t.equal(phonesIn(logits, starts), 3);
+  t.equal(phonesIn(logits, starts, 1.2), 2, 'the first is less than the blank');
+  t.equal(phonesIn(logits, starts, 10), 0);
+  t.equal(blankShift(logits, 3, starts), 0);
+  for (const [wanted, right] of [
+    [2, 1],
+    [1, 1.5],
+    [0, 3],
+  ] as const)
+    t.ok(Math.abs(blankShift(logits, wanted, starts) - right) < 1e-3, `${wanted} phones`);
+  // The last step says 2 as well once the blank is less than 0, but that is the same phone.
+  const quiet = { cols: 3, data: data.map((v, i) => (i % 3 === 0 ? v + 2.5 : v)) };
+  t.equal(phonesIn(quiet, starts), 1);
+  t.ok(Math.abs(blankShift(quiet, 3, starts) + 1.5) < 1e-3, 'and back');
+  t.end();
+});
+
 void t.test('posteriors that a softmax can give are found', async (t) => {
   const x = rowsOf(3, 800, 5);
   const products = await Products.open();
@@ -204,8 +235,8 @@ void t.test(
   async (t) => {
     const factored = cut({ layers: [4, 3], input: 0 });
     const options = { ridge: 1e-3, unweighted: true };
-    const once = await refit(dense, factored, pieces, { ...options, rounds: 0 });
-    const twice = await refit(dense, factored, pieces, { ...options, rounds: 1 });
+    const { network: once } = await refit(dense, factored, pieces, { ...options, rounds: 0 });
+    const { network: twice } = await refit(dense, factored, pieces, { ...options, rounds: 1 });
     const [zx, zh, b] = ['weight_ih', 'weight_hh', 'bias'].map((n) =>
       tensorOf(twice, `lstm.0.${n}`),
     );
@@ -223,17 +254,23 @@ void t.test(
 
 void t.test('at full rank the network stays what it is; below, it comes nearer', async (t) => {
   const held = [rowsOf(inputs, 300, 50).data];
-  const whole = await refit(dense, cut({ layers: [8, 7], input: 0 }), pieces, { ridge: 1e-7 });
+  const { network: whole } = await refit(dense, cut({ layers: [8, 7], input: 0 }), pieces, {
+    ridge: 1e-7,
+    calmBlank: true,
+  });
   t.ok(divergence(whole, held) < 1e-3, `${divergence(whole, held)} at full rank`);
   const factored = cut({ layers: [3, 3], input: 4 });
   const costs = {
     layers: dense.layers.map((n) => new Float64Array(4 * n).fill(1)),
     output: [1, 1, 1, 1],
   };
-  const after = await refit(dense, factored, pieces, { costs });
-  t.same([after.kind, after.ranks, after.inputRank], ['lstmp', [3, 3], 4]);
+  const { network: after, steps } = await refit(dense, factored, pieces, {
+    costs,
+    calmBlank: true,
+  });
+  t.same([after.kind, after.ranks, after.inputRank, steps], ['lstmp', [3, 3], 4, 441]);
   const [was, is] = [divergence(factored, held), divergence(after, held)];
   t.ok(is < was, `${was} -> ${is}`);
-  const again = await refit(dense, factored, pieces, { costs });
+  const { network: again } = await refit(dense, factored, pieces, { costs, calmBlank: true });
   for (const [name, { data }] of after.tensors) t.same(data, tensorOf(again, name).data, name);
 });
