@@ -55,8 +55,15 @@ const argument = (name: string, otherwise: string) => {
 const limit = numberArgument('limit', 35);
 const seconds = numberArgument('seconds', 600);
 const tau = 0.6;
-const ratios = argument('ratios', '1.5,2,3,4,5,6.7,8,10,15,20').split(',').map(Number);
-const refits = argument('refitted', ratios.join()).split(',').map(Number);
+const fineTuned = 'models/compressed/kikitori-en-3.28x.safetensors';
+const ratios = argument('ratios', '1.5,2,3,4,5,6.7,8,10,15,20')
+  .split(',')
+  .map(Number)
+  .filter((v) => v > 0);
+const refits = argument('refitted', ratios.join())
+  .split(',')
+  .map(Number)
+  .filter((v) => v > 0);
 await mkdir(work, { recursive: true });
 
 const dense = withRaisedFloor(await readCheckpoint(densePath), numberArgument('raise-db', 15));
@@ -261,7 +268,11 @@ async function curve(): Promise<void> {
     }
   }
   const svg = argument('svg', '');
-  const lines: Series[] = Object.entries(series).map(([name, p]) => ({ name, points: p }));
+  const tuned = await row('fine-tuned (0.4.0)', await readCheckpoint(fineTuned));
+  const lines: Series[] = [
+    ...Object.entries(series).map(([name, p]) => ({ name, points: p })),
+    { name: 'fine-tuned (0.4.0)', points: [tuned], scatter: true },
+  ];
   const drawn = await curveChart({
     title: `Phone error before fine-tuning, ${prompts.length} prompts`,
     ...{ x: 'times fewer parameters', y: 'phone error' },

@@ -38,3 +38,9 @@ export function blankShift(logits: Rows, wanted: number, starts: Uint8Array): nu
   }
   return after;
 }
+
+/** The same logits with a value added to the blank's. */
+export const withBlank = ({ cols, data }: Rows, shift: number): Rows => ({
+  cols,
+  data: data.map((v, i) => (i % cols === blankUnit ? v + shift : v)),
+});

@@ -5,7 +5,7 @@ import { calibrationOf, hear, projectedOf } from './hearing.js';
 import { add, fromTensor, multiply, timesInverse, toTensor, zeros, type Mat } from './matrix.js';
 import { metricOf, MomentSums } from './moments.js';
 import { beside, delayed, ones, Products, rowsIn, weighted, type Rows } from './rows.js';
-import { blankShift, phonesIn } from './blank.js';
+import { blankShift, phonesIn, withBlank } from './blank.js';
 import { fitSoftmax, meanDivergence, ridged, softmaxOf } from './softmax-fit.js';
 
 export interface RefitOptions {
@@ -120,20 +120,25 @@ export async function refit(
     const output = await fitSoftmax(products, below, posteriors, { ridge: 1e-6, begin });
     tensors.set('output.weight', toTensor(columnsOf(output, 0, below.cols)));
     const logits = await products.through(seen, output);
-    const blank = calmBlank ? 0 : blankShift(logits, phonesIn(wanted.logits, starts), starts);
+    const calm = meanDivergence(posteriors, softmaxOf(logits));
+    const shift = calmBlank ? 0 : blankShift(logits, phonesIn(wanted.logits, starts), starts);
+    const moved = meanDivergence(posteriors, softmaxOf(withBlank(logits, shift)));
+    // Where units lie side by side, counting them says nothing.
+    const blank = moved <= dearest * calm ? shift : 0;
     const bias = biasOf(output);
     bias.data[0] = (bias.data[0] ?? 0) + blank;
     tensors.set('output.bias', bias);
-    for (let at = 0; at < logits.data.length; at += logits.cols)
-      logits.data[at] = (logits.data[at] ?? 0) + blank;
     return {
       network: { ...own, quantization: undefined },
-      ...{ steps, blank, divergence: meanDivergence(posteriors, softmaxOf(logits)) },
+      ...{ steps, blank, divergence: blank === 0 ? calm : moved },
     };
   } finally {
     await products.close();
   }
 }
+
+/** How many times the divergence the right number of phones may cost. */
+const dearest = 1.1;
 
 /** Steps ahead in which an error of now is still heard: 180 ms. */
 const reach = 6;

@@ -247,7 +247,7 @@ void t.test(
         b?.data[o] ?? NaN,
       ];
       const far = Math.max(...fast.map((v, i) => Math.abs(v - (row[i] ?? NaN))));
-      t.ok(far < 2e-3, `row ${o}: ${far} apart`);
+      t.ok(far < 1e-4, `row ${o}: ${far} apart`);
     });
   },
 );
