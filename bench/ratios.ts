@@ -43,7 +43,7 @@ import { Engine } from '../src/engine/engine.js';
 import { curveChart, type Series } from '../src/measure/chart/charts.js';
 import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import { atomicWrite } from '../src/runtime/atomic-write.js';
-import { byteRows } from './lib/byte-rows.js';
+import { byteRows, print } from './lib/byte-rows.js';
 import { phoneParts, promptRows } from './lib/heard.js';
 import { commit, machine, numberArgument } from './lib/report.js';
 
@@ -226,17 +226,17 @@ interface Point {
 }
 
 async function curve(): Promise<void> {
-  console.log(`dense: ${percent(rateOf(wanted))} on ${prompts.length} prompts\n`);
-  console.log(
+  print(`dense: ${percent(rateOf(wanted))} on ${prompts.length} prompts\n`);
+  print(
     '| network | fewer | ranks | phone error | added, points | of the published method |',
   );
-  console.log('|---|--:|---|--:|--:|--:|');
+  print('|---|--:|---|--:|--:|--:|');
   const row = async (name: string, of: Checkpoint, paper?: readonly Part[]): Promise<Point> => {
     const parts = await heardBy(of);
     const fewer = parameterCount(dense) / parameterCount(of);
     const ranks = `${of.ranks.join(' ')}, input ${of.inputRank || 'whole'}`;
     const share = paper === undefined ? '' : shareOf(parts, paper);
-    console.log(
+    print(
       `| ${name} | ${fewer.toFixed(2)}x | ${ranks} | ${percent(rateOf(parts))} | ${added(parts)} | ${share} |`,
     );
     return { x: fewer, y: rateOf(parts) };
@@ -287,5 +287,5 @@ async function curve(): Promise<void> {
 if (argument('part', 'curve') === 'bytes')
   await byteRows({ features: dense.features, pieces, heardBy, pairs });
 else await curve();
-console.log(`\n${JSON.stringify({ commit: commit(), ...machine(), limit, seconds })}`);
+print(`\n${JSON.stringify({ commit: commit(), ...machine(), limit, seconds })}`);
 process.exit(0);

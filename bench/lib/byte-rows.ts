@@ -22,6 +22,8 @@ import { quantizeRows } from '../../src/compress/quantize/grid.js';
 import { rateOf, type Part } from '../../src/compress/report/paired.js';
 import { adaptive, gridOf, groupOf, nearest } from './four-bits.js';
 
+export const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
 interface Shown {
   /** Of the rows that were kept. */
   readonly features: Checkpoint['features'];
@@ -36,8 +38,8 @@ const files = [
 ] as const;
 
 export async function byteRows({ features, pieces, heardBy, pairs }: Shown): Promise<void> {
-  console.log('| network | weights | bytes of the weights | phone error | added, points |');
-  console.log('|---|---|--:|--:|--:|');
+  print('| network | weights | bytes of the weights | phone error | added, points |');
+  print('|---|---|--:|--:|--:|');
   const data = await pieces();
   for (const [name, path] of files) {
     const network = await readCheckpoint(path);
@@ -45,7 +47,7 @@ export async function byteRows({ features, pieces, heardBy, pairs }: Shown): Pro
       throw new Error(`${path} hears other features`);
     const before = await heardBy(network);
     const row = (how: string, bytes: number, parts: readonly Part[]) =>
-      console.log(
+      print(
         `| ${name} | ${how} | ${Math.ceil(bytes).toLocaleString('en')} | ${(100 * rateOf(parts)).toFixed(1)} % | ${parts === before ? '' : pairs(before, parts)} |`,
       );
     const size = sizes(network);
@@ -142,8 +144,8 @@ async function compressors(): Promise<void> {
     ['4-bit weights, two a byte, without scales', fourBits(network)],
     ['the whole bundle', await bundleBytes()],
   ];
-  console.log('\n| what | bytes | deflate -9 | brotli -11 | of 0-order entropy |');
-  console.log('|---|--:|--:|--:|--:|');
+  print('\n| what | bytes | deflate -9 | brotli -11 | of 0-order entropy |');
+  print('|---|--:|--:|--:|--:|');
   for (const [name, bytes] of orders) {
     const brotli = brotliCompressSync(bytes, {
       params: {
@@ -154,7 +156,7 @@ async function compressors(): Promise<void> {
     }).length;
     const deflate = deflateSync(bytes, { level: 9 }).length;
     const all = [bytes.length, deflate, brotli, Math.ceil(entropyBytes(bytes))];
-    console.log(`| ${name} | ${all.map((v) => v.toLocaleString('en')).join(' | ')} |`);
+    print(`| ${name} | ${all.map((v) => v.toLocaleString('en')).join(' | ')} |`);
   }
 }
 
