@@ -227,9 +227,7 @@ interface Point {
 
 async function curve(): Promise<void> {
   print(`dense: ${percent(rateOf(wanted))} on ${prompts.length} prompts\n`);
-  print(
-    '| network | fewer | ranks | phone error | added, points | of the published method |',
-  );
+  print('| network | fewer | ranks | phone error | added, points | of the published method |');
   print('|---|--:|---|--:|--:|--:|');
   const row = async (name: string, of: Checkpoint, paper?: readonly Part[]): Promise<Point> => {
     const parts = await heardBy(of);
