@@ -71,6 +71,39 @@ void t.test('a checkpoint of speech and recordings give a factored checkpoint', 
   t.same((JSON.parse(said) as { layers: number[] }).layers, [12, 10]);
 });
 
+void t.test('a checkpoint is fitted to what it hears itself', async (t) => {
+  const ranks = ['--ranks', '5,4', '--input-rank', '16', '--calibration', file('speech')];
+  type Facts = { measuredLoss: number; refit?: { steps: number } };
+  const facts = async () => {
+    const { training } = await readCheckpoint(file('out.safetensors'));
+    return training['compression'] as Facts;
+  };
+  t.equal(await compress(...ranks), 0, said);
+  const before = await facts();
+  t.equal(before.refit, undefined);
+  t.equal(await compress(...ranks, '--refit'), 0, said);
+  t.match(said, /fitted again on \d+ steps/);
+  const after = await facts();
+  t.ok((after.refit?.steps ?? 0) > 700, `${after.refit?.steps ?? 0} steps`);
+  t.ok(after.measuredLoss < 0.01, `loss ${after.measuredLoss}`);
+  t.equal(await compress('--method', 'paper', '--tau', '0.6', '--refit'), 2);
+  t.match(said, /--refit needs --calibration/);
+  const argv = ['--method', 'paper', '--ranks', '5,4', '--calibration', file('speech'), '--refit'];
+  t.equal(await compress(...argv), 0, said);
+  const foreign = [
+    'a.onnx',
+    '--out',
+    'b.onnx',
+    '--calibration',
+    'c.csv',
+    '--params',
+    '9',
+    '--refit',
+  ];
+  t.equal(await run('compress', ...foreign), 2);
+  t.match(said, /--refit is for a checkpoint of speech/);
+});
+
 void t.test('costs from training are taken', async (t) => {
   const ones = (n: number) => ({ shape: [n], data: new Float32Array(n).fill(1) });
   const tensors = new Map([

@@ -2,6 +2,7 @@ import {
   encodeCheckpoint,
   readCheckpoint,
   writeCheckpoint,
+  type Checkpoint,
   type NetworkCheckpoint,
 } from '../../compress/checkpoint.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
@@ -9,9 +10,12 @@ import {
   audioFeeds,
   checkpointOf,
   compress,
+  measureCosts,
   readCosts,
+  refit,
   type CompressionFacts,
   type CompressOptions,
+  type Refitted,
   type Target,
 } from '../../compress/factorize/index.js';
 import {
@@ -48,7 +52,7 @@ const usage = `kikitori model compress FILE.safetensors --out FILE.safetensors -
        kikitori model compress STATE_DICT.safetensors --out FILE.safetensors --calibration FILE.npy|FILE.csv (--params N | --max-loss X | --ranks R)
        of an ONNX file that is called in another way: --audio NAME --window SAMPLES [--context SAMPLES] [--rate HZ] with --calibration DIR,
        [--input NAME=NUMBER]... [--carry OUTPUT=INPUT]... [--outputs NAME,NAME]
-       [--input-rank R] [--multiple 8] [--calibration-seconds 600] [--fisher FILE] [--precision float32|float16] [--json]`;
+       [--refit] [--input-rank R] [--multiple 8] [--calibration-seconds 600] [--fisher FILE] [--precision float32|float16] [--json]`;
 
 type Values = Readonly<Record<string, string | boolean | string[] | undefined>>;
 
@@ -74,6 +78,7 @@ export const run: CommandRun = async (argv, io) => {
       calibration: { type: 'string' },
       'calibration-seconds': { type: 'string', default: '600' },
       fisher: { type: 'string' },
+      refit: { type: 'boolean', default: false },
       precision: { type: 'string', default: 'float32' },
       ...callOptions,
       json: { type: 'boolean', default: false },
@@ -104,6 +109,8 @@ export const run: CommandRun = async (argv, io) => {
     progress: progressTo(io),
     nowMs: () => performance.now(),
   } as const;
+  if (values.refit && values.calibration === undefined)
+    throw usageError('--refit needs --calibration', usage);
   const begun = performance.now();
   const done = await compressOne(path, out, values, options);
   const seconds = (performance.now() - begun) / 1000;
@@ -147,6 +154,9 @@ function targetOf(values: Values, method: 'paper' | 'data-aware'): Target {
   return { kind: name as 'params' | 'bytes' | 'max-loss', limit: number };
 }
 
+/** As many as give the costs of errors in a minute and a half. */
+const costPieces = 40;
+
 type Common = Pick<CompressOptions, 'method' | 'multiple' | 'target' | 'progress' | 'nowMs'>;
 
 async function compressOne(
@@ -155,12 +165,18 @@ async function compressOne(
   values: Values,
   common: Common,
 ): Promise<CompressionFacts> {
-  if (path.endsWith('.onnx')) return compressForeign(path, out, values, common);
+  if (path.endsWith('.onnx')) {
+    if (values['refit'] === true) throw onlySpeech();
+    return compressForeign(path, out, values, common);
+  }
   const file = await readSafetensors(path);
+  if (values['refit'] === true && isStateDict(file)) throw onlySpeech();
   return isStateDict(file)
     ? compressStateDict(readStateDict(file, path), path, out, values, common)
     : compressSpeech(path, out, values, common);
 }
+
+const onlySpeech = () => usageError('--refit is for a checkpoint of speech', usage);
 
 /** Layers of PyTorch, with what stands beside them in the file. */
 async function compressStateDict(
@@ -227,9 +243,38 @@ async function compressSpeech(
     loss: 'softmax',
     outputs: ['logits'],
   });
-  const network = withFacts(checkpointOf(checkpoint, cut), facts);
+  const factored = checkpointOf(checkpoint, cut);
+  const fitted =
+    values['refit'] === true && audio !== undefined
+      ? await refitSpeech(checkpoint, factored, audio.feeds, common)
+      : undefined;
+  const all =
+    fitted === undefined
+      ? facts
+      : { ...facts, measuredLoss: fitted.divergence, refit: { steps: fitted.steps } };
+  const network = withFacts(fitted?.network ?? factored, all);
   await writeCheckpoint(out, network, text(values, 'precision') === 'float16' ? 'F16' : 'F32');
-  return facts;
+  return all;
+}
+
+/** The published method's projections stay its own. */
+async function refitSpeech(
+  dense: Checkpoint,
+  factored: NetworkCheckpoint,
+  feeds: readonly Feed[],
+  { method, progress }: Common,
+): Promise<Refitted> {
+  const inputs = feeds.flatMap(({ features }) => (features === undefined ? [] : [features]));
+  const costs =
+    method === 'paper'
+      ? undefined
+      : await measureCosts(dense, inputs.slice(0, costPieces), 'softmax', randomFrom(1));
+  return refit(
+    dense,
+    factored,
+    inputs.map(({ data }) => data),
+    { ...(costs === undefined ? {} : { costs }), ...(progress === undefined ? {} : { progress }) },
+  );
 }
 
 async function compressForeign(
@@ -285,7 +330,7 @@ function summary(out: string, f: CompressionFacts, seconds: number): string {
   const loss =
     f.measuredLoss === undefined
       ? ''
-      : `  loss        ${f.measuredLoss.toPrecision(3)} a step on calibration data\n`;
+      : `  loss        ${f.measuredLoss.toPrecision(3)} a step on calibration data${f.refit === undefined ? '' : `, fitted again on ${f.refit.steps.toLocaleString('en')} steps`}\n`;
   const ranks = f.vectors?.map(
     ({ name, size, rank }) => `  ${name}: ${rank === 0 ? 'as it is' : `rank ${rank} of ${size}`}`,
   ) ?? [

@@ -66,6 +66,8 @@ export interface CompressionFacts {
   /** By the sum of the gains left out, and as it came out on part of the calibration data. */
   readonly predictedLoss?: number;
   readonly measuredLoss?: number;
+  /** Steps on which it was fitted again; the loss is then of these. */
+  readonly refit?: { readonly steps: number };
 }
 
 export type { Subject, Target } from './choose.js';

@@ -38,3 +38,4 @@ export {
   type PlanAnalysis,
 } from './plan.js';
 export { explainedRank, waterFill } from './ranks.js';
+export { refit, type Refitted, type RefitOptions } from './refit.js';
