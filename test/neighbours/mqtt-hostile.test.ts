@@ -119,5 +119,5 @@ void t.test('a daemon with everything that listens at a broker', async (t) => {
   const lines = daemon.child.lines.length - linesBefore;
   t.ok(lines < 1500, `${lines} lines for 8000 messages`);
   t.same(daemon.events('neighbour.failed'), []);
-  t.same(daemon.events('mqtt.disconnected'), [], 'the connection stays');
+  t.same(daemon.events('mqtt.down'), [], 'the connection stays');
 });
