@@ -32,6 +32,7 @@ const { values, positionals } = parseArgs({
     'language-model': { type: 'string', default: '' },
     sets: { type: 'string', default: 'dev/novels,dev/reader' },
     clips: { type: 'string', default: '1000' },
+    'seconds-max': { type: 'string', default: '1000' },
     skip: { type: 'string', default: '0' },
     weights: { type: 'string' },
     prior: { type: 'string' },
@@ -58,7 +59,8 @@ async function clipsOf(set: string): Promise<Clip[]> {
   const lines = (await readFile(join(data, 'clips.tsv'), 'utf8')).split('\n');
   const bySpeaker = new Map<string, Clip[]>();
   for (const line of lines) {
-    const [file = '', , speaker = '', , text = ''] = line.split('\t');
+    const [file = '', seconds, speaker = '', , text = ''] = line.split('\t');
+    if (Number(seconds) > Number(values['seconds-max'])) continue;
     if (!file.startsWith(`${set}/`) || text.trim() === '') continue;
     const clip = { file, speaker, words: text.trim().split(/\s+/) };
     bySpeaker.set(speaker, [...(bySpeaker.get(speaker) ?? []), clip]);

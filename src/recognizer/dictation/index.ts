@@ -6,3 +6,5 @@ export type { SearchLimits } from './dictation-search.js';
 export { Dictation } from './dictation.js';
 export type { Dictated, DictatedWord, PartialDictation } from './dictation.js';
 export type { Lattice, LatticeArc } from './lattice.js';
+export { DictationStream } from './dictation-stream.js';
+export type { DictatedSegment, StreamOptions } from './dictation-stream.js';
