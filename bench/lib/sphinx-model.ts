@@ -31,7 +31,7 @@ class Records {
   field(index: number, offset: number, length: number): number {
     const bit = index * this.bits + offset;
     return (
-      (this.view.getUint32(this.at + Math.floor(bit / 8), true) >>> (bit % 8)) & (2 ** length - 1)
+      (this.view.getUint32(this.at + (bit >> 3), true) >>> (bit & 7)) & ((1 << length) - 1)
     );
   }
 

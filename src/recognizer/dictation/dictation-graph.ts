@@ -1,6 +1,7 @@
 import type { LanguageModel } from '../../language/model.js';
 import { KikitoriError } from '../../runtime/errors.js';
-import { connectedForms, type Lexicon } from '../lexicon/index.js';
+import type { Lexicon } from '../lexicon/index.js';
+import { weakForms } from '../lexicon/weak-forms.js';
 import {
   bestBelow,
   prefixTree,
@@ -101,8 +102,10 @@ function waysToSay(text: string, lexicon: Lexicon): number[][] {
   const word = text.toLowerCase();
   const own = lexicon.ownWords.has(word);
   if (!own && !/^[a-z][a-z'.-]*$/.test(word)) return [];
-  const listed = lexicon.lookup(word);
-  const weak = connectedForms(word, listed, lexicon.units).filter((p) => p.form === 'weak form');
-  const ways = new Map([...listed, ...weak].map(({ phones }) => [phones.join(), [...phones]]));
-  return [...ways.values()].filter((phones) => phones.length > 0);
+  const ways = lexicon.lookup(word).map(({ phones }) => [...phones]);
+  if (!own && Object.hasOwn(weakForms, word))
+    for (const names of weakForms[word] ?? [])
+      ways.push(names.split(' ').map((name) => lexicon.units.indexOf(name)));
+  const different = new Map(ways.map((phones) => [phones.join(), phones]));
+  return [...different.values()].filter((phones) => phones.length > 0 && phones.every((p) => p > 0));
 }

@@ -110,7 +110,7 @@ export class DictationSearch {
 
   private pass(token: number, scores: Float32Array, at: number): void {
     const { current } = this;
-    const { nodes, childStart, unit } = this.graph.tree;
+    const { nodes, childStart, unit, ends, from: begins } = this.graph.tree;
     const label = current.label[token] ?? -Infinity;
     const blank = current.blank[token] ?? -Infinity;
     const labelled = label > blank;
@@ -142,6 +142,7 @@ export class DictationSearch {
           ahead,
         );
     }
+    const only = end - first === 1 && ends[node] === begins[node];
     for (let child = first; child < end; child++) {
       const phone = unit[child] ?? 0;
       let entered = score;
@@ -154,7 +155,8 @@ export class DictationSearch {
       }
       entered += scores[at + phone] ?? -Infinity;
       if (!(entered >= this.floor)) continue;
-      const childAhead = this.aheadOf(child, context);
+      // Where a node has one child for all of its words, nothing is learnt.
+      const childAhead = only ? ahead : this.aheadOf(child, context);
       entered += childAhead - ahead;
       if (!(entered >= this.floor)) continue;
       this.putLabel(
