@@ -119,6 +119,33 @@ export class SphinxModel implements LanguageModel {
     );
   }
 
+  /** Lines of the same model as an ARPA file, with a word for what it does not know. */
+  *arpa(): Generator<string> {
+    const log10 = (score: number) => ((score * lnBase) / Math.LN10).toFixed(4);
+    const { size, words } = this;
+    const [twos, threes] = [this.firstPair(size), this.next(this.firstPair(size))];
+    yield `\\data\\\nngram 1=${size + 1}\nngram 2=${twos}\nngram 3=${threes}\n\n\\1-grams:\n-7 <unk>\n`;
+    for (let w = 0; w < size; w++) {
+      const [own, backOff] = [0, 4].map((o) => this.unigrams.getFloat32(12 * w + o, true));
+      yield `${log10(own ?? 0)} ${words[w] ?? ''} ${log10(backOff ?? 0)}\n`;
+    }
+    yield '\n\\2-grams:\n';
+    for (let pair = 0; pair < twos; pair++) {
+      const own = this.fromTable(0, this.pairs.field(pair, this.wordBits + 16, 16));
+      const backOff = this.fromTable(1, this.pairs.field(pair, this.wordBits, 16));
+      yield `${log10(own)} ${this.wordAt(this.pairs.word(pair))} ${this.wordAt(this.owner[pair] ?? 0)} ${log10(backOff)}\n`;
+    }
+    yield '\n\\3-grams:\n';
+    for (let pair = 0; pair < twos; pair++) {
+      const said = `${this.wordAt(this.pairs.word(pair))} ${this.wordAt(this.owner[pair] ?? 0)}`;
+      for (let t = this.next(pair); t < this.next(pair + 1); t++) {
+        const own = this.fromTable(2, this.triples.field(t, this.wordBits, 16));
+        yield `${log10(own)} ${this.wordAt(this.triples.word(t))} ${said}\n`;
+      }
+    }
+    yield '\n\\end\\\n';
+  }
+
   wordAt(word: number): string {
     return this.words[word] ?? '';
   }

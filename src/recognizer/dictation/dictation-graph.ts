@@ -18,7 +18,7 @@ export interface DictationWeights {
   readonly word: number;
 }
 
-export const defaultWeights: DictationWeights = { language: 0.9, word: 1 };
+export const defaultWeights: DictationWeights = { language: 0.9, word: -2 };
 
 /** What is listened for: frozen, and shared by all searches. */
 export interface DictationGraph {

@@ -12,7 +12,7 @@ export interface SearchLimits {
   readonly latticeBeam: number;
 }
 
-export const defaultLimits: SearchLimits = { beam: 14, tokensMax: 12_000, latticeBeam: 8 };
+export const defaultLimits: SearchLimits = { beam: 14, tokensMax: 4000, latticeBeam: 8 };
 
 /** Subtrees with at most this many pronunciations are looked into with their context. */
 const narrow = 3;
