@@ -54,12 +54,16 @@ interface Clip {
   readonly words: readonly string[];
 }
 
-/** Clips of a set, spread over its people: the first of each, then the second of each. */
+/** Clips of a set, spread over its people: the first of each, then the second of each. Of dev/ without people who are in train/ too. */
 async function clipsOf(set: string): Promise<Clip[]> {
   const lines = (await readFile(join(data, 'clips.tsv'), 'utf8')).split('\n');
+  const trained = new Set(
+    lines.filter((l) => l.startsWith('train/')).map((l) => l.split('\t')[2] ?? ''),
+  );
   const bySpeaker = new Map<string, Clip[]>();
   for (const line of lines) {
     const [file = '', seconds, speaker = '', , text = ''] = line.split('\t');
+    if (set.startsWith('dev/') && trained.has(speaker)) continue;
     if (Number(seconds) > Number(values['seconds-max'])) continue;
     if (!file.startsWith(`${set}/`) || text.trim() === '') continue;
     const clip = { file, speaker, words: text.trim().split(/\s+/) };
