@@ -11,14 +11,14 @@ export interface StreamOptions {
   readonly chunkSteps: number;
   /** So much quiet ends a segment. */
   readonly pauseMs?: number;
-  /** Of a longer segment the words that are settled are handed out and forgotten. */
-  readonly settleMs?: number;
-  /** A segment that has nothing settled for so long ends as it is. */
+  /** Of a longer segment the words that are committed are handed out and forgotten. */
+  readonly commitMs?: number;
+  /** A segment that has nothing committed for so long ends as it is. */
   readonly segmentMsMax?: number;
   readonly limits?: SearchLimits;
 }
 
-/** What was said between two pauses, or the settled beginning of it. Times from the beginning of the stream. */
+/** What was said between two pauses, or the committed beginning of it. Times from the beginning of the stream. */
 export interface DictatedSegment {
   readonly startMs: number;
   readonly endMs: number;
@@ -48,10 +48,10 @@ export class DictationStream {
   private steps = 0;
   private quiet = 0;
   private phones = 0;
-  /** Step at which the words were last settled. */
-  private settledAt = 0;
+  /** Step at which the words were last committed. */
+  private committedAt = 0;
   private readonly pauseSteps: number;
-  private readonly settleSteps: number;
+  private readonly commitSteps: number;
   private readonly stepsMax: number;
 
   constructor(
@@ -60,9 +60,9 @@ export class DictationStream {
     private readonly decoding: Omit<Decoding, 'weightings'>,
     private readonly options: StreamOptions,
   ) {
-    const { stepMs, pauseMs = 600, settleMs = 15_000, segmentMsMax = 60_000 } = options;
+    const { stepMs, pauseMs = 600, commitMs = 15_000, segmentMsMax = 60_000 } = options;
     this.pauseSteps = Math.ceil(pauseMs / stepMs);
-    this.settleSteps = Math.ceil(settleMs / stepMs);
+    this.commitSteps = Math.ceil(commitMs / stepMs);
     this.stepsMax = Math.ceil(segmentMsMax / stepMs);
     this.network = acoustic.begin();
     this.dictation = this.fresh();
@@ -110,10 +110,10 @@ export class DictationStream {
 
   private cut(): DictatedSegment[] {
     const paused = this.quiet >= this.pauseSteps && this.phones > 0;
-    if (paused || this.steps - this.settledAt >= this.stepsMax) return this.end();
-    if (this.steps - this.settledAt < this.settleSteps) return [];
-    const words = this.dictation.settle();
-    if (words.length > 0) this.settledAt = this.steps;
+    if (paused || this.steps - this.committedAt >= this.stepsMax) return this.end();
+    if (this.steps - this.committedAt < this.commitSteps) return [];
+    const words = this.dictation.commit();
+    if (words.length > 0) this.committedAt = this.steps;
     return this.segmentOf(words);
   }
 
@@ -124,7 +124,7 @@ export class DictationStream {
     this.steps = 0;
     this.quiet = 0;
     this.phones = 0;
-    this.settledAt = 0;
+    this.committedAt = 0;
     this.network = this.acoustic.begin();
     this.dictation = this.fresh();
     return segments;

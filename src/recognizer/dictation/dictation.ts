@@ -27,8 +27,8 @@ export interface Dictated {
 }
 
 export interface PartialDictation {
-  /** Words that will not change, since the last `settle`. */
-  readonly settled: readonly string[];
+  /** Words that will not change, since the last `commit`. */
+  readonly committed: readonly string[];
   /** The best guess of what follows them. */
   readonly open: readonly string[];
 }
@@ -65,13 +65,13 @@ export class Dictation {
   partial(): PartialDictation {
     const shared = this.search.shared();
     const path = this.pathOf(this.search.ends(false));
-    const settled = shared < 0 ? 0 : path.indexOf(shared) + 1;
+    const committed = shared < 0 ? 0 : path.indexOf(shared) + 1;
     const texts = path.map((node) => this.textOf(node));
-    return { settled: texts.slice(0, settled), open: texts.slice(settled) };
+    return { committed: texts.slice(0, committed), open: texts.slice(committed) };
   }
 
   /** Hands out the words that will not change any more, and forgets them. */
-  settle(): DictatedWord[] {
+  commit(): DictatedWord[] {
     const shared = this.search.shared();
     if (shared < 0) return [];
     const ends = this.search.ends(false);
@@ -81,7 +81,7 @@ export class Dictation {
     return words;
   }
 
-  /** The best of what was said since the last `settle`. */
+  /** The best of what was said since the last `commit`. */
   finish(): Dictated {
     const ends = this.ends();
     const path = this.pathOf(ends.ends);

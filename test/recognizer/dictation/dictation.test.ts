@@ -73,8 +73,8 @@ t.test('nothing is said: no words, and whole', (t) => {
   const graph = compileDictation(modelOf(['light'], {}), lexicon);
   const empty = new Dictation(graph);
   t.match(empty.finish(), { words: [], complete: true });
-  t.strictSame(empty.partial(), { settled: [], open: [] });
-  t.strictSame(empty.settle(), []);
+  t.strictSame(empty.partial(), { committed: [], open: [] });
+  t.strictSame(empty.commit(), []);
   const silent = new Dictation(graph);
   silent.feed(spoken('', '', ''), count);
   t.match(silent.finish(), { words: [], complete: true });
@@ -209,9 +209,9 @@ t.test('a stream is cut at pauses, with times; chunks make no difference (law 2)
     t.strictSame(await streamed(speech, () => 1 + Math.floor(random() * 9)), wanted);
 });
 
-t.test('speech without pauses is handed out as it settles, in bounded memory', async (t) => {
+t.test('speech without pauses is handed out as it is certain, in bounded memory', async (t) => {
   const words = Array.from({ length: 400 }, (_, i) => ['never', 'go', 'home', 'late'][i % 4] ?? '');
-  const segments = await streamed(spoken(...words), () => 50, { settleMs: 3000 });
+  const segments = await streamed(spoken(...words), () => 50, { commitMs: 3000 });
   t.ok(segments.length > 10, `${segments.length} segments`);
   t.strictSame(
     segments.flatMap((s) => s.words.map((w) => w.word)),

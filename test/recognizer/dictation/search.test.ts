@@ -159,10 +159,10 @@ t.test('words have times in order, within the audio, and a confidence', (t) => {
   t.end();
 });
 
-t.test('what is settled never changes, and forgetting it changes nothing', (t) => {
+t.test('what is committed never changes, and forgetting it changes nothing', (t) => {
   const random = randomFrom(32);
   const limits = { beam: 8, tokensMax: 300, latticeBeam: 6 };
-  let settledAny = 0;
+  let committedAny = 0;
   for (let i = 0; i < 60; i++) {
     const { graph } = randomGraph(random);
     const frames = 120;
@@ -176,18 +176,18 @@ t.test('what is settled never changes, and forgetting it changes nothing', (t) =
       const n = 1 + Math.floor(random() * 15);
       parts.feed(scores.subarray(f * count, (f + n) * count), count);
       f += n;
-      const { settled } = parts.partial();
-      const now = parts.settle();
-      if (now.map((w) => w.text).join() !== settled.join()) t.fail('told otherwise');
+      const { committed } = parts.partial();
+      const now = parts.commit();
+      if (now.map((w) => w.text).join() !== committed.join()) t.fail('told otherwise');
       words.push(...now);
     }
-    settledAny += words.length;
+    committedAny += words.length;
     words.push(...parts.finish().words);
     const plain = (list: typeof words) => list.map((w) => [w.text, w.startFrame, w.endFrame]);
     if (JSON.stringify(plain(words)) !== JSON.stringify(plain([...wanted.words])))
       t.fail(`case ${i}: not the same words`);
   }
-  t.ok(settledAny > 500, `${settledAny} words were settled`);
+  t.ok(committedAny > 500, `${committedAny} words were committed`);
   t.end();
 });
 
