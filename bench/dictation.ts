@@ -5,14 +5,18 @@
  * --language-model: a model of `kikitori lm`, or en-us.lm.bin of CMU Sphinx. --clips: so many of a set, spread over its people.
  * --truth: this share of the phones of each sentence (by forced alignment) is made certain, to see what a better network would give;
  * several, by commas, one after the other.
+ * --checkpoint: this network, in float, with all else of the bundle.
  * --sphinx: the same clips by pocketsphinx_batch (Debian: pocketsphinx, pocketsphinx-en-us) with its own models.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { encodeWav, readAudioFile } from '../src/audio/index.js';
+import { Bundle } from '../src/bundle/index.js';
+import { readCheckpoint } from '../src/compress/checkpoint.js';
+import { packBundle } from '../src/compress/pack.js';
 import { Engine } from '../src/engine/engine.js';
 import type { LanguageModel } from '../src/language/model.js';
 import { TrieModel } from '../src/language/trie-model.js';
@@ -29,6 +33,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     model: { type: 'string', default: 'models/kikitori-en' },
+    checkpoint: { type: 'string' },
     'language-model': { type: 'string', default: '' },
     sets: { type: 'string', default: 'dev/novels,dev/reader' },
     clips: { type: 'string', default: '1000' },
@@ -80,7 +85,26 @@ async function languageModel(path: string): Promise<LanguageModel> {
   return new TrieModel(await readFile(path));
 }
 
-const engine = await Engine.open({ modelPath: values.model });
+const scratch = await mkdtemp(join(tmpdir(), 'kikitori-dictation-'));
+
+/** The bundle, or one with another network in it. */
+async function bundlePath(): Promise<string> {
+  if (values.checkpoint === undefined) return values.model;
+  const bundle = await Bundle.open(values.model);
+  const { selftest, licence, decoding, confidence, endpoint } = bundle.manifest;
+  const out = join(scratch, 'bundle');
+  await packBundle({
+    checkpoint: await readCheckpoint(values.checkpoint),
+    precision: 'float32',
+    lexicon: bundle.file('lexicon'),
+    selftest: { ...selftest, wav: bundle.file('selftest.wav') },
+    ...{ name: 'checkpoint', version: '0.0.0', licence, trainingData: [], measured: {} },
+    ...{ decoding, confidence, endpoint, out },
+  });
+  return out;
+}
+
+const engine = await Engine.open({ modelPath: await bundlePath() });
 const { manifest } = engine.bundle;
 const units = manifest.units.length;
 const decoding = {
@@ -100,7 +124,9 @@ say(`dictation at ${commit()}; ${JSON.stringify(machine())}`);
 say(
   `${graph.words} words, ${graph.unpronounced} without a pronunciation; ${graph.tree.nodes} nodes; compiled in ${((performance.now() - began) / 1000).toFixed(1)} s; ${megabytes(rss() - before)} MB more with the language model`,
 );
-say(`weights ${JSON.stringify(graph.weights)}, prior ${decoding.priorWeight}, blank ${decoding.blankBias}, beam ${values.beam}, tokens ${values.tokens}`);
+say(
+  `weights ${JSON.stringify(graph.weights)}, prior ${decoding.priorWeight}, blank ${decoding.blankBias}, beam ${values.beam}, tokens ${values.tokens}`,
+);
 
 /** Phones of the forced alignment made certain, a share of them, by chance from a fixed seed. */
 function helped(clip: Clip, logProbs: Float32Array, share: number, random: () => number) {
@@ -204,8 +230,9 @@ async function sphinx(
   heard: readonly { clip: Clip; samples: Float32Array }[],
   seconds: number,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), 'kikitori-sphinx-'));
-  try {
+  const folder = join(scratch, 'sphinx');
+  await mkdir(folder, { recursive: true });
+  {
     const models = '/usr/share/pocketsphinx/model/en-us';
     for (const [i, { samples }] of heard.entries())
       await writeFile(join(folder, `${i}.wav`), encodeWav(samples, 16_000));
@@ -237,9 +264,11 @@ async function sphinx(
       speaker: clip.speaker,
     }));
     const cpu = /TOTAL.*?([\d.]+) seconds CPU/.exec(stdout)?.[1] ?? 'NaN';
-    say(`  pocketsphinx: word error ${rate(errors)}; ${(Number(cpu) / seconds).toFixed(3)} of real time`);
-  } finally {
+    say(
+      `  pocketsphinx: word error ${rate(errors)}; ${(Number(cpu) / seconds).toFixed(3)} of real time`,
+    );
     await rm(folder, { recursive: true });
   }
 }
 await engine.close();
+await rm(scratch, { recursive: true });

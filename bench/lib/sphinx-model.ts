@@ -30,9 +30,7 @@ class Records {
 
   field(index: number, offset: number, length: number): number {
     const bit = index * this.bits + offset;
-    return (
-      (this.view.getUint32(this.at + (bit >> 3), true) >>> (bit & 7)) & ((1 << length) - 1)
-    );
+    return (this.view.getUint32(this.at + (bit >> 3), true) >>> (bit & 7)) & ((1 << length) - 1);
   }
 
   word(index: number): number {
@@ -106,17 +104,7 @@ export class SphinxModel implements LanguageModel {
     if (words.at(-1) === '') words.pop();
     if (words.length !== ones)
       throw new Error(`${path}: ${words.length} words, ${ones} were announced`);
-    return new SphinxModel(
-      ones,
-      words,
-      unigrams,
-      tables,
-      pairs,
-      triples,
-      wordBits,
-      nextBits,
-      twos,
-    );
+    return new SphinxModel(ones, words, unigrams, tables, pairs, triples, wordBits, nextBits, twos);
   }
 
   /** Lines of the same model as an ARPA file, with a word for what it does not know. */
@@ -160,7 +148,8 @@ export class SphinxModel implements LanguageModel {
 
   advance(context: number, word: number): number {
     const last = this.lastOf(context);
-    const pair = last < 0 ? -1 : this.pairs.find(last, this.firstPair(word), this.firstPair(word + 1));
+    const pair =
+      last < 0 ? -1 : this.pairs.find(last, this.firstPair(word), this.firstPair(word + 1));
     return pair < 0 ? word + 1 : this.size + 1 + pair;
   }
 

@@ -50,14 +50,7 @@ void t.test('a line for what was said between two pauses, with times', async (t)
     { file: said, text: 'set the light to blue' },
     { file: said, text: 'stop conveyor two' },
   ]);
-  t.same(Object.keys(lines[0] ?? {}), [
-    'file',
-    'text',
-    'confidence',
-    'startMs',
-    'endMs',
-    'words',
-  ]);
+  t.same(Object.keys(lines[0] ?? {}), ['file', 'text', 'confidence', 'startMs', 'endMs', 'words']);
   t.ok((lines[1]?.startMs ?? 0) > (lines[0]?.endMs ?? Infinity) + 900);
   const plain = await cli(...options, said);
   t.match(plain.stdout, /said\.wav: \d+\.\d\d to \d+\.\d\d s: "stop conveyor two" \[[01]\.\d\d\]/);
@@ -72,11 +65,7 @@ void t.test('what is missing or wrong is said', async (t) => {
       1,
       /none: no such file|there is no such file/,
     ],
-    [
-      ['--dictation', '--language-model', said, '--model', model, said],
-      1,
-      /said\.wav/,
-    ],
+    [['--dictation', '--language-model', said, '--model', model, said], 1, /said\.wav/],
   ];
   for (const [argv, status, message] of cases) {
     const got = await cli('transcribe', ...argv);

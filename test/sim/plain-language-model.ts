@@ -55,7 +55,10 @@ export class PlainLanguageModel implements LanguageModel {
 
   /** Number of the longest context that n-grams begin with. */
   private held(text: string): number {
-    let context = text.split(' ').slice(-(this.order - 1)).join(' ');
+    let context = text
+      .split(' ')
+      .slice(-(this.order - 1))
+      .join(' ');
     if (this.order === 1) context = '';
     while (context !== '' && !this.ngrams.backOff.has(context)) context = shorter(context);
     const known = this.contexts.get(context);

@@ -107,5 +107,7 @@ function waysToSay(text: string, lexicon: Lexicon): number[][] {
     for (const names of weakForms[word] ?? [])
       ways.push(names.split(' ').map((name) => lexicon.units.indexOf(name)));
   const different = new Map(ways.map((phones) => [phones.join(), phones]));
-  return [...different.values()].filter((phones) => phones.length > 0 && phones.every((p) => p > 0));
+  return [...different.values()].filter(
+    (phones) => phones.length > 0 && phones.every((p) => p > 0),
+  );
 }

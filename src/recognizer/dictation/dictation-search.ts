@@ -287,8 +287,7 @@ export class DictationSearch {
         const word = tree.word[i] ?? 0;
         const slot = cache.ask(context, word < model.size ? word : model.unknown);
         const language = cache.lnProbability[slot] ?? 0;
-        const score =
-          said + weights.language * language + (bonus === null ? 0 : (bonus[i] ?? 0));
+        const score = said + weights.language * language + (bonus === null ? 0 : (bonus[i] ?? 0));
         const total = score + this.rootAhead;
         if (!(total >= this.floor)) continue;
         // Never in practice: half of the room was free.

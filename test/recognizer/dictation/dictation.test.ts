@@ -55,7 +55,12 @@ function heard(model: PlainLanguageModel, scores: Float32Array, from = lexicon):
 
 t.test('words that sound alike are told apart by what they stand beside', (t) => {
   const words = ['two', 'to', 'too', 'lights', 'go', 'home', 'late'];
-  const model = modelOf(words, { 'two lights': -0.5, 'go to': -0.5, 'to home': -1, 'too late': -0.3 });
+  const model = modelOf(words, {
+    'two lights': -0.5,
+    'go to': -0.5,
+    'to home': -1,
+    'too late': -0.3,
+  });
   t.equal(heard(model, spoken('two', 'lights')), 'two lights');
   t.equal(heard(model, spoken('go', 'two', 'home')), 'go to home');
   t.equal(heard(model, spoken('two', 'late')), 'too late');
@@ -82,10 +87,11 @@ t.test('nothing is said: no words, and whole', (t) => {
 });
 
 t.test('audio that ends in a word gives the words before it', (t) => {
-  const dictation = new Dictation(
-    compileDictation(modelOf(['light', 'keeper'], {}), lexicon),
-    { beam: 4, tokensMax: 100, latticeBeam: 4 },
-  );
+  const dictation = new Dictation(compileDictation(modelOf(['light', 'keeper'], {}), lexicon), {
+    beam: 4,
+    tokensMax: 100,
+    latticeBeam: 4,
+  });
   const scores = spoken('light', 'keeper');
   dictation.feed(scores.subarray(0, scores.length - 8 * count), count);
   const { words, complete } = dictation.finish();
@@ -146,7 +152,9 @@ t.test('confidence: sure of the plain, in doubt between equals', (t) => {
 });
 
 t.test('at the limit of tokens the best go on: plain speech is still heard, memory stays', (t) => {
-  const words = [...'light lights keeper house home late go two flour never table cable'.split(' ')];
+  const words = [
+    ...'light lights keeper house home late go two flour never table cable'.split(' '),
+  ];
   const graph = compileDictation(modelOf(words, {}), lexicon);
   const dictation = new Dictation(graph, { beam: 200, tokensMax: 8, latticeBeam: 8 });
   dictation.feed(spoken('never', 'go', 'home', 'late'), count);

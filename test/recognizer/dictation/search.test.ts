@@ -3,8 +3,10 @@ import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import {
   compileDictation,
   Dictation,
+  type DictatedWord,
   type DictationGraph,
 } from '../../../src/recognizer/dictation/index.js';
+import { DictationSearch } from '../../../src/recognizer/dictation/dictation-search.js';
 import { alignSentence } from '../../../src/recognizer/search/align.js';
 import { tinyLexicon, units } from '../../sim/tiny-checkpoint.js';
 import { PlainLanguageModel, randomNgrams } from '../../sim/plain-language-model.js';
@@ -97,27 +99,32 @@ t.test('with the beam wide open it finds what trying every sentence finds', (t) 
   t.end();
 });
 
-t.test('runners-up are different, in order, and worth no more than their own best alignment', (t) => {
-  const random = randomFrom(29);
-  for (let i = 0; i < 200; i++) {
-    const { graph } = randomGraph(random);
-    const scores = randomScores(random, 6);
-    const dictation = new Dictation(graph, open);
-    dictation.feed(scores, count);
-    const found = dictation.best(5);
-    const first = found[0];
-    if (first === undefined) throw new Error('nothing was found');
-    const { words, score } = dictation.finish();
-    const same = first.words.join(' ') === words.map((w) => w.text).join(' ');
-    if (!same || Math.abs(first.score - score) > 1e-9) t.fail(`case ${i}: the first is not the best`);
-    if (new Set(found.map((f) => f.words.join(' '))).size !== found.length) t.fail('the same twice');
-    found.forEach((f, n) => {
-      if (f.score > (found[n - 1]?.score ?? Infinity)) t.fail('not in order');
-      if (f.score > worth(graph, f.words, scores) + 1e-6) t.fail(`case ${i}: worth too much`);
-    });
-  }
-  t.end();
-});
+t.test(
+  'runners-up are different, in order, and worth no more than their own best alignment',
+  (t) => {
+    const random = randomFrom(29);
+    for (let i = 0; i < 200; i++) {
+      const { graph } = randomGraph(random);
+      const scores = randomScores(random, 6);
+      const dictation = new Dictation(graph, open);
+      dictation.feed(scores, count);
+      const found = dictation.best(5);
+      const first = found[0];
+      if (first === undefined) throw new Error('nothing was found');
+      const { words, score } = dictation.finish();
+      const same = first.words.join(' ') === words.map((w) => w.text).join(' ');
+      if (!same || Math.abs(first.score - score) > 1e-9)
+        t.fail(`case ${i}: the first is not the best`);
+      if (new Set(found.map((f) => f.words.join(' '))).size !== found.length)
+        t.fail('the same twice');
+      found.forEach((f, n) => {
+        if (f.score > (found[n - 1]?.score ?? Infinity)) t.fail('not in order');
+        if (f.score > worth(graph, f.words, scores) + 1e-6) t.fail(`case ${i}: worth too much`);
+      });
+    }
+    t.end();
+  },
+);
 
 t.test('a lattice holds the best sentence, and its parts add up to the score', (t) => {
   const random = randomFrom(30);
@@ -171,7 +178,7 @@ t.test('what is committed never changes, and forgetting it changes nothing', (t)
     whole.feed(scores, count);
     const wanted = whole.finish();
     const parts = new Dictation(graph, limits);
-    const words = [];
+    const words: DictatedWord[] = [];
     for (let f = 0; f < frames;) {
       const n = 1 + Math.floor(random() * 15);
       parts.feed(scores.subarray(f * count, (f + n) * count), count);
@@ -208,5 +215,26 @@ t.test('chunks make no difference (law 2)', (t) => {
     const told = (d: Dictation) => JSON.stringify([d.finish(), d.best(3)]);
     if (told(parts) !== told(whole)) t.fail(`case ${i}`);
   }
+  t.end();
+});
+
+t.test('ten minutes without a pause: what is remembered stays small', (t) => {
+  const random = randomFrom(34);
+  const { graph } = randomGraph(random);
+  const search = new DictationSearch(graph, { beam: 8, tokensMax: 300, latticeBeam: 6 });
+  let [nodes, others, words] = [0, 0, 0];
+  for (let second = 0; second < 600; second++) {
+    const scores = randomScores(random, 33);
+    for (let at = 0; at < scores.length; at += count) search.feed(scores, at);
+    nodes = Math.max(nodes, search.links.size);
+    others = Math.max(others, search.links.others);
+    if (second % 15 !== 14) continue;
+    const shared = search.shared();
+    words += search.links.path(shared).length;
+    search.compact(shared);
+  }
+  t.ok(words > 1000, `${words} words`);
+  t.ok(nodes <= 40_000, `${nodes} nodes at most`);
+  t.ok(others <= 80_000, `${others} alternatives at most`);
   t.end();
 });
