@@ -65,8 +65,11 @@ export function compileDictation(
         hint: 'build the language model with fewer words',
       });
   };
-  for (let word = 0; word < model.size; word++)
-    if (word !== model.end && word !== model.unknown) take(word, model.wordAt(word));
+  for (let word = 0; word < model.size; word++) {
+    const text = model.wordAt(word);
+    // <s> and such are said by nobody.
+    if (!/^<.*>$/.test(text)) take(word, text);
+  }
   own.forEach((text, i) => {
     take(model.size + i, text);
   });

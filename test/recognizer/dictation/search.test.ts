@@ -75,7 +75,7 @@ function randomGraph(random: () => number): { graph: DictationGraph; words: stri
   return { graph: compileDictation(model, lexicon, { weights }), words };
 }
 
-t.test('with the beam wide open it finds what trying every sentence finds', (t) => {
+void t.test('with the beam wide open it finds what trying every sentence finds', (t) => {
   const random = randomFrom(28);
   let wrong = 0;
   for (let i = 0; i < 2000; i++) {
@@ -99,7 +99,7 @@ t.test('with the beam wide open it finds what trying every sentence finds', (t) 
   t.end();
 });
 
-t.test(
+void t.test(
   'runners-up are different, in order, and worth no more than their own best alignment',
   (t) => {
     const random = randomFrom(29);
@@ -126,7 +126,7 @@ t.test(
   },
 );
 
-t.test('a lattice holds the best sentence, and its parts add up to the score', (t) => {
+void t.test('a lattice holds the best sentence, and its parts add up to the score', (t) => {
   const random = randomFrom(30);
   for (let i = 0; i < 200; i++) {
     const { graph } = randomGraph(random);
@@ -150,7 +150,7 @@ t.test('a lattice holds the best sentence, and its parts add up to the score', (
   t.end();
 });
 
-t.test('words have times in order, within the audio, and a confidence', (t) => {
+void t.test('words have times in order, within the audio, and a confidence', (t) => {
   const random = randomFrom(31);
   for (let i = 0; i < 200; i++) {
     const { graph } = randomGraph(random);
@@ -166,7 +166,7 @@ t.test('words have times in order, within the audio, and a confidence', (t) => {
   t.end();
 });
 
-t.test('what is committed never changes, and forgetting it changes nothing', (t) => {
+void t.test('what is committed never changes, and forgetting it changes nothing', (t) => {
   const random = randomFrom(32);
   const limits = { beam: 8, tokensMax: 300, latticeBeam: 6 };
   let committedAny = 0;
@@ -198,7 +198,7 @@ t.test('what is committed never changes, and forgetting it changes nothing', (t)
   t.end();
 });
 
-t.test('chunks make no difference (law 2)', (t) => {
+void t.test('chunks make no difference (law 2)', (t) => {
   const random = randomFrom(33);
   for (let i = 0; i < 50; i++) {
     const { graph } = randomGraph(random);
@@ -218,7 +218,7 @@ t.test('chunks make no difference (law 2)', (t) => {
   t.end();
 });
 
-t.test('ten minutes without a pause: what is remembered stays small', (t) => {
+void t.test('ten minutes without a pause: what is remembered stays small', (t) => {
   const random = randomFrom(34);
   const { graph } = randomGraph(random);
   const search = new DictationSearch(graph, { beam: 8, tokensMax: 300, latticeBeam: 6 });
