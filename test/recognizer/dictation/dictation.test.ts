@@ -150,18 +150,21 @@ void t.test('confidence: sure of the plain, in doubt between equals', (t) => {
   t.end();
 });
 
-void t.test('at the limit of tokens the best go on: plain speech is still heard, memory stays', (t) => {
-  const words = [
-    ...'light lights keeper house home late go two flour never table cable'.split(' '),
-  ];
-  const graph = compileDictation(modelOf(words, {}), lexicon);
-  const dictation = new Dictation(graph, { beam: 200, tokensMax: 8, latticeBeam: 8 });
-  dictation.feed(spoken('never', 'go', 'home', 'late'), count);
-  t.equal(textOf(dictation), 'never go home late');
-  const { framesAtLimit, frames } = dictation.figures;
-  t.ok(framesAtLimit > 0 && framesAtLimit <= frames, `${framesAtLimit} of ${frames}`);
-  t.end();
-});
+void t.test(
+  'at the limit of tokens the best go on: plain speech is still heard, memory stays',
+  (t) => {
+    const words = [
+      ...'light lights keeper house home late go two flour never table cable'.split(' '),
+    ];
+    const graph = compileDictation(modelOf(words, {}), lexicon);
+    const dictation = new Dictation(graph, { beam: 200, tokensMax: 8, latticeBeam: 8 });
+    dictation.feed(spoken('never', 'go', 'home', 'late'), count);
+    t.equal(textOf(dictation), 'never go home late');
+    const { framesAtLimit, frames } = dictation.figures;
+    t.ok(framesAtLimit > 0 && framesAtLimit <= frames, `${framesAtLimit} of ${frames}`);
+    t.end();
+  },
+);
 
 /** A network that says what its rows say, in the groups in which it is asked. */
 function echo(): Acoustic {
@@ -198,30 +201,39 @@ async function streamed(scores: Float32Array, cut: () => number, options = {}) {
 
 const speech = spoken('never', 'go', 'home', '', '', 'light', 'keeper', '', '', '', 'late');
 
-void t.test('a stream is cut at pauses, with times; chunks make no difference (law 2)', async (t) => {
-  const random = randomFrom(5);
-  const wanted = await streamed(speech, () => 1000);
-  t.strictSame(
-    wanted.map((s) => s.words.map((w) => w.word).join(' ')),
-    ['never go home', 'light keeper', 'late'],
-  );
-  let last = 0;
-  for (const { startMs, endMs, words } of wanted) {
-    t.ok(startMs >= last && endMs > startMs);
-    t.equal(words[0]?.startMs, startMs);
-    last = endMs;
-  }
-  t.ok(last <= (speech.length / count) * 30);
-  for (let i = 0; i < 5; i++)
-    t.strictSame(await streamed(speech, () => 1 + Math.floor(random() * 9)), wanted);
-});
+void t.test(
+  'a stream is cut at pauses, with times; chunks make no difference (law 2)',
+  async (t) => {
+    const random = randomFrom(5);
+    const wanted = await streamed(speech, () => 1000);
+    t.strictSame(
+      wanted.map((s) => s.words.map((w) => w.word).join(' ')),
+      ['never go home', 'light keeper', 'late'],
+    );
+    let last = 0;
+    for (const { startMs, endMs, words } of wanted) {
+      t.ok(startMs >= last && endMs > startMs);
+      t.equal(words[0]?.startMs, startMs);
+      last = endMs;
+    }
+    t.ok(last <= (speech.length / count) * 30);
+    for (let i = 0; i < 5; i++)
+      t.strictSame(await streamed(speech, () => 1 + Math.floor(random() * 9)), wanted);
+  },
+);
 
-void t.test('speech without pauses is handed out as it is certain, in bounded memory', async (t) => {
-  const words = Array.from({ length: 400 }, (_, i) => ['never', 'go', 'home', 'late'][i % 4] ?? '');
-  const segments = await streamed(spoken(...words), () => 50, { commitMs: 3000 });
-  t.ok(segments.length > 10, `${segments.length} segments`);
-  t.strictSame(
-    segments.flatMap((s) => s.words.map((w) => w.word)),
-    words,
-  );
-});
+void t.test(
+  'speech without pauses is handed out as it is certain, in bounded memory',
+  async (t) => {
+    const words = Array.from(
+      { length: 400 },
+      (_, i) => ['never', 'go', 'home', 'late'][i % 4] ?? '',
+    );
+    const segments = await streamed(spoken(...words), () => 50, { commitMs: 3000 });
+    t.ok(segments.length > 10, `${segments.length} segments`);
+    t.strictSame(
+      segments.flatMap((s) => s.words.map((w) => w.word)),
+      words,
+    );
+  },
+);
