@@ -88,12 +88,12 @@ void t.test('nothing is said: no words, and whole', (t) => {
 
 void t.test('audio that ends in a word gives the words before it', (t) => {
   const dictation = new Dictation(compileDictation(modelOf(['light', 'keeper'], {}), lexicon), {
-    beam: 4,
+    beam: 10,
     tokensMax: 100,
     latticeBeam: 4,
   });
   const scores = spoken('light', 'keeper');
-  dictation.feed(scores.subarray(0, scores.length - 8 * count), count);
+  dictation.feed(scores.subarray(0, scores.length - 4 * count), count);
   const { words, complete } = dictation.finish();
   t.strictSame(
     words.map((w) => w.text),
