@@ -1,8 +1,15 @@
 import { readAudioFile, soundFilesOf } from '../audio/index.js';
+import { dictate } from '../engine/dictate.js';
 import { Engine, hearClip } from '../engine/engine.js';
+import {
+  compileDictation,
+  type DictatedSegment,
+  type DictationGraph,
+} from '../recognizer/dictation/index.js';
 import type { Heard } from '../records.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
+import { openModel } from './lm/models.js';
 import {
   channelOption,
   jsonLine,
@@ -10,17 +17,23 @@ import {
   parse,
   usageError,
   type CommandRun,
+  type Io,
 } from './shared/command.js';
 import { filesFrom } from './shared/files-from.js';
 
 const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
+       kikitori transcribe --dictation --language-model FILE [--model DIR|FILE] [--words FILE] [--channel N] [--json] FILE|DIR...
 
 One line a file: what was said, whether it is accepted as a command, intent, slots and confidence.
 WAV is read natively, other formats through ffmpeg or sox. A file that cannot be read is said on
 stderr and makes the exit status 1; the others are still recognised. Of a folder every sound file
 anywhere in it is taken, sorted. --files-from: a list with a name a line, or a NUL behind each name
 (find -print0); - is standard input. --channel: of a recording with several, from 0 as
-capture.channel; -1, as without it: all mixed.`;
+capture.channel; -1, as without it: all mixed.
+
+--dictation: free speech instead of commands, by a language model of "kikitori lm": a line for what was
+said between two pauses, with its times. Nothing is accepted or refused; the confidence says how much
+of it is likely to be right.`;
 
 /** The contract of \`transcribe --json\`: one object a file. */
 export function transcriptLine(file: string, heard: Heard) {
@@ -53,6 +66,37 @@ function humanLine(file: string, heard: Heard): string {
   return `${file}: ${JSON.stringify(heard.text)} -> ${verdict} [${heard.confidence.toFixed(2)}]\n`;
 }
 
+/** The contract of \`transcribe --dictation --json\`: one object for what was said between two pauses. */
+export function dictatedLine(file: string, segment: DictatedSegment) {
+  const { words, startMs, endMs } = segment;
+  const mean = words.reduce((sum, w) => sum + w.confidence, 0) / words.length;
+  return {
+    file,
+    text: words.map((w) => w.word).join(' '),
+    confidence: Number(mean.toFixed(4)),
+    startMs,
+    endMs,
+    words: words.map((w) => ({ ...w, confidence: Number(w.confidence.toFixed(4)) })),
+  };
+}
+
+function dictatedHumanLine(file: string, segment: DictatedSegment): string {
+  const { text, confidence, startMs, endMs } = dictatedLine(file, segment);
+  const seconds = (ms: number) => (ms / 1000).toFixed(2);
+  return `${file}: ${seconds(startMs)} to ${seconds(endMs)} s: ${JSON.stringify(text)} [${confidence.toFixed(2)}]\n`;
+}
+
+/** The words of a language model, and how they sound; what has no sound is said. */
+async function dictationOf(engine: Engine, path: string, io: Io): Promise<DictationGraph> {
+  const { model } = await openModel(path);
+  const graph = compileDictation(model, engine.lexicon);
+  if (graph.unpronounced > 0)
+    io.stderr.write(
+      `${path}: ${graph.unpronounced} of its words are not listened for: nothing says how they sound (--words FILE)\n`,
+    );
+  return graph;
+}
+
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
     argv,
@@ -62,6 +106,8 @@ export const run: CommandRun = async (argv, io) => {
       words: { type: 'string' },
       'min-confidence': { type: 'string' },
       channel: { type: 'string' },
+      dictation: { type: 'boolean', default: false },
+      'language-model': { type: 'string' },
       'files-from': { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -77,6 +123,11 @@ export const run: CommandRun = async (argv, io) => {
   const named = [...positionals];
   for (const list of values['files-from']) named.push(...(await filesFrom(list)));
   if (named.length === 0) throw usageError('no files were given', usage.split('\n')[0] ?? '');
+  const languageModel = values['language-model'];
+  if (values.dictation && languageModel === undefined)
+    throw usageError('--dictation needs --language-model FILE', usage.split('\n')[1]?.trim() ?? '');
+  if (!values.dictation && languageModel !== undefined)
+    throw usageError('--language-model is for --dictation', usage.split('\n')[1]?.trim() ?? '');
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: String(values.grammar),
@@ -85,7 +136,9 @@ export const run: CommandRun = async (argv, io) => {
       minConfidence: numberOption('min-confidence', values['min-confidence']),
     },
   });
-  const recognizer = engine.recognizer(await engine.compile());
+  const hearsFreely =
+    languageModel === undefined ? null : await dictationOf(engine, languageModel, io);
+  const recognizer = hearsFreely ? null : engine.recognizer(await engine.compile());
   let failed = 0;
   /** What cannot be read is said; the others are still heard. */
   const attempt = async (work: () => Promise<void>) => {
@@ -104,6 +157,11 @@ export const run: CommandRun = async (argv, io) => {
       io.stderr.write(
         `${file}: damaged or cut off; using the ${clip.seconds.toFixed(2)} s that are there\n`,
       );
+    if (hearsFreely !== null)
+      for await (const segment of dictate(engine, hearsFreely, clip.samples))
+        if (values.json) jsonLine(io, dictatedLine(file, segment));
+        else io.stdout.write(dictatedHumanLine(file, segment));
+    if (recognizer === null) return;
     const heard = await hearClip(engine, recognizer, clip.samples);
     if (values.json === true) jsonLine(io, transcriptLine(file, heard));
     else io.stdout.write(humanLine(file, heard));

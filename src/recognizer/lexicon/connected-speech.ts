@@ -125,7 +125,8 @@ export function connectedForms(
   const listedCount = known.size;
   // What a site says of its own word goes before what is usual.
   if (listed[0]?.source === 'dictionary')
-    for (const phones of weakForms[word] ?? [])
+    // The word may be "constructor".
+    for (const phones of Object.hasOwn(weakForms, word) ? (weakForms[word] ?? []) : [])
       keep({ phones: phones.split(' '), source: 'dictionary', by: ['weak form'] });
   // Those with the fewest changes first. Each rule goes on from what those before it made.
   let last = [...known.values()]

@@ -1,0 +1,116 @@
+import type { LanguageModel } from '../../language/model.js';
+import { KikitoriError } from '../../runtime/errors.js';
+import type { Lexicon } from '../lexicon/index.js';
+import { weakForms } from '../lexicon/weak-forms.js';
+import {
+  bestBelow,
+  prefixTree,
+  PronunciationList,
+  pronunciationsMax,
+  type PrefixTree,
+} from './prefix-tree.js';
+
+/** How much each source says; see docs/dictation.md. */
+export interface DictationWeights {
+  /** ln P of the language model counts so many times. */
+  readonly language: number;
+  /** Added for each word, nats: above 0 for more words. */
+  readonly word: number;
+}
+
+export const defaultWeights: DictationWeights = { language: 0.9, word: -2 };
+
+/** What is listened for: frozen, and shared by all searches. */
+export interface DictationGraph {
+  readonly tree: PrefixTree;
+  readonly model: LanguageModel;
+  readonly weights: DictationWeights;
+  /** Weighted, the most that any word below a node is worth without a context: look-ahead that all contexts share. */
+  readonly lookAhead: Float32Array;
+  /** Nats that each pronunciation is worth more than the language model says; null: none is. */
+  readonly bonus: Float32Array | null;
+  /** Words of the model, and of the site, that can be said; and those left out since nothing says how they sound. */
+  readonly words: number;
+  readonly unpronounced: number;
+  wordAt(word: number): string;
+  /** Number of a word in the language model. */
+  modelWord(word: number): number;
+}
+
+export interface DictationOptions {
+  readonly weights?: Partial<DictationWeights>;
+  /** A site's own terms and the nats that each is worth more; words that the model does not know count as unknown ones. */
+  readonly boosted?: ReadonlyMap<string, number>;
+}
+
+/** The words of a language model with the lexicon's pronunciations, as a tree. Throws when none has one. */
+export function compileDictation(
+  model: LanguageModel,
+  lexicon: Lexicon,
+  { weights: some = {}, boosted = new Map() }: DictationOptions = {},
+): DictationGraph {
+  const weights = { ...defaultWeights, ...some };
+  const list = new PronunciationList();
+  const own = [...boosted.keys()].filter((text) => !isKnown(model, text));
+  let words = 0;
+  let unpronounced = 0;
+  const take = (word: number, text: string) => {
+    const ways = waysToSay(text, lexicon);
+    if (ways.length === 0) unpronounced++;
+    else words++;
+    for (const phones of ways) list.add(word, phones);
+    if (list.size > pronunciationsMax)
+      throw new KikitoriError(`the vocabulary has more than ${pronunciationsMax} pronunciations`, {
+        kind: 'input',
+        hint: 'build the language model with fewer words',
+      });
+  };
+  for (let word = 0; word < model.size; word++) {
+    const text = model.wordAt(word);
+    // <s> and such are said by nobody.
+    if (!/^<.*>$/.test(text)) take(word, text);
+  }
+  own.forEach((text, i) => {
+    take(model.size + i, text);
+  });
+  if (words === 0)
+    throw new KikitoriError('no word of the language model has a pronunciation', {
+      kind: 'input',
+      expected: 'words of letters, in the language of the bundle',
+    });
+  const tree = prefixTree(list);
+  const modelWord = (word: number) => (word < model.size ? word : model.unknown);
+  const wordAt = (word: number) =>
+    word < model.size ? model.wordAt(word) : (own[word - model.size] ?? '');
+  const bonus =
+    boosted.size === 0
+      ? null
+      : Float32Array.from(tree.word, (word) => boosted.get(wordAt(word)) ?? 0);
+  const alone = Float32Array.from(
+    tree.word,
+    (word, i) =>
+      weights.language * model.lnProbability(model.empty, modelWord(word)) + (bonus?.[i] ?? 0),
+  );
+  const lookAhead = bestBelow(tree, alone);
+  return { tree, model, weights, lookAhead, bonus, words, unpronounced, wordAt, modelWord };
+}
+
+function isKnown(model: LanguageModel, text: string): boolean {
+  const word = model.numberOf(text);
+  return word !== undefined && word !== model.unknown;
+}
+
+/** Different ones that the lexicon has, and weak forms of function words. Markers such as <s> and words with figures have none. */
+function waysToSay(text: string, lexicon: Lexicon): number[][] {
+  const word = text.toLowerCase();
+  const own = lexicon.ownWords.has(word);
+  if (!own && !/^[a-z][a-z'.-]*$/.test(word)) return [];
+  const ways = lexicon.lookup(word).map(({ phones }) => [...phones]);
+  if (!own && Object.hasOwn(weakForms, word))
+    for (const names of weakForms[word] ?? [])
+      ways.push(names.split(' ').map((name) => lexicon.units.indexOf(name)));
+  const different = new Map(ways.map((phones) => [phones.join(), phones]));
+  return [...different.values()].filter(
+    (phones) => phones.length > 0 && phones.every((p) => p > 0),
+  );
+}

@@ -1,0 +1,10 @@
+/** dictation: posteriors in, words of a large vocabulary out, by an n-gram model. */
+export { compileDictation, defaultWeights } from './dictation-graph.js';
+export type { DictationGraph, DictationOptions, DictationWeights } from './dictation-graph.js';
+export { defaultLimits } from './dictation-search.js';
+export type { SearchLimits } from './dictation-search.js';
+export { Dictation } from './dictation.js';
+export type { Dictated, DictatedWord, PartialDictation } from './dictation.js';
+export type { Lattice, LatticeArc } from './lattice.js';
+export { DictationStream } from './dictation-stream.js';
+export type { DictatedSegment, StreamOptions } from './dictation-stream.js';

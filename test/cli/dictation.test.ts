@@ -1,0 +1,75 @@
+/** transcribe --dictation, with a model that is built, and what an operator sees when something is wrong. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { encodeWav } from '../../src/audio/index.js';
+import { main } from '../../src/cli/main.js';
+import { speak, toneBundle } from '../sim/tone-model.js';
+
+const { path: model, folder: modelFolder } = await toneBundle();
+const folder = await mkdtemp(join(tmpdir(), 'kikitori-dictation-'));
+t.teardown(async () => {
+  await rm(modelFolder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function cli(...argv: string[]) {
+  let [stdout, stderr] = ['', ''];
+  const status = await main(argv, {
+    stdout: { write: (text: string) => (stdout += text) },
+    stderr: { write: (text: string) => (stderr += text) },
+    env: {},
+  });
+  return { status, stdout, stderr };
+}
+
+const text = join(folder, 'text');
+const words = join(folder, 'words.lm');
+const said = join(folder, 'said.wav');
+await writeFile(text, 'stop conveyor two\nstop conveyor one\nset the light to blue ж\n'.repeat(3));
+const clip = [
+  speak('set the light to blue', { beforeMs: 300, afterMs: 1200 }),
+  speak('stop conveyor two', { beforeMs: 0, afterMs: 300 }),
+];
+const samples = new Float32Array(clip.reduce((sum, c) => sum + c.length, 0));
+samples.set(clip[0] ?? []);
+samples.set(clip[1] ?? [], clip[0]?.length ?? 0);
+await writeFile(said, encodeWav(samples, 16000));
+
+void t.test('a line for what was said between two pauses, with times', async (t) => {
+  t.equal((await cli('lm', 'build', text, '--out', words)).status, 0);
+  const options = ['transcribe', '--dictation', '--language-model', words, '--model', model];
+  const { status, stdout } = await cli(...options, '--json', said);
+  t.equal(status, 0);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { text: string; startMs: number; endMs: number });
+  t.match(lines, [
+    { file: said, text: 'set the light to blue' },
+    { file: said, text: 'stop conveyor two' },
+  ]);
+  t.same(Object.keys(lines[0] ?? {}), ['file', 'text', 'confidence', 'startMs', 'endMs', 'words']);
+  t.ok((lines[1]?.startMs ?? 0) > (lines[0]?.endMs ?? Infinity) + 900);
+  const plain = await cli(...options, said);
+  t.match(plain.stdout, /said\.wav: \d+\.\d\d to \d+\.\d\d s: "stop conveyor two" \[[01]\.\d\d\]/);
+});
+
+void t.test('what is missing or wrong is said', async (t) => {
+  const cases: [string[], number, RegExp][] = [
+    [['--dictation', said], 2, /--dictation needs --language-model FILE/],
+    [['--language-model', words, said], 2, /--language-model is for --dictation/],
+    [
+      ['--dictation', '--language-model', join(folder, 'none'), '--model', model, said],
+      1,
+      /none: no such file|there is no such file/,
+    ],
+    [['--dictation', '--language-model', said, '--model', model, said], 1, /said\.wav/],
+  ];
+  for (const [argv, status, message] of cases) {
+    const got = await cli('transcribe', ...argv);
+    t.equal(got.status, status, got.stderr);
+    t.match(got.stderr, message);
+  }
+});
