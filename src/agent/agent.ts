@@ -9,6 +9,7 @@ import { Publisher, type PublishedEvent } from '../publish/index.js';
 import type { Chunk } from '../records.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import { KikitoriError } from '../runtime/errors.js';
+import { BufferLimit } from '../runtime/garbage.js';
 import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
@@ -36,6 +37,7 @@ export class Agent {
   private stopped = false;
   private readonly answers = new Answers();
   private readonly pace = new Pace();
+  private readonly buffers = new BufferLimit();
   /** There since somebody wants to sound: otherwise audio passes as it is. */
   private cover: Cover | null = null;
   private readonly intake: Intake;
@@ -267,6 +269,7 @@ export class Agent {
     this.neighbours.computed(tookMs);
     this.pace.heard((1000 * chunk.samples.length) / this.rateHz, clock.monotonic() - begin);
     this.watchdog.progress();
+    this.buffers.check();
   }
 
   private async tell(events: readonly RecognizerEvent[]): Promise<void> {
