@@ -65,7 +65,11 @@ export class Agent {
       () => this.rateHz,
       () => clock.now(),
     );
-    this.intake = new Intake((chunk) => this.hear(chunk), log);
+    this.intake = new Intake(
+      (chunk) => this.hear(chunk),
+      () => this.rateHz,
+      log,
+    );
     this.microphone = new Microphone({
       ...{ log, clock },
       notifier,
@@ -427,6 +431,7 @@ export class Agent {
     return healthOf({
       mic: this.microphone.state,
       muted: this.muted,
+      audioLostMs: this.intake.droppedMs + this.microphone.overrunMs,
       pace: this.pace,
       letters: this.publisher.stats(),
       answers: this.answers,

@@ -12,10 +12,13 @@ export class Intake {
   private last: Promise<void> = Promise.resolve();
   private busy = false;
   private droppedChunks = 0;
+  /** Audio that waited too long, since the start. */
+  droppedMs = 0;
 
   constructor(
     /** One chunk through the network, and what is done with the answers. */
     private readonly hear: (chunk: Chunk) => Promise<void>,
+    private readonly rateHz: () => number,
     private readonly log: Log,
   ) {}
 
@@ -23,7 +26,8 @@ export class Intake {
   take(chunk: Chunk): Promise<void> {
     this.queue.push(chunk);
     if (this.queue.length > queuedChunksMax) {
-      this.queue.shift();
+      const oldest = this.queue.shift();
+      this.droppedMs += (1000 * (oldest?.samples.length ?? 0)) / this.rateHz();
       if (this.droppedChunks++ % droppedAgainChunks === 0) {
         this.log.error(
           { event: 'audio.dropped', chunks: this.droppedChunks },
