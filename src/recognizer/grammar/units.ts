@@ -125,7 +125,10 @@ export function unitWays(symbol: string): string[] | undefined {
 }
 
 function countedWays(key: string): string[] | undefined {
-  return counted.get(key)?.split('|').flatMap((name) => [`${name}s`, name]);
+  return counted
+    .get(key)
+    ?.split('|')
+    .flatMap((name) => [`${name}s`, name]);
 }
 
 /** "m^2": square meters, square meter, meters squared, meter squared. */
