@@ -133,7 +133,7 @@ export class Numbers implements Told {
       registers: [registry],
       collect() {
         this.reset();
-        this.inc(Number(house.health()['audioLostMs']) / 1000);
+        this.inc(Number(health('audioLostMs') ?? 0) / 1000);
       },
     });
     labelled('update_state', '1: the state of the update.', ['state'], () => [
