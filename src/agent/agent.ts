@@ -9,7 +9,6 @@ import { Publisher, type PublishedEvent } from '../publish/index.js';
 import type { Chunk } from '../records.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import { KikitoriError } from '../runtime/errors.js';
-import { BufferLimit } from '../runtime/garbage.js';
 import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
@@ -37,7 +36,6 @@ export class Agent {
   private stopped = false;
   private readonly answers = new Answers();
   private readonly pace = new Pace();
-  private readonly buffers = new BufferLimit();
   /** There since somebody wants to sound: otherwise audio passes as it is. */
   private cover: Cover | null = null;
   private readonly intake: Intake;
@@ -65,11 +63,7 @@ export class Agent {
       () => this.rateHz,
       () => clock.now(),
     );
-    this.intake = new Intake(
-      (chunk) => this.hear(chunk),
-      () => this.rateHz,
-      log,
-    );
+    this.intake = new Intake((chunk) => this.hear(chunk), log);
     this.microphone = new Microphone({
       ...{ log, clock },
       notifier,
@@ -273,7 +267,6 @@ export class Agent {
     this.neighbours.computed(tookMs);
     this.pace.heard((1000 * chunk.samples.length) / this.rateHz, clock.monotonic() - begin);
     this.watchdog.progress();
-    this.buffers.check();
   }
 
   private async tell(events: readonly RecognizerEvent[]): Promise<void> {
@@ -431,7 +424,7 @@ export class Agent {
     return healthOf({
       mic: this.microphone.state,
       muted: this.muted,
-      audioLostMs: this.intake.droppedMs + this.microphone.overrunMs,
+      audioLostMs: (1000 * this.intake.droppedSamples) / this.rateHz + this.microphone.overrunMs,
       pace: this.pace,
       letters: this.publisher.stats(),
       answers: this.answers,

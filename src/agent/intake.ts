@@ -1,5 +1,6 @@
 import { chunkMs } from '../audio/index.js';
 import type { Chunk } from '../records.js';
+import { BufferLimit } from '../runtime/garbage.js';
 import type { Log } from '../runtime/log.js';
 
 /** Audio waiting for the network, 20 s; more is dropped, oldest first, and said, again after 10 s more of it. */
@@ -11,14 +12,14 @@ export class Intake {
   private readonly queue: Chunk[] = [];
   private last: Promise<void> = Promise.resolve();
   private busy = false;
+  private readonly buffers = new BufferLimit();
   private droppedChunks = 0;
   /** Audio that waited too long, since the start. */
-  droppedMs = 0;
+  droppedSamples = 0;
 
   constructor(
     /** One chunk through the network, and what is done with the answers. */
     private readonly hear: (chunk: Chunk) => Promise<void>,
-    private readonly rateHz: () => number,
     private readonly log: Log,
   ) {}
 
@@ -27,7 +28,7 @@ export class Intake {
     this.queue.push(chunk);
     if (this.queue.length > queuedChunksMax) {
       const oldest = this.queue.shift();
-      this.droppedMs += (1000 * (oldest?.samples.length ?? 0)) / this.rateHz();
+      this.droppedSamples += oldest?.samples.length ?? 0;
       if (this.droppedChunks++ % droppedAgainChunks === 0) {
         this.log.error(
           { event: 'audio.dropped', chunks: this.droppedChunks },
@@ -44,8 +45,10 @@ export class Intake {
     const next = this.last.then(async () => {
       this.busy = true;
       try {
-        for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift())
+        for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
           await this.hear(chunk);
+          this.buffers.check();
+        }
         await action();
       } finally {
         this.busy = false;
