@@ -6,8 +6,10 @@
  * Ends with a table, and with status 1 when something is not as docs/reliability.md promises. Verdicts hang on counts,
  * memory and processor time, not on how busy the machine is.
  * SIGINT ends the day at this minute; what was played is judged.
- * usage: node dist/bench/soak.js [--hours N] [--seed N] [--noise FOLDER] [--out FOLDER]
+ * usage: node dist/bench/soak.js [--hours N] [--seed N] [--noise FOLDER] [--out FOLDER] [--only DEEDS] [--times N]
  *   --noise   recordings of noise; without it noise is made
+ *   --only    to find what grows: of an hour's deeds those whose names hold one of these words ("update,roll"); "none": audio alone
+ *   --times   those deeds so many times an hour
  *   --out     where soak.svg, soak.json (every sample) and daemon.log are written
  * Needs mosquitto.
  */
@@ -21,21 +23,24 @@ import { SoakAudio, rateHz } from './lib/soak-audio.js';
 import { SoakBoard } from './lib/soak-board.js';
 import { soakChart } from './lib/soak-chart.js';
 import { judge, longHours, windowsOf, type Sample } from './lib/soak-judge.js';
-import { deeds } from './lib/soak-plan.js';
+import { chosenDeeds } from './lib/soak-plan.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { values } = parseArgs({
   options: {
     ...{ hours: { type: 'string', default: '24' }, seed: { type: 'string', default: '1' } },
     ...{ noise: { type: 'string' }, out: { type: 'string' } },
+    ...{ only: { type: 'string' }, times: { type: 'string', default: '1' } },
   },
 });
-const [hours, seed] = [Number(values.hours), Number(values.seed)];
-if (!(hours > 0) || !Number.isInteger(seed)) throw new Error('--hours, --seed: expected a number');
+const [hours, seed, times] = [Number(values.hours), Number(values.seed), Number(values.times)];
+if (!(hours > 0) || !Number.isInteger(seed) || !(times >= 1))
+  throw new Error('--hours, --seed, --times: expected a number');
+const chosen = chosenDeeds(values.only);
 const hourMs = 3_600_000;
 const totalMs = hours * hourMs;
 /** A run of less than an hour holds the deeds of one. */
-const roundMs = Math.min(hourMs, totalMs);
+const roundMs = Math.min(hourMs, totalMs) / times;
 const windowMs = hours >= longHours ? hourMs : totalMs / 12;
 const sampleMs = Math.min(60_000, windowMs / 2);
 const began = performance.now();
@@ -106,7 +111,7 @@ try {
 
 async function play(): Promise<void> {
   const due = Array.from({ length: Math.ceil(totalMs / roundMs) }, (_, hour) =>
-    deeds.map(({ name, at, run }) => ({ name, hour, run, atMs: (hour + at) * roundMs })),
+    chosen.map(({ name, at, run }) => ({ name, hour, run, atMs: (hour + at) * roundMs })),
   ).flat();
   let work: Promise<void> = Promise.resolve();
   const failure: { error?: Error } = {};

@@ -61,7 +61,7 @@ export async function soakChart(
       hours,
     ),
     panel(
-      'open descriptors: every few minutes, fewest of each hour',
+      'open descriptors: every few minutes, lower quartile of each hour',
       each((s) => s.descriptors),
       hourly((w) => w.descriptors),
       true,

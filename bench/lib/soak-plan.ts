@@ -97,6 +97,18 @@ export const deeds: readonly Deed[] = [
   },
 ];
 
+/** All, or those whose names hold one of the words between commas. */
+export function chosenDeeds(words: string | undefined): readonly Deed[] {
+  if (words === undefined || words === 'none') return words === undefined ? deeds : [];
+  const all = words.split(',');
+  const chosen = deeds.filter(({ name }) => all.some((word) => name.includes(word)));
+  if (chosen.length === 0)
+    throw new Error(
+      `--only ${words}: no deed has such a name: ${deeds.map(({ name }) => name).join(', ')}`,
+    );
+  return chosen;
+}
+
 async function restart(board: SoakBoard): Promise<void> {
   await board.causes('mqtt.up', () => board.restartBroker());
 }

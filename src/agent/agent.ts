@@ -424,6 +424,7 @@ export class Agent {
     return healthOf({
       mic: this.microphone.state,
       muted: this.muted,
+      audioLostMs: (1000 * this.intake.droppedSamples) / this.rateHz + this.microphone.overrunMs,
       pace: this.pace,
       letters: this.publisher.stats(),
       answers: this.answers,

@@ -74,6 +74,7 @@ export class Pace {
 export function healthOf(now: {
   readonly mic: MicState;
   readonly muted: boolean;
+  readonly audioLostMs: number;
   readonly pace: Pace;
   readonly letters: Parameters<typeof letterHealth>[0];
   readonly answers: Answers;
@@ -90,6 +91,7 @@ export function healthOf(now: {
     rssMb: Math.round(now.rssBytes / 1e6),
     ...letterHealth(now.letters),
     latencyMs,
+    audioLostMs: Math.round(now.audioLostMs),
     uptimeS: Math.round(now.uptimeMs / 1000),
     clockSynced: now.clockSynced,
     logDropped: now.logDropped,

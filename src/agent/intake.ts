@@ -1,5 +1,6 @@
 import { chunkMs } from '../audio/index.js';
 import type { Chunk } from '../records.js';
+import { BufferLimit } from '../runtime/garbage.js';
 import type { Log } from '../runtime/log.js';
 
 /** Audio waiting for the network, 20 s; more is dropped, oldest first, and said, again after 10 s more of it. */
@@ -11,7 +12,10 @@ export class Intake {
   private readonly queue: Chunk[] = [];
   private last: Promise<void> = Promise.resolve();
   private busy = false;
+  private readonly buffers = new BufferLimit();
   private droppedChunks = 0;
+  /** Audio that waited too long, since the start. */
+  droppedSamples = 0;
 
   constructor(
     /** One chunk through the network, and what is done with the answers. */
@@ -23,7 +27,8 @@ export class Intake {
   take(chunk: Chunk): Promise<void> {
     this.queue.push(chunk);
     if (this.queue.length > queuedChunksMax) {
-      this.queue.shift();
+      const oldest = this.queue.shift();
+      this.droppedSamples += oldest?.samples.length ?? 0;
       if (this.droppedChunks++ % droppedAgainChunks === 0) {
         this.log.error(
           { event: 'audio.dropped', chunks: this.droppedChunks },
@@ -40,8 +45,10 @@ export class Intake {
     const next = this.last.then(async () => {
       this.busy = true;
       try {
-        for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift())
+        for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
           await this.hear(chunk);
+          this.buffers.check();
+        }
         await action();
       } finally {
         this.busy = false;

@@ -24,13 +24,13 @@ export class Microphone {
   private wasLost = false;
 
   private readonly overruns: Seldom;
-  private overrunMs = 0;
+  /** Audio that never came here, since the start. */
+  overrunMs = 0;
 
   constructor(private readonly options: MicrophoneOptions) {
     this.overruns = new Seldom(options.clock, overrunLinesAtOnce, overrunLineEveryMs);
   }
 
-  /** Audio that never came here. */
   overrun(lostMs: number): void {
     this.overrunMs += lostMs;
     if (this.overruns.take() === null) return;

@@ -1,5 +1,6 @@
 import type { Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
+import { DoneRequests, onceLengthMax } from './done-requests.js';
 import type { RequestGate } from './request-gate.js';
 
 const payloadBytesMax = 64 * 1024;
@@ -19,17 +20,20 @@ export interface Answer {
 
 /**
  * Bytes of a request in, an answer out; never throws and always ends. `transaction` is echoed as it
- * came. Only a few are at work at once: a flood of requests must not take the processor from hearing.
+ * came; what comes again with the same `once` is answered and not done. Only a few are at work at once: a flood of requests must not take the processor from hearing.
  */
 export class RequestDesk {
   private atWork = 0;
   /** Time limits of what is at work. */
   private readonly limits = new Set<() => void>();
+  private readonly done: DoneRequests<Answer>;
 
   constructor(
     private readonly handlers: Readonly<Record<string, RequestHandler>>,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.done = new DoneRequests(clock);
+  }
 
   /** `gate` for those who ask over the broker. */
   async answer(name: string, bytes: Buffer, gate?: RequestGate): Promise<Answer> {
@@ -44,7 +48,7 @@ export class RequestDesk {
     } catch (error) {
       return failure(`not JSON: ${messageOf(error)}`);
     }
-    const { transaction } = payload;
+    const { transaction, once } = payload;
     const handler = Object.hasOwn(this.handlers, name) ? this.handlers[name] : undefined;
     if (handler === undefined)
       return failure(
@@ -53,13 +57,34 @@ export class RequestDesk {
       );
     const refusal = gate?.refuse(name) ?? null;
     if (refusal !== null) return failure(refusal, transaction);
-    if (this.atWork >= atWorkMax)
-      return failure(`${atWorkMax} requests are at work, try again`, transaction);
+    if (once === undefined) return this.atDesk(name, handler, payload, gate);
+    if (typeof once !== 'string' || once === '' || once.length > onceLengthMax)
+      return failure(`once: expected a text of 1 to ${onceLengthMax} characters`, transaction);
+    const before = this.done.answerOf(name, once);
+    if (before !== undefined) {
+      gate?.begin(name)();
+      return answerTo(transaction, await before);
+    }
+    // Not done, so not remembered: it may be tried again.
+    if (this.atWork >= atWorkMax) return tooMany(transaction);
+    const answer = this.atDesk(name, handler, payload, gate);
+    this.done.add(name, once, answer);
+    return answer;
+  }
+
+  private async atDesk(
+    name: string,
+    handler: RequestHandler,
+    payload: Readonly<Record<string, unknown>>,
+    gate?: RequestGate,
+  ): Promise<Answer> {
+    const { transaction } = payload;
+    if (this.atWork >= atWorkMax) return tooMany(transaction);
     this.atWork++;
     const done = gate?.begin(name);
     try {
       const data = await this.withinTime(handler(payload));
-      return { status: 'ok', data, ...(transaction === undefined ? {} : { transaction }) };
+      return answerTo(transaction, { status: 'ok', data });
     } catch (error) {
       return failure(messageOf(error), transaction);
     } finally {
@@ -92,12 +117,14 @@ export class RequestDesk {
   }
 }
 
+const tooMany = (transaction: unknown) =>
+  failure(`${atWorkMax} requests are at work, try again`, transaction);
+
+function answerTo(transaction: unknown, { transaction: _, ...answer }: Answer): Answer {
+  return { ...answer, ...(transaction === undefined ? {} : { transaction }) };
+}
+
 /** An answer that says what is wrong. */
 export function failure(error: string, transaction?: unknown): Answer {
-  return {
-    status: 'error',
-    data: {},
-    error,
-    ...(transaction === undefined ? {} : { transaction }),
-  };
+  return answerTo(transaction, { status: 'error', data: {}, error });
 }

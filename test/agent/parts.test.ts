@@ -51,6 +51,7 @@ void t.test('what is too much is dropped, the oldest first, and said now and the
   );
   const said = lines.with('audio.dropped');
   t.ok(said.length >= 1 && said.length < 10, `said ${said.length} times`);
+  t.equal(intake.droppedSamples, 320 * (2000 - heard.length));
 });
 
 void t.test('a sample has the wall clock of its own time', async (t) => {
@@ -119,6 +120,7 @@ void t.test('what the recorder lost is added up and said, not each time', async 
   await clock.advance(10_000);
   microphone.overrun(10);
   t.equal(lines.with('mic.overrun').at(-1)?.['lostMs'], 1060);
+  t.equal(microphone.overrunMs, 1060, 'all of it, said or not');
 });
 
 void t.test('health is numbers', async (t) => {
@@ -135,7 +137,15 @@ void t.test('health is numbers', async (t) => {
   };
   const now = () =>
     healthOf({
-      ...{ mic: 'up', muted: false, pace, letters, answers, clockSynced: true },
+      ...{
+        mic: 'up',
+        muted: false,
+        audioLostMs: 1059.6,
+        pace,
+        letters,
+        answers,
+        clockSynced: true,
+      },
       ...{ uptimeMs: 61_400, logDropped: 0, rssBytes: 123e6 },
     });
   t.notOk('confidence' in now(), 'nothing was accepted yet');
@@ -145,5 +155,6 @@ void t.test('health is numbers', async (t) => {
   pace.answered(333.3);
   for (let i = 0; i < 1000; i++) pace.heard(20, 5);
   t.match(now(), { accepted: 2, rejected: 1, confidence: 0.85, uptimeS: 61, rssMb: 123 });
+  t.match(now(), { audioLostMs: 1060 });
   t.match(now(), { rtf: 0.25, latencyMs: 333 });
 });

@@ -66,6 +66,11 @@ void t.test('a day that is as promised, and days that are not', async (t) => {
   t.same(wrong(day({ mb: 0.1 })), ['resident memory, growth']);
   t.same(wrong(day({ mb: -1 })), [], 'less is no growth');
   t.same(wrong(day({ descriptors: 0.2 })), ['descriptors, growth']);
+  const windows = day({});
+  const brokenLine = windows.map((w, i) => (i === 5 ? { ...w, descriptors: 24 } : w));
+  t.same(wrong(brokenLine), [], 'a window in which a line was down');
+  const unclosed = windows.map((w, i) => (i > 12 ? { ...w, descriptors: 26 } : w));
+  t.same(wrong(unclosed), ['descriptors, growth'], 'one that is never closed again');
   t.same(wrong(day({ cpu: 0.05 })), ['processor time of a second of audio, growth']);
   t.same(wrong(day({ latencyMs: 5 })), ['fastest answers, growth']);
   t.same(wrong(day({}), { ...well, missing: 1 }), ['transcripts lost, of those accepted']);

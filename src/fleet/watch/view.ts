@@ -171,9 +171,21 @@ export function troubleOf(d: DeviceView): string[] {
   if (d.update !== null && failures.includes(d.update.state))
     found.push(`${d.update.state}${d.update.reason === '' ? '' : `: ${d.update.reason}`}`);
   else if (d.update !== null && d.update.error !== '') found.push(d.update.error);
-  const { mic, dropped, clockSynced, rtf, queued, setAside, brokerLacks, brokerRefuses } = d.health;
+  const {
+    mic,
+    dropped,
+    audioLostMs,
+    clockSynced,
+    rtf,
+    queued,
+    setAside,
+    brokerLacks,
+    brokerRefuses,
+  } = d.health;
   if (mic === 'lost' || mic === 'silent') found.push(`microphone ${mic}`);
   if (typeof rtf === 'number' && rtf >= 1) found.push('too slow for its model');
+  if (typeof audioLostMs === 'number' && audioLostMs > 0)
+    found.push(`${Math.ceil(audioLostMs / 1000)} s of audio lost`);
   if (typeof dropped === 'number' && dropped > 0) found.push(`${dropped} transcripts dropped`);
   if (typeof brokerLacks === 'string' && brokerLacks !== '')
     found.push(`its broker: ${brokerLacks}`);

@@ -127,6 +127,15 @@ export class Numbers implements Told {
           this.inc({ why }, count);
       },
     });
+    new Counter({
+      name: 'kikitori_audio_lost_seconds_total',
+      help: 'Audio that was not heard: the processor was too slow, or others had it.',
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(Number(health('audioLostMs') ?? 0) / 1000);
+      },
+    });
     labelled('update_state', '1: the state of the update.', ['state'], () => [
       [{ state: house.update().state }, 1],
     ]);

@@ -99,6 +99,9 @@ export const healthSchema = object(
       'Retained topics that the broker does not take as they are; not there when it takes all. Since 0.7.0.',
       { type: 'string', enum: ['shortened', 'left-out'] },
     ),
+    audioLostMs: count(
+      'Audio that was not heard since the start, as the processor was too slow or others had it. Since 0.10.0.',
+    ),
     logDropped: count(
       'Lines of the log that could not be written since the start: a full disk, or a reader that is gone. Since 0.7.0.',
     ),
@@ -137,5 +140,6 @@ export const healthExample = {
   rejected: 2,
   confidence: 0.974,
   setAside: 0,
+  audioLostMs: 0,
   logDropped: 0,
 };

@@ -15,7 +15,7 @@ import * as update from './update.js';
 
 export interface RequestEntry {
   readonly meaning: string;
-  /** Fields of the payload besides `transaction`. */
+  /** Fields of the payload besides `transaction` and `once`. */
   readonly always?: Fields;
   readonly sometimes?: Fields;
   /** A payload to copy. */
@@ -168,14 +168,17 @@ export const requestEntries: readonly (readonly [string, RequestEntry])[] =
   Object.entries(requests);
 
 const transaction = { description: 'Any value; comes back as it was.' };
+const once = text(
+  'A mark of this one request, of 1 to 64 characters. What comes again with the same mark within ten minutes is answered as before and not done again. Since 0.10.0.',
+);
 
 export const requestSchema: Schema = {
   type: 'object',
-  properties: { transaction },
+  properties: { transaction, once },
   definitions: Object.fromEntries(
     requestEntries.map(([name, { meaning, always = {}, sometimes }]) => [
       name,
-      object(always, { ...sometimes, transaction }, meaning),
+      object(always, { ...sometimes, transaction, once }, meaning),
     ]),
   ),
 };

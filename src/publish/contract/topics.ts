@@ -71,7 +71,7 @@ export const topicContracts: readonly TopicContract[] = [
     topic: general.health,
     ...state,
     when: 'after every connection, each `publish.healthMs`, and when the microphone changes',
-    rely: '`published`, `dropped`, `accepted`, `rejected` and `logDropped` begin at 0 with the process and only grow.',
+    rely: '`published`, `dropped`, `accepted`, `rejected`, `audioLostMs` and `logDropped` begin at 0 with the process and only grow.',
     schema: device.healthSchema,
     example: { topic: example.health, payload: device.healthExample },
   },

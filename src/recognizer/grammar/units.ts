@@ -1,8 +1,13 @@
+/** No object: a symbol may be "constructor". */
+function tableOf(ways: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  return new Map(Object.entries(ways));
+}
+
 /**
  * Units of measure as they are written, and the ways they are said; the first is the usual one.
  * Letters that are also said as letters ("five v") are added by readings.ts.
  */
-const counted: Readonly<Record<string, string>> = {
+const counted = tableOf({
   mm: 'millimeter',
   cm: 'centimeter',
   m: 'meter',
@@ -74,9 +79,9 @@ const counted: Readonly<Record<string, string>> = {
   '₽': 'ruble',
   '₺': 'lira',
   '₴': 'hryvnia',
-};
+});
 
-const fixed: Readonly<Record<string, string>> = {
+const fixed = tableOf({
   '%': 'percent|per cent',
   hz: 'hertz',
   khz: 'kilohertz',
@@ -100,7 +105,7 @@ const fixed: Readonly<Record<string, string>> = {
   lx: 'lux',
   'min^-1': 'per minute|revolutions per minute',
   's^-1': 'per second',
-};
+});
 
 /** Lengths, whose squares and cubes are units: "m²", and "m2" after a number. */
 const lengths = /^(mm|cm|dm|m|km|in|ft|yd)\^?([23])$/;
@@ -108,7 +113,7 @@ const lengths = /^(mm|cm|dm|m|km|in|ft|yd)\^?([23])$/;
 /** Ways to say a unit's symbol, plural and singular; undefined for what is no symbol. "m/s" is "meters per second". */
 export function unitWays(symbol: string): string[] | undefined {
   const key = symbol.toLowerCase().replace('º', '°').replace('μ', 'µ');
-  const known = fixed[key]?.split('|') ?? countedWays(key) ?? powerWays(key);
+  const known = fixed.get(key)?.split('|') ?? countedWays(key) ?? powerWays(key);
   if (known !== undefined) return known;
   const [over, under, more] = key.split('/');
   if (over === undefined || under === undefined || more !== undefined) return undefined;
@@ -120,7 +125,10 @@ export function unitWays(symbol: string): string[] | undefined {
 }
 
 function countedWays(key: string): string[] | undefined {
-  return counted[key]?.split('|').flatMap((name) => [`${name}s`, name]);
+  return counted
+    .get(key)
+    ?.split('|')
+    .flatMap((name) => [`${name}s`, name]);
 }
 
 /** "m^2": square meters, square meter, meters squared, meter squared. */
@@ -129,7 +137,7 @@ function powerWays(key: string): string[] | undefined {
   const names =
     length === 'dm'
       ? ['decimeters', 'decimeter']
-      : (fixed[length]?.split('|') ?? countedWays(length));
+      : (fixed.get(length)?.split('|') ?? countedWays(length));
   if (power === undefined) return undefined;
   const [before, after] = power === '2' ? ['square', 'squared'] : ['cubic', 'cubed'];
   return [
@@ -140,7 +148,7 @@ function powerWays(key: string): string[] | undefined {
 
 /** One of a unit, as it is said after "per". */
 function belowWays(key: string): string[] | undefined {
-  const one = (symbol: string) => counted[symbol]?.split('|')[0];
+  const one = (symbol: string) => counted.get(symbol)?.split('|')[0];
   const plain = one(key);
   if (plain !== undefined) return [plain];
   const [, base = '', power] = /^(.+)\^([23])$/.exec(key) ?? [];
@@ -151,4 +159,4 @@ function belowWays(key: string): string[] | undefined {
 }
 
 /** All symbols, for error messages. */
-export const unitSymbols = [...Object.keys(counted), ...Object.keys(fixed)];
+export const unitSymbols = [...counted.keys(), ...fixed.keys()];

@@ -109,7 +109,10 @@ export function translate(
   return make('malformed', plain(text));
 }
 
-/** The last part of a wrapped message, short. */
+/** The last part of a wrapped message, short, and without what JavaScript calls an object. */
 function plain(text: string): string {
-  return text.replace(/^.*\b\w*Error: /, '').slice(0, 160);
+  return text
+    .replace(/^.*\b\w*Error: /, '')
+    .replaceAll('[object Object]', 'no text')
+    .slice(0, 160);
 }

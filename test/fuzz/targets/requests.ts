@@ -28,13 +28,14 @@ const names = requestEntries.map(([name]) => name);
 /** The name of the request, a line feed, and its payload. */
 export const target: Omit<Target, 'name'> = {
   right:
-    'every request has an answer that is JSON, with the transaction as it came; nothing is thrown',
-  covers: ['src/publish/requests.ts', 'src/agent/requests.ts'],
+    'every request has an answer that is JSON, with the transaction as it came; asked again it is the same; nothing is thrown',
+  covers: ['src/publish/requests.ts', 'src/publish/done-requests.ts', 'src/agent/requests.ts'],
   words: names,
   seeds: () => [
     ...requestEntries.map(([name, entry]) => `${name}\n${JSON.stringify(entry.example ?? {})}`),
     'options\n{"options":{"minConfidence":0.5},"transaction":{"id":[1,2]}}',
     'mute\n{"mute":false,"transaction":"7"}',
+    'rollback\n{"once":"a","transaction":7}',
   ],
   mutate: (input, random, other) => {
     const [name, body] = parts(input);
@@ -48,7 +49,9 @@ export const target: Omit<Target, 'name'> = {
       systemClock,
     );
     const answer = await desk.answer(name, body);
+    const again = await desk.answer(name, body);
     desk.close();
+    must(JSON.stringify(again) === JSON.stringify(answer), 'another answer when asked again');
     must(answer.status === 'ok' || answer.error !== '', 'a refusal without words');
     must((answer.error?.length ?? 0) < 2000, 'a refusal without an end');
     must(

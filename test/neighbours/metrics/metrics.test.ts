@@ -111,7 +111,12 @@ void t.test('numbers over HTTP and in a file', async (t) => {
   t.ok((at('kikitori_audio_seconds_total') ?? 0) > 0.5);
   t.ok((at('kikitori_inference_seconds_total') ?? 0) > 0);
   for (const name of ['microphone_up', 'mqtt_connected']) t.equal(at(`kikitori_${name}`), 1, name);
-  for (const name of ['muted', 'outbox_messages', 'microphone_restarts_total'])
+  for (const name of [
+    'muted',
+    'outbox_messages',
+    'microphone_restarts_total',
+    'audio_lost_seconds_total',
+  ])
     t.equal(at(`kikitori_${name}`), 0, name);
   t.ok([...numbers.keys()].some((name) => name.startsWith('kikitori_model_info{name=')));
   t.ok([...numbers.keys()].some((name) => name.startsWith('kikitori_update_state{state="idle"}')));

@@ -43,6 +43,11 @@ void t.test('what no rule touches stays as it is', async (t) => {
   t.equal(connectedForms('tv', lexicon.spell('tv'), units).length, 0, 'letters are said with care');
 });
 
+void t.test('what every object of JavaScript has is a word like others', async (t) => {
+  for (const word of ['constructor', 'valueof'])
+    t.ok(connectedForms(word, lexicon.lookup('triple'), units).length > 0, word);
+});
+
 void t.test('bounded, without doubles, and never a form that the lexicon has', async (t) => {
   const words = 'internationalization,trinidad,particularly,twenty,sweetener,espresso,and,with';
   for (const word of words.split(',')) {

@@ -50,6 +50,14 @@ void t.test('mixed tokens are read the way people read them', async (t) => {
   ] as const)
     for (const way of said)
       t.ok(ways(text).includes(way), `${text}: ${way}, of ${ways(text).join(', ')}`);
+  // What every object of JavaScript has is no unit.
+  for (const word of ['constructor', 'toString', 'valueOf', 'hasOwnProperty'])
+    for (const text of [`5 ${word}`, `5${word}`, `5 m/${word}`, `5 ${word}/s`])
+      t.ok(
+        ways(text).some((way) => way.startsWith('five ')),
+        text,
+      );
+  t.ok(ways('5 constructor').includes('five constructor'));
   t.same(wordsOf('... -- !'), []);
   t.same(
     wordsOf('12345678901234'),

@@ -40,6 +40,7 @@ async function refused(
   t.equal(caught.code, code, `${why}: ${caught.message}`);
   const left = await readdir(join(device.stateDir, 'staging')).catch(() => []);
   t.equal(left.filter((name) => name.endsWith('.tar')).length, 0, `${why}: nothing handed out`);
+  t.notMatch(caught.message, /\[object/, `${why}: in words`);
   return caught;
 }
 
@@ -58,6 +59,8 @@ void t.test('bytes on the way', async (t) => {
   };
   const laterDate = (bytes: Buffer) =>
     Buffer.from(bytes.toString('utf8').replace('"expires": "2', '"expires": "3'));
+  const objectType = (bytes: Buffer) =>
+    Buffer.from(bytes.toString('utf8').replace('"_type": "timestamp"', '"_type": {"a": 1}'));
   const drip: Fault = async ({ path, response }) => {
     if (!tarFile.test(path)) return false;
     response.writeHead(200, { 'content-length': 1_000_000 });
@@ -95,6 +98,7 @@ void t.test('bytes on the way', async (t) => {
     ['one digit of the timestamp', instead(/timestamp/, laterDate), 'unsigned'],
     ['truncated bundle', instead(tarFile, (b) => b.subarray(0, 5000)), 'cut-off'],
     ['truncated timestamp', instead(/timestamp/, (b) => b.subarray(0, 100)), 'malformed'],
+    ['a type that is no text', instead(/timestamp/, objectType), 'malformed'],
     ['endless bundle', endless(tarFile), 'too-long'],
     ['endless timestamp', endless(/timestamp/), 'too-long'],
     ['one byte a second', drip, 'too-slow'],

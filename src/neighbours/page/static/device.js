@@ -16,6 +16,7 @@ export const deviceView = (state, act) => {
         ${row('Microphone', microphoneWords(health.mic))}
         ${row('Processor for hearing', percent(health.rtf))}
         ${row('Last answer after', health.latencyMs === 0 ? '–' : `${health.latencyMs} ms`)}
+        ${health.audioLostMs > 0 ? row('Not heard', `${duration(Math.ceil(health.audioLostMs / 1000))} since the start: the processor was too slow, or others had it`) : nothing}
         ${row('Accepted', `${health.accepted} since the start`)} ${row('Refused', health.rejected)}
         ${row('Memory', `${health.rssMb} MB`)} ${row('Running for', duration(health.uptimeS))}
         ${row('Clock', health.clockSynced ? 'Right' : 'Not set by the network: times may be wrong')}
