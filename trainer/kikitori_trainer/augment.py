@@ -161,7 +161,7 @@ class Augmenter:
         return np.resize(piece, count)
 
     def waveform(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Array, list[int], float]:
-        """What the microphone hears, and the same without noise; where each piece begins before the speed, and the speed.
+        """What the microphone hears, and the same without noise; where each piece began before the speed; the speed.
 
         `strength`, 0 to 1, scales how often rooms and noise come in.
         """

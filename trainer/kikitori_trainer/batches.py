@@ -67,8 +67,8 @@ class Batches(IterableDataset[Batch]):
         said: Heard | None = None,
         behind: int = 0,
     ) -> None:
-        """`said`: a teacher's probabilities for every clip. What a step is to say of them lies so many frames behind the
-        newest that it hears."""
+        """`said`: a teacher's probabilities for every clip. What a step is to say of them lies so many frames behind
+        the newest that it hears."""
         self.pack, self.augmenter, self.sampling = pack, augmenter, sampling
         self.mean, self.std = mean, std
         self.seed, self.rank, self.first = seed, rank, first

@@ -56,8 +56,8 @@ class Distillation:
     """The teacher hears each example without its noise and masks, the student with them."""
 
     listenerWeight: float = 0.0
-    """Of what a listener's teacher said of the clips (said.f16 of the pack, teacher.py), in nats a phone. A layer of its own
-    on the last LSTM learns it, beside the outputs: so no delay is imposed on them."""
+    """Of what a listener's teacher said of the clips (said.f16 of the pack, teacher.py), in nats a phone. A layer of
+    its own on the last LSTM learns it, beside the outputs: so no delay is imposed on them."""
     listenerBehind: int = 7
     """Frames of 10 ms by which a step may know what comes after the moment that the listener speaks of."""
 

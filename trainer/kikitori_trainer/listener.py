@@ -89,7 +89,7 @@ class Heard:
 
 def listen(pack_folder: Path, model_folder: Path) -> None:
     """Writes heard.f16 beside the pack's audio; goes on where it was cut off."""
-    import ctranslate2  # type: ignore[import-not-found]
+    import ctranslate2
 
     model = ctranslate2.models.Whisper(str(unpacked(model_folder)), compute_type="int8", intra_threads=1)
     pack = open_pack(pack_folder)

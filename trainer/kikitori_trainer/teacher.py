@@ -1,8 +1,8 @@
 """Phones in what a listener heard: a small network on the frames of `listener.py`, and what it says of every clip.
 
-It learns by CTC with label priors (Huang et al., Less Peaky and More Accurate CTC Forced Alignment, 2024): a unit that is
-said everywhere pays for it, so that a phone fills its time instead of one frame, and blank is silence. What it says can then
-be followed frame by frame, faster or slower, by a network with other delays.
+It learns by CTC with label priors (Huang et al., Less Peaky and More Accurate CTC Forced Alignment, 2024): a unit
+that is said everywhere pays for it, so that a phone fills its time instead of one frame, and blank is silence. What
+it says can then be followed frame by frame, faster or slower, by a network with other delays.
 """
 
 import time
@@ -12,15 +12,18 @@ import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+from torch.amp.autocast_mode import autocast
+from torch.nn.utils.clip_grad import clip_grad_norm_
 
 from .batches import even_people, names_in
 from .ctc import Pronouncing, ctc, edit_distance, greedy
+from .fit import has_bf16
 from .lexicon import UNITS
 from .listener import WIDTH, Heard
 from .pack import Pack, open_pack
 
 CELLS = 224
-PRIOR_SHARE = 0.3
+PRIOR_SHARE = 0.7
 PRIOR_MEMORY = 0.995
 BATCH_FRAMES = 7200
 LEARNING_RATE = 2e-3
@@ -44,6 +47,11 @@ class Head(nn.Module):
             x = x + functional.gelu(normal(convolution(self.drop(x).transpose(1, 2)).transpose(1, 2)))
         out: Tensor = self.end(self.drop(x))
         return out
+
+
+def products() -> autocast:
+    """In bfloat16 where the processor multiplies it by itself."""
+    return autocast("cpu", torch.bfloat16, enabled=has_bf16())
 
 
 def gathered(heard: Heard, clips: list[int]) -> tuple[Tensor, Tensor]:
@@ -82,7 +90,7 @@ def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave
             rate = LEARNING_RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * max(0, share - 0.3) / 0.7))
             optimiser.param_groups[0]["lr"] = rate
             rows, frames = gathered(heard, batches[number])
-            with torch.autocast("cpu", torch.bfloat16):
+            with products():
                 logits = head(rows)
             log_probs = logits.float().log_softmax(2).transpose(0, 1)
             inside = (torch.arange(len(log_probs))[:, None] < frames[None])[..., None]
@@ -97,15 +105,15 @@ def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave
             loss = -(occupied * log_probs).sum() / sum(len(t) for t in targets)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            nn.utils.clip_grad_norm_(head.parameters(), 2.0)
+            clip_grad_norm_(head.parameters(), 2.0)
             optimiser.step()
             step, recent = step + 1, recent + float(loss.detach())
             if step % 200 == 0:
                 errors = phone_errors(head.eval(), held, held_folder, prior)
                 head.train()
                 shown = " ".join(f"{k} {100 * v:.1f}" for k, v in errors.items())
-                spent = (time.monotonic() - begun) / 60
-                print(f"{step} {spent:.1f} min, loss {recent / 200:.3f}, blank {float(prior[0]):.2f}, {shown}", flush=True)
+                spent, blank = (time.monotonic() - begun) / 60, float(prior[0])
+                print(f"{step} {spent:.1f} min, loss {recent / 200:.3f}, blank {blank:.2f}, {shown}", flush=True)
                 recent = 0.0
     torch.save({"head": head.state_dict(), "prior": prior}, out)
     say(head.eval(), pack, pack_folder)
@@ -118,7 +126,7 @@ def phone_errors(head: Head, held: Pack, folder: Path, prior: Tensor) -> dict[st
     for at in range(0, len(held.clips), 32):
         clips = list(range(at, min(at + 32, len(held.clips))))
         rows, frames = gathered(heard, clips)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), products():
             scores = head(rows).float().log_softmax(2) - PRIOR_SHARE * prior.log()
         for clip, found in zip(clips, greedy(scores.transpose(0, 1), frames), strict=True):
             said = [p for word in held.clips[clip].words for p in word[0]]
@@ -137,7 +145,7 @@ def say(head: Head, pack: Pack, folder: Path) -> None:
     for at in range(0, len(order), 32):
         clips = order[at : at + 32]
         rows, frames = gathered(heard, clips)
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad(), products():
             out = head(rows).float().softmax(2).numpy()
         for b, (clip, count) in enumerate(zip(clips, frames.tolist(), strict=True)):
             said.of(clip)[:] = out[b, :count]

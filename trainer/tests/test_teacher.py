@@ -19,7 +19,7 @@ from kikitori_trainer.pack import Pack, build, open_pack
 from kikitori_trainer.prepare import prepare
 from kikitori_trainer.teacher import learn
 
-from .made import RATE, config_file, speak, write_clips
+from .made import config_file, speak, write_clips
 
 
 def packed(folder: Path, clips: int) -> Pack:
