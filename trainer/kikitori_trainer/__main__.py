@@ -80,7 +80,7 @@ def main() -> int:
     taught = commands.add_parser("teach", help="a teacher of phones from what was listened to, and what it says")
     taught.add_argument("config", type=Path)
     taught.add_argument("out", type=Path, help="the teacher")
-    taught.add_argument("--minutes", type=float, default=14)
+    taught.add_argument("--steps", type=int, default=3200)
     adapt = commands.add_parser("site", help="a site's own bundle from its grammar and noise; resumes")
     adapt.add_argument("config", type=Path)
     adapt.add_argument("grammar", type=Path)
@@ -110,7 +110,7 @@ def main() -> int:
         if asked.command == "teach":
             from .teacher import learn
 
-            learn(folders[0], folders[1], asked.out, asked.minutes, config.sampling.leaveOut)
+            learn(folders[0], folders[1], asked.out, asked.steps, config.sampling.leaveOut)
             return 0
         from .listener import listen as listen_to
 

@@ -63,8 +63,10 @@ def gathered(heard: Heard, clips: list[int]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(out), torch.tensor([len(r) for r in rows])
 
 
-def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave_out: list[str], seed: int = 1) -> None:
-    """Trains a head for so many minutes of the rate's fall, writes it, and then said.f16 beside the pack's audio."""
+def learn(
+    pack_folder: Path, held_folder: Path, out: Path, steps: int, leave_out: list[str], seed: int = 1
+) -> dict[str, float]:
+    """Trains a head, writes it, and then said.f16 beside the pack's audio. Returns phone errors of held-out clips."""
     pack, held = open_pack(pack_folder), open_pack(held_folder)
     heard = Heard(pack, pack_folder / "heard.f16", WIDTH)
     torch.manual_seed(seed)
@@ -78,7 +80,8 @@ def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave
     pronouncing = Pronouncing(pack.clips, seed)
     prior = torch.full((len(UNITS),), 1 / len(UNITS))
     begun, step, recent = time.monotonic(), 0, 0.0
-    while (share := (time.monotonic() - begun) / 60 / minutes) < 1:
+    errors: dict[str, float] = {}
+    while (share := step / steps) < 1:
         drawn = sorted(chance.choice(len(weights), 256, p=weights).tolist(), key=lambda c: pack.clips[c].samples)
         at, batches = 0, []
         while at < len(drawn):
@@ -86,7 +89,7 @@ def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave
             count = next((k for k in range(1, len(room) + 1) if k == len(room) or room[k] * (k + 1) > BATCH_FRAMES))
             batches.append(drawn[at : at + count])
             at += count
-        for number in chance.permutation(len(batches)).tolist():
+        for number in chance.permutation(len(batches)).tolist()[: steps - step]:
             rate = LEARNING_RATE * min(1, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * max(0, share - 0.3) / 0.7))
             optimiser.param_groups[0]["lr"] = rate
             rows, frames = gathered(heard, batches[number])
@@ -100,7 +103,7 @@ def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave
             losses = ctc(lowered, frames, targets)
             # torch's gradient is exp(input) less the occupancy: right for normalised inputs, which these are not.
             (gradient,) = torch.autograd.grad(losses.sum(), lowered)
-            possible = (losses.detach() > 0)[None, :, None] & inside
+            possible = (losses.detach() != 0)[None, :, None] & inside
             occupied = torch.where(possible, lowered.detach().exp() - gradient, 0)
             loss = -(occupied * log_probs).sum() / sum(len(t) for t in targets)
             optimiser.zero_grad(set_to_none=True)
@@ -108,7 +111,7 @@ def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave
             clip_grad_norm_(head.parameters(), 2.0)
             optimiser.step()
             step, recent = step + 1, recent + float(loss.detach())
-            if step % 200 == 0:
+            if step % 200 == 0 or step == steps:
                 errors = phone_errors(head.eval(), held, held_folder, prior)
                 head.train()
                 shown = " ".join(f"{k} {100 * v:.1f}" for k, v in errors.items())
@@ -117,6 +120,7 @@ def learn(pack_folder: Path, held_folder: Path, out: Path, minutes: float, leave
                 recent = 0.0
     torch.save({"head": head.state_dict(), "prior": prior}, out)
     say(head.eval(), pack, pack_folder)
+    return errors
 
 
 def phone_errors(head: Head, held: Pack, folder: Path, prior: Tensor) -> dict[str, float]:

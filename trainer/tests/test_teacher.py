@@ -43,7 +43,7 @@ def test_mel_is_whispers() -> None:
     bank = mel_bank()
     assert bank.shape == (201, 80)
     assert bank[1, 0] == pytest.approx(0.02486259, abs=1e-6) and bank[0].max() == 0
-    assert np.allclose(bank[:, 40:].sum(0) * 40, 1, atol=0.05)  # triangles of equal area
+    assert np.allclose(bank[:, 40:].sum(0) * 40, 1, atol=0.1)  # triangles of equal area
     x = speak("one two")
     mel = whisper_mel(x)
     assert mel.shape == (80, len(x) // 160) and mel.max() - mel.min() <= 2 + 1e-6
@@ -87,12 +87,13 @@ def test_divergence_from_probabilities() -> None:
 def test_a_head_learns_and_a_run_follows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_clips(tmp_path / "data", 40)
     extra = "\n[distillation]\nlistenerWeight = 0.5\n"
-    config = read_config(config_file(tmp_path, "run", 40, extra))
+    config = read_config(config_file(tmp_path, "run", 12, extra))
     prepare(config)
     train, held = tmp_path / "pack" / "train", tmp_path / "pack" / "held-out"
     for folder in (train, held):
         listened(open_pack(folder), folder)
-    learn(train, held, tmp_path / "head.pt", 0.25, [])
+    errors = learn(train, held, tmp_path / "head.pt", 40, [])
+    assert errors["all"] < 0.3
     pack = open_pack(train)
     said = Heard(pack, train / "said.f16", len(UNITS))
     rows = np.concatenate([said.of(n) for n in range(len(pack.clips))]).astype(np.float32)
@@ -101,5 +102,5 @@ def test_a_head_learns_and_a_run_follows_it(tmp_path: Path, capsys: pytest.Captu
     state = (tmp_path / "run" / "state.safetensors").read_bytes()
     assert b"beside.weight" in state
     # Resumed, and thrown away in what is exported.
-    fit(read_config(config_file(tmp_path, "run", 60, extra)))
+    fit(read_config(config_file(tmp_path, "run", 16, extra)))
     assert b"beside" not in (tmp_path / "run" / "model.safetensors").read_bytes()
