@@ -30,7 +30,7 @@ LEARNING_RATE = 2e-3
 
 
 class Head(nn.Module):
-    """[B, T, WIDTH] -> logits [B, T, units]; hears 140 ms to each side."""
+    """[B, T, WIDTH] -> logits [B, T, units]; hears 120 ms to each side."""
 
     def __init__(self) -> None:
         super().__init__()
