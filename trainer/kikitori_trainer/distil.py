@@ -19,6 +19,13 @@ def hearing(c: Checkpoint) -> tuple[object, ...]:
     return c.features, c.mean, c.std, c.units
 
 
+def divergence_from(wanted: Tensor, logits: Tensor, steps: Tensor) -> Tensor:
+    """Kullback-Leibler from probabilities [T, B, units] to logits of the same shape, summed over the real steps."""
+    own = logits.log_softmax(2)
+    per_step = (torch.xlogy(wanted, wanted) - wanted * own).sum(2)
+    return (per_step * (torch.arange(len(per_step))[:, None] < steps[None])).sum()
+
+
 class Committee:
     def __init__(self, options: Distillation, student: Checkpoint, device: torch.device, bf16: bool) -> None:
         """Raises ValueError where a teacher has other features or units than the student."""

@@ -20,15 +20,19 @@ from .checkpoint import Checkpoint, read_checkpoint, read_tensors, write_checkpo
 from .config import Config, Training
 from .ctc import Pronouncing, ctc
 from .curve import draw
-from .distil import Committee
+from .distil import Committee, divergence_from
 from .evaluate import phone_errors
 from .features import Features
 from .grow import grown
 from .lexicon import UNITS
+from .listener import Heard
 from .network import Network, Shape
 from .pack import open_pack
 from .prepare import pack_folder
 from .rivals import Rivals, behind
+
+
+BESIDE = "beside."
 
 
 def learning_rate(t: Training, step: int, share: float) -> float:
@@ -70,7 +74,10 @@ class Run:
         self.teachers: Committee | None = None
         if config.distillation.teachers:
             self.teachers = Committee(config.distillation, c, self.device, self.bf16)
-        self.optimiser = torch.optim.AdamW(self.network.parameters(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
+        self.beside: torch.nn.Linear | None = None
+        if config.distillation.listenerWeight:
+            self.beside = torch.nn.Linear(self.network.output.in_features, len(UNITS)).to(self.device)
+        self.optimiser = torch.optim.AdamW(self.learning(), t.learningRate, (0.9, 0.98), 1e-8, t.weightDecay)
         self.pronouncing = Pronouncing(self.pack.clips, t.seed + rank)
         self.chain: torch.Tensor | None = None
         self.rivals: Rivals | None = None
@@ -83,6 +90,10 @@ class Run:
             self.offset = search_offset(d.card, len(UNITS))
         self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
         self.resume()
+
+    def learning(self) -> list[torch.nn.Parameter]:
+        """All that is trained: the network, and the layer beside it that is thrown away."""
+        return [*self.network.parameters(), *(self.beside.parameters() if self.beside else [])]
 
     def begin(self) -> Checkpoint:
         config = self.config
@@ -109,9 +120,11 @@ class Run:
         if not path.exists():
             return
         tensors, metadata = read_tensors(path)
-        self.network.load({k: v for k, v in tensors.items() if not k.startswith("adam.")})
-        parameters = list(self.network.parameters())
-        for number, p in enumerate(parameters):
+        own = {k: v for k, v in tensors.items() if not k.startswith(("adam.", BESIDE))}
+        self.network.load(own)
+        if self.beside is not None:
+            self.beside.load_state_dict({k.removeprefix(BESIDE): v for k, v in tensors.items() if k.startswith(BESIDE)})
+        for number, p in enumerate(self.learning()):
             self.optimiser.state[p] = {
                 "step": torch.tensor(float(metadata["step"])),
                 "exp_avg": tensors[f"adam.{number}.mean"].to(p.device),
@@ -126,7 +139,9 @@ class Run:
         if self.rank != 0:
             return
         tensors = self.network.tensors()
-        for number, p in enumerate(self.network.parameters()):
+        if self.beside is not None:
+            tensors |= {BESIDE + k: v.detach().cpu() for k, v in self.beside.state_dict().items()}
+        for number, p in enumerate(self.learning()):
             state = self.optimiser.state[p]
             tensors[f"adam.{number}.mean"] = state["exp_avg"]
             tensors[f"adam.{number}.square"] = state["exp_avg_sq"]
@@ -166,7 +181,8 @@ class Run:
     def loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Loss for the gradient, and CTC per phone for the log."""
         features = batch.features.to(self.device)
-        log_probs = self.network(features).float().log_softmax(2)
+        hidden = self.network.hidden(features)
+        log_probs = self.network.said(hidden).float().log_softmax(2)
         on_cpu = log_probs.cpu() if log_probs.is_cuda else log_probs
         targets = self.pronouncing.targets(on_cpu, batch.steps, batch.clips)
         phones = sum(len(t) for t in targets)
@@ -181,6 +197,9 @@ class Run:
         if self.rivals is not None:
             rivals = [self.rivals.of(clips, self.pronouncing) for clips in batch.clips]
             loss = loss + d.rivalWeight * behind(scores, batch.steps, targets, rivals, d.margin) / max(phones, 1)
+        if self.beside is not None and batch.said is not None:
+            far = divergence_from(batch.said, self.beside(hidden).float().cpu(), batch.steps) / max(phones, 1)
+            loss = loss + self.config.distillation.listenerWeight * far
         if self.teachers is None:
             return loss, connectionist.detach()
         heard = features if batch.quiet is None else batch.quiet.to(self.device)
@@ -191,7 +210,7 @@ class Run:
     def average_gradients(self) -> None:
         if self.world == 1:
             return
-        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        gradients = [p.grad for p in self.learning() if p.grad is not None]
         flat = torch.cat([g.reshape(-1) for g in gradients])
         distributed.all_reduce(flat)
         flat /= self.world
@@ -223,10 +242,12 @@ class Run:
     def train(self) -> None:
         t = self.config.training
         c = self.checkpoint
+        said = Heard(self.pack, pack_folder(self.config) / "train" / "said.f16", len(UNITS)) if self.beside else None
         dataset = Batches(
             self.pack, self.augmenter, self.config.sampling,
             torch.tensor(c.mean).numpy(), torch.tensor(c.std).numpy(), t.seed, self.rank, self.step,
             self.teachers is not None and self.config.distillation.quiet,
+            said, self.config.distillation.listenerBehind,
         )  # fmt: skip
         loader = iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4))
         recent: list[float] = []
@@ -240,7 +261,7 @@ class Run:
             loss, connectionist = self.loss(batch)
             loss.backward()
             self.average_gradients()
-            norm = clip_grad_norm_(self.network.parameters(), t.clipNorm)
+            norm = clip_grad_norm_(self.learning(), t.clipNorm)
             if bool(torch.isfinite(norm)):
                 self.optimiser.step()
             self.step += 1

@@ -58,6 +58,14 @@ class Network(nn.Module):
         """Scales of quantised activations (see docs/quantization.md); empty: float."""
 
     def forward(self, features: Tensor) -> Tensor:
+        return self.said(self.hidden(features))
+
+    def said(self, x: Tensor) -> Tensor:
+        """What the last LSTM gave -> logits."""
+        return x @ self.weight(self.output.weight).t() + self.output.bias
+
+    def hidden(self, features: Tensor) -> Tensor:
+        """What the last LSTM gives, [T, B, its rank or cells]."""
         x = features
         if self.input is not None:
             x = self.quantised("input", x) @ self.weight(self.input).t()
@@ -78,7 +86,7 @@ class Network(nn.Module):
                 if projection is not None
                 else 0.0,
             )
-        return x @ self.weight(self.output.weight).t() + self.output.bias
+        return x
 
     def quantised(self, name: str, x: Tensor) -> Tensor:
         scale = self.quantum.get(name, 0.0)

@@ -93,8 +93,8 @@ def test_without_augmentation_the_frames_are_the_features(pack: Pack) -> None:
     still = Augmentation(speedChance=0, warp=(1, 1), roomChance=0, noiseChance=0, gainDb=(0, 0), tiltDb=0, clipChance=0)
     features = Features()
     augmenter = Augmenter(pack, features, still)
-    x, quiet = augmenter.waveform([speak("one two")], 1.0, np.random.default_rng(0))
-    got = augmenter.frames([x], np.random.default_rng(0))[0]
+    x, quiet, *_ = augmenter.waveform([speak("one two")], 1.0, np.random.default_rng(0))
+    got = augmenter.frames([x], np.random.default_rng(0))[0][0]
     assert np.array_equal(x, quiet)
     assert np.abs(got - extract(x, features)).max() < 1e-4
 
@@ -132,10 +132,10 @@ def test_a_teacher_hears_the_same_moments_without_noise(pack: Pack) -> None:
     loud = Augmentation(noiseChance=1, snrDb=(-5, -5), roomChance=1, clipChance=0)
     augmenter = Augmenter(pack, Features(), loud)
     chance = [np.random.default_rng(4) for _ in range(3)]
-    noisy, quiet = augmenter.pair([speak("one two")], 1.0, chance[0])
+    noisy, quiet, _ = augmenter.pair([speak("one two")], 1.0, chance[0])
     assert noisy.shape == quiet.shape
-    assert np.array_equal(noisy, augmenter.example([speak("one two")], 1.0, chance[1]))
-    alone = augmenter.pair([np.zeros(RATE, np.float32)], 1.0, chance[2])
+    assert np.array_equal(noisy, augmenter.example([speak("one two")], 1.0, chance[1])[0])
+    alone = augmenter.pair([np.zeros(RATE, np.float32)], 1.0, chance[2])[0]
     assert quiet.mean() < noisy.mean() - 1 and np.isfinite(alone).all()
 
 
@@ -144,7 +144,7 @@ def test_what_came_through_a_narrow_line_has_nothing_above_it(pack: Pack) -> Non
     still = dict(speedChance=0.0, warp=(1.0, 1.0), roomChance=0.0, noiseChance=0.0, gainDb=(0.0, 0.0), tiltDb=0.0)
     narrow = Augmenter(pack, o, Augmentation(**still, bandChance=1, bandHz=(3000, 3000)))  # type: ignore[arg-type]
     white = np.random.default_rng(0).standard_normal(RATE).astype(np.float32) * np.float32(0.1)
-    got = narrow.frames([white], np.random.default_rng(0))[0]
+    got = narrow.frames([white], np.random.default_rng(0))[0][0]
     full = extract(white, o)
     assert np.abs(got[:, :20] - full[:, :20]).max() < 1e-4
     assert (got[:, -5:] < full[:, -5:] - 5).all()
@@ -189,6 +189,31 @@ def test_tempo_keeps_the_order_and_the_voice() -> None:
     assert (np.diff(wandering) > 0).all() and 390 <= len(wandering) <= 626 and wandering[-1] <= 499
     rows = np.arange(20, dtype=np.float32).reshape(10, 2)
     assert at_moments(rows, np.array([0, 1.5, 9], np.float32)).tolist() == [[0, 1], [3, 4], [18, 19]]
+
+
+def test_moments_lead_back_to_the_clips(pack: Pack) -> None:
+    """Two clips, each a ramp of loudness: what a frame's loudness says is where the moments find it."""
+    o = Augmentation(
+        speedChance=1, warp=(1, 1), roomChance=0, noiseChance=0, gainDb=(0, 0), tiltDb=0, clipChance=0,
+        tempoChance=1, tempo=(0.8, 1.25), silenceMs=(300, 300),
+    )  # fmt: skip
+    f = Features()
+    augmenter = Augmenter(pack, f, o)
+    seconds = 2
+    hum = np.sin(2 * np.pi * 500 * np.arange(seconds * RATE) / RATE)
+    ramp = (hum * np.exp(2.0 * np.arange(len(hum)) / RATE) / 200).astype(np.float32)
+    frames, moments = augmenter.example([ramp, ramp], 1.0, np.random.default_rng(5))
+    at = np.arange(len(frames), dtype=np.float64)
+    pieces = moments.of(at, f)
+    assert moments.speed != 1 and len(pieces) == 2 and not (pieces[0][0] & pieces[1][0]).any()
+    for which, samples in pieces:
+        assert abs(which.sum() * moments.speed - seconds * 100) < 50 and (np.diff(samples) > 0).all()
+        # Energy grows by exp(4 t): the moment is read from the loudest band's energy, but for the piece's own level.
+        loudness = frames[which].max(1)[10:-10] / 4
+        offset = loudness - samples[10:-10] / RATE
+        assert np.ptp(offset) < 0.05
+    between = ~(pieces[0][0] | pieces[1][0])
+    assert frames[between].max() < frames[~between].max()
 
 
 def test_batches_are_repeatable_and_resumable(pack: Pack) -> None:
