@@ -26,6 +26,8 @@ export async function paced(
   more: Readonly<Record<string, unknown>> = {},
   /** Sees the lines of the log; what it does is over when the daemon is. */
   onLine: (line: Readonly<Record<string, unknown>>) => void = () => undefined,
+  /** Sees the daemon after its last answer, before it ends. */
+  look: (pid: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-bench-'));
   const broker = await startBroker();
@@ -60,6 +62,7 @@ export async function paced(
   await sleep(lastAnswerMs);
   const { peakMb, cpuSeconds } = await costOf(daemon.pid ?? 0);
   const seconds = (performance.now() - began) / 1000;
+  await look(daemon.pid ?? 0);
   daemon.kill('SIGTERM');
   await closed;
   await subscriber.endAsync();
