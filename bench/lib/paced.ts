@@ -55,7 +55,7 @@ export async function paced(
   );
   const closed = new Promise((resolve) => daemon.once('close', resolve));
   let marks: Mark[] = [];
-  while (marks.length < utterances && daemon.exitCode === null) {
+  while (marks.length < utterances && daemon.exitCode === null && daemon.signalCode === null) {
     await sleep(500);
     marks = await readMarks(folder);
   }
