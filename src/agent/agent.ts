@@ -9,6 +9,7 @@ import { Publisher, type PublishedEvent } from '../publish/index.js';
 import type { Chunk } from '../records.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import { KikitoriError } from '../runtime/errors.js';
+import { collectGarbage } from '../runtime/garbage.js';
 import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
@@ -63,7 +64,11 @@ export class Agent {
       () => this.rateHz,
       () => clock.now(),
     );
-    this.intake = new Intake((chunk) => this.hear(chunk), log);
+    this.intake = new Intake(
+      (chunk) => this.hear(chunk),
+      log,
+      () => ear.between,
+    );
     this.microphone = new Microphone({
       ...{ log, clock },
       notifier,
@@ -131,6 +136,8 @@ export class Agent {
         log.info({ event: 'agent.stopped' }, 'stopped before it heard');
       throw error;
     }
+    // What the start left behind: the file of the network, of the lexicon, of the sentences.
+    collectGarbage();
     if (!ending()) await ref.agent.begin();
     if (!ending()) return ref.agent;
     await ref.agent.stop();

@@ -7,16 +7,17 @@ void t.test('a collection comes when there is so much more than the least', asyn
   let live = 100;
   let collections = 0;
   const limit = new BufferLimit(
-    50,
+    { speaking: 50, quiet: 20 },
     () => bytes,
     () => {
       collections++;
       bytes = live;
     },
   );
+  let when: 'speaking' | 'quiet' = 'speaking';
   const at = (now: number, expected: number, what: string) => {
     bytes = now;
-    limit.check();
+    limit.check(when);
     t.equal(collections, expected, what);
   };
   at(100, 0, 'the first look');
@@ -28,6 +29,10 @@ void t.test('a collection comes when there is so much more than the least', asyn
   at(80, 2, 'it went');
   live = 80;
   at(131, 3, 'counted from what is left');
+  at(101, 3, 'somebody speaks');
+  when = 'quiet';
+  at(101, 4, 'nobody speaks: less is enough');
+  at(100, 4, 'not without need');
 });
 
 void t.test('what a program drops does not pile up', async (t) => {
@@ -39,7 +44,7 @@ void t.test('what a program drops does not pile up', async (t) => {
   for (let i = 0; i < 8_000; i++) {
     alive.push(new Float32Array(2000));
     if (alive.length > 100) alive.shift();
-    limit.check();
+    limit.check('speaking');
     atMost.bytes = Math.max(atMost.bytes, process.memoryUsage().arrayBuffers - before);
   }
   t.ok(atMost.bytes < 24e6, `${(atMost.bytes / 1e6).toFixed(1)} MB of 64`);
