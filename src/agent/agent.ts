@@ -9,7 +9,6 @@ import { Publisher, type PublishedEvent } from '../publish/index.js';
 import type { Chunk } from '../records.js';
 import type { RecognizerEvent } from '../recognizer/index.js';
 import { KikitoriError } from '../runtime/errors.js';
-import { collectGarbage } from '../runtime/garbage.js';
 import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
@@ -64,11 +63,7 @@ export class Agent {
       () => this.rateHz,
       () => clock.now(),
     );
-    this.intake = new Intake(
-      (chunk) => this.hear(chunk),
-      log,
-      () => ear.between,
-    );
+    this.intake = new Intake((chunk) => this.hear(chunk), log);
     this.microphone = new Microphone({
       ...{ log, clock },
       notifier,
@@ -136,8 +131,6 @@ export class Agent {
         log.info({ event: 'agent.stopped' }, 'stopped before it heard');
       throw error;
     }
-    // What the start left behind: the file of the network, of the lexicon, of the sentences.
-    collectGarbage();
     if (!ending()) await ref.agent.begin();
     if (!ending()) return ref.agent;
     await ref.agent.stop();

@@ -53,11 +53,6 @@ export class Ear {
     return this.now.grammar;
   }
 
-  /** Nobody is speaking. */
-  get between(): boolean {
-    return this.listener.between;
-  }
-
   /** Takes effect between two utterances. Another that waits is dropped. */
   replace(next: Ready): void {
     if (this.next !== null) this.onReplaced(this.next);

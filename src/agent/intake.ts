@@ -21,8 +21,6 @@ export class Intake {
     /** One chunk through the network, and what is done with the answers. */
     private readonly hear: (chunk: Chunk) => Promise<void>,
     private readonly log: Log,
-    /** Nobody is speaking. */
-    private readonly between: () => boolean = () => false,
   ) {}
 
   /** Resolves when the chunk went through; a microphone does not wait for it. */
@@ -49,7 +47,7 @@ export class Intake {
       try {
         for (let chunk = this.queue.shift(); chunk !== undefined; chunk = this.queue.shift()) {
           await this.hear(chunk);
-          this.buffers.check(this.between() ? 'quiet' : 'speaking');
+          this.buffers.check();
         }
         await action();
       } finally {

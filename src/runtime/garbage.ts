@@ -17,14 +17,8 @@ export function collectGarbage(): void {
   collect();
 }
 
-/** So many bytes more than the least there was. V8 itself begins a collection at about 5 MB. */
-export interface LooseBytesMax {
-  readonly speaking: number;
-  /** Nobody waits for an answer: a collection costs no more now than later. */
-  readonly quiet: number;
-}
-
-const looseBytesMax: LooseBytesMax = { speaking: 8_000_000, quiet: 3_000_000 };
+/** V8 itself begins a collection at about 5 MB. */
+const looseBytesMax = 8_000_000;
 
 /**
  * Keeps buffers that nobody needs any more below a limit. V8 collects them beside the program, in threads that wait while
@@ -35,16 +29,17 @@ export class BufferLimit {
   private leastBytes = Infinity;
 
   constructor(
+    /** So much more than the least there was. */
     private readonly moreBytesMax = looseBytesMax,
     private readonly bytes: () => number = () => getHeapStatistics().external_memory,
     private readonly collect: () => void = collectGarbage,
   ) {}
 
   /** Some tens of milliseconds where the limit is reached, else nothing. */
-  check(when: keyof LooseBytesMax): void {
+  check(): void {
     const bytes = this.bytes();
     this.leastBytes = Math.min(this.leastBytes, bytes);
-    if (bytes - this.leastBytes <= this.moreBytesMax[when]) return;
+    if (bytes - this.leastBytes <= this.moreBytesMax) return;
     this.collect();
     // What is still there is in use, such as a larger model.
     this.leastBytes = this.bytes();

@@ -7,17 +7,16 @@ void t.test('a collection comes when there is so much more than the least', asyn
   let live = 100;
   let collections = 0;
   const limit = new BufferLimit(
-    { speaking: 50, quiet: 20 },
+    50,
     () => bytes,
     () => {
       collections++;
       bytes = live;
     },
   );
-  let when: 'speaking' | 'quiet' = 'speaking';
   const at = (now: number, expected: number, what: string) => {
     bytes = now;
-    limit.check(when);
+    limit.check();
     t.equal(collections, expected, what);
   };
   at(100, 0, 'the first look');
@@ -29,10 +28,6 @@ void t.test('a collection comes when there is so much more than the least', asyn
   at(80, 2, 'it went');
   live = 80;
   at(131, 3, 'counted from what is left');
-  at(101, 3, 'somebody speaks');
-  when = 'quiet';
-  at(101, 4, 'nobody speaks: less is enough');
-  at(100, 4, 'not without need');
 });
 
 void t.test('what a program drops does not pile up', async (t) => {
@@ -44,7 +39,7 @@ void t.test('what a program drops does not pile up', async (t) => {
   for (let i = 0; i < 8_000; i++) {
     alive.push(new Float32Array(2000));
     if (alive.length > 100) alive.shift();
-    limit.check('speaking');
+    limit.check();
     atMost.bytes = Math.max(atMost.bytes, process.memoryUsage().arrayBuffers - before);
   }
   t.ok(atMost.bytes < 24e6, `${(atMost.bytes / 1e6).toFixed(1)} MB of 64`);
