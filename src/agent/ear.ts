@@ -8,6 +8,7 @@ import {
   type RecognizerEvent,
   type RecognizerOptions,
 } from '../recognizer/index.js';
+import { RecentAudio } from './recent-audio.js';
 
 /** A bundle with the site's grammar compiled against it, ready to hear. */
 export interface Ready {
@@ -18,6 +19,9 @@ export interface Ready {
 /** Audio kept for a bundle that takes over. It covers the longest pre-roll or wake phrase, and the onset of speech. */
 const recentMs = 8000;
 
+const rateOf = ({ engine }: Ready) => engine.bundle.manifest.features.sampleRateHz;
+const recentOf = (ready: Ready) => new RecentAudio(Math.ceil((recentMs / 1000) * rateOf(ready)));
+
 /**
  * Hears with the current bundle. Another can take over between two utterances. It is given the audio that the old one
  * kept for its pre-roll. So a sentence that begins at that moment is heard whole, by one of them.
@@ -26,7 +30,7 @@ export class Ear {
   private frontend: Frontend;
   private listener: Listener;
   private next: Ready | null = null;
-  private recent: Chunk[] = [];
+  private recent: RecentAudio;
   private muted = false;
 
   constructor(
@@ -37,6 +41,7 @@ export class Ear {
     private readonly onReplaced: (old: Ready) => void = () => undefined,
   ) {
     this.frontend = now.engine.frontend();
+    this.recent = recentOf(now);
     this.listener = this.listenerOf(now, 0);
   }
 
@@ -88,11 +93,11 @@ export class Ear {
 
   async feed(chunk: Chunk): Promise<RecognizerEvent[]> {
     if (chunk.gapBefore) {
-      this.recent = [];
+      this.recent.clear();
       this.frontend.reset();
       this.listener.rejoin(chunk.firstSample);
     }
-    this.keep(chunk);
+    this.recent.add(chunk);
     const events = await this.listener.feed(this.frontend.feed(chunk.samples));
     return [...events, ...(await this.settle())];
   }
@@ -107,30 +112,17 @@ export class Ear {
     this.listener.setRecognizer(this.recognizerOf(ready));
   }
 
-  private keep(chunk: Chunk): void {
-    this.recent.push(chunk);
-    const { sampleRateHz } = this.now.engine.bundle.manifest.features;
-    const wanted = chunk.firstSample + chunk.samples.length - (recentMs / 1000) * sampleRateHz;
-    while (this.recent.length > 1 && (this.recent[1]?.firstSample ?? 0) <= wanted)
-      this.recent.shift();
-  }
-
   private async takeOver(next: Ready): Promise<RecognizerEvent[]> {
     const old = this.now;
-    const from = this.listener.keptFromSample;
-    const first = Math.max(from, this.recent[0]?.firstSample ?? from);
+    const first = Math.max(this.listener.keptFromSample, this.recent.firstSample);
+    const samples = this.recent.from(first);
     this.now = next;
     this.next = null;
     this.frontend = next.engine.frontend();
     this.listener = this.listenerOf(next, first);
+    if (rateOf(next) !== rateOf(old)) this.recent = recentOf(next);
     this.onReplaced(old);
-    const events: RecognizerEvent[] = [];
-    for (const { samples, firstSample } of this.recent) {
-      const skip = Math.max(0, first - firstSample);
-      if (skip < samples.length)
-        events.push(...(await this.listener.feed(this.frontend.feed(samples.subarray(skip)))));
-    }
-    return events;
+    return this.listener.feed(this.frontend.feed(samples));
   }
 
   private recognizerOf({ engine, grammar }: Ready) {

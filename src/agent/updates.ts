@@ -14,13 +14,10 @@ import { bootId } from '../runtime/lock.js';
 import type { Log } from '../runtime/log.js';
 import { agentVersion } from '../runtime/version.js';
 import {
-  DdiClient,
   FaultError,
-  HawkbitTrigger,
   LazySource,
   parseWindow,
   realDisk,
-  TrustedSource,
   Updater,
   type BundleSource,
   type Hearing,
@@ -96,7 +93,7 @@ export class Updates {
       stateFolder: join(state.dir, 'update'),
       factoryPath: model.path,
       source: update.enabled ? (options.source ?? repositoryOf(options)) : null,
-      ...(update.hawkbit.url === '' ? {} : { trigger: hawkbitOf(options) }),
+      ...(update.hawkbit.url === '' ? {} : { trigger: await hawkbitOf(options) }),
       hearing,
       device: { id: device.id, groups: update.groups.split(',').map((g) => g.trim()) },
       pin: update.pin,
@@ -257,12 +254,15 @@ function repositoryOf({ config, clock }: UpdatesOptions): BundleSource | null {
   const stateDir = join(state.dir, 'trust');
   return new LazySource(async () => {
     const ca = caFile === '' ? {} : { ca: readSecret(caFile, 'update.caFile') };
+    const { TrustedSource } = await import('../update/trust/index.js');
     return TrustedSource.open({ rootPath, stateDir, url, channel, clock, ...ca });
   });
 }
 
 /** Eclipse hawkBit says which bundle to try; its secrets are read each time they are needed. */
-function hawkbitOf({ config, clock, random, log }: UpdatesOptions): UpdateTrigger {
+async function hawkbitOf(options: UpdatesOptions): Promise<UpdateTrigger> {
+  const { config, clock, random, log } = options;
+  const { DdiClient, HawkbitTrigger } = await import('../update/hawkbit/index.js');
   const { update, state, device } = config();
   const { url, tenant, token, tokenFile, caFile } = update.hawkbit;
   const controllerId = update.hawkbit.controllerId === '' ? device.id : update.hawkbit.controllerId;

@@ -3,7 +3,6 @@ import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { extract, pack } from 'tar-stream';
 import { atomicWrite, syncFolder } from '../runtime/atomic-write.js';
 import { codeOf, fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
@@ -114,6 +113,8 @@ async function readNamed(folder: string, name: string): Promise<Uint8Array | und
 export async function readTar(path: string): Promise<Map<string, Uint8Array>> {
   const files = new Map<string, Uint8Array>();
   let total = 0;
+  // A daemon's bundle is a folder.
+  const { extract } = await import('tar-stream');
   const reader = extract();
   reader.on('entry', (header, stream, next) => {
     const stop = (what: string) => reader.destroy(damaged(path, what));
@@ -172,6 +173,7 @@ export async function writeBundle(
   // "ship/" is "ship".
   const path = resolve(to);
   if (path.endsWith('.tar')) {
+    const { pack } = await import('tar-stream');
     const archive = pack();
     const parts: Buffer[] = [];
     const done = (async () => {

@@ -115,7 +115,8 @@ export class Connection {
       receiveMaximum: receiveMaximumDefault,
       maximumPacketBytes: Infinity,
     };
-    const client = mqtt.connect(options.url, options.settings);
+    // Its cache of every number of two bytes is 65,536 objects, 9 MB for ever.
+    const client = mqtt.connect(options.url, { ...options.settings, writeCache: false });
     this.client = client;
     guardInbound(client.stream, (error) => this.failed(error));
     client.on('connect', (packet) => this.up(packet));

@@ -1,4 +1,7 @@
-/** update: offers in, a checked and tried bundle as the current one out. */
+/**
+ * update: offers in, a checked and tried bundle as the current one out. What speaks to a network (`trust/`, `hawkbit/`) is
+ * not in this list: the daemon loads it when it first asks.
+ */
 export { channelNamePattern, parseChannelFile } from './channel.js';
 export type { ChannelFile } from './channel.js';
 export { cohortOf, eligibility } from './eligibility.js';
@@ -6,7 +9,6 @@ export type { Device, Eligibility } from './eligibility.js';
 export { costOf, weigh } from './cost.js';
 export type { Cost } from './cost.js';
 export { realDisk } from './disk.js';
-export { DdiClient, HawkbitTrigger } from './hawkbit/index.js';
 export { LazySource } from './lazy-source.js';
 export { FaultError } from './ports.js';
 export type { Hearing, Hears, PortFault, UpdaterOptions } from './ports.js';
@@ -15,7 +17,6 @@ export type { ProbeEnd, ProbeLimits } from './probe.js';
 export type { Place } from './slots.js';
 export type { BundleSource, Offer, Wanted } from './source.js';
 export type { UpdateStatus } from './status.js';
-export { TrustedSource } from './trust/index.js';
 export { PollTrigger } from './trigger.js';
 export type { Board, Gate, UpdateTrigger } from './trigger.js';
 export { Updater } from './updater.js';

@@ -1,5 +1,5 @@
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
-import { isContainer, readContainer, unpack } from './container.js';
+import { isContainer, readContainer, unpack, type PackedPart } from './container.js';
 import { PackedDictionary, type Dictionary } from './dictionary.js';
 import { G2p } from './g2p.js';
 import { letterNames, otherLetterNames } from './letter-names.js';
@@ -55,7 +55,7 @@ export class Lexicon {
       }
       const { units, parts } = readContainer(file);
       const words = parts.get(partNames.dictionary);
-      const rules = parts.get(partNames.rules);
+      const rules = copyOf(parts.get(partNames.rules));
       if (words === undefined) throw new Error('it has no dictionary');
       const read = () => (rules === undefined ? undefined : G2p.parse(unpack(rules), units.length));
       const dictionary = PackedDictionary.parse(unpack(words), units.length);
@@ -134,6 +134,11 @@ export class Lexicon {
       : [['P', 'T', 'K', 'F', 'TH'].includes(last) ? id('S') : id('Z')];
     return [...phones, ...more.filter((phone) => phone > 0)];
   }
+}
+
+/** Kept until it is needed; a view would keep the whole file. */
+function copyOf(part: PackedPart | undefined): PackedPart | undefined {
+  return part === undefined ? undefined : { ...part, bytes: Uint8Array.from(part.bytes) };
 }
 
 function lazy(where: string, read: () => G2p | undefined): LazyRules {

@@ -27,6 +27,15 @@ void t.test('the lexicon that tests keep between runs is the one that is made to
   t.ok(Buffer.from(tinyLexiconBytes()).equals(madeAnew('tiny')));
 });
 
+void t.test('what was read does not hold the file', async (t) => {
+  const file = Uint8Array.from(tinyLexiconBytes());
+  const wanted = Lexicon.read(tinyLexiconBytes(), 'tiny').lookup('blorvik');
+  const lexicon = Lexicon.read(file, 'tiny');
+  file.fill(0);
+  t.same(lexicon.lookup('blorvik'), wanted);
+  t.ok(wanted.some(({ source }) => source === 'g2p'));
+});
+
 void t.test('every word and variant of CMUdict is exactly what the package says', async (t) => {
   const lexicon = fullLexicon();
   const wanted = new Map<string, Set<string>>();

@@ -4,15 +4,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { planRevocation, planRollout } from '../../../src/fleet/index.js';
-import {
-  DdiClient,
-  HawkbitTrigger,
-  LazySource,
-  realDisk,
-  TrustedSource,
-  Updater,
-  type UpdateStatus,
-} from '../../../src/update/index.js';
+import { LazySource, realDisk, Updater, type UpdateStatus } from '../../../src/update/index.js';
+import { DdiClient, HawkbitTrigger } from '../../../src/update/hawkbit/index.js';
+import { TrustedSource } from '../../../src/update/trust/index.js';
 import { bundleTar, FleetSim, WallClock } from '../../sim/fleet-sim.js';
 import { HawkbitSim, type Action } from '../../sim/hawkbit-sim.js';
 import { until } from '../../sim/mic-sim.js';
