@@ -1,0 +1,263 @@
+"""Does the speaker go on? Pauses inside sentences against their ends, and what the network's states know of it.
+
+    python -m kikitori_trainer.pauses OUT.npz CHECKPOINT PEOPLE.tsv PACK SAID [PACK SAID ...]
+
+Silences are found in SAID: frame-wise probabilities of phones of a better listener, 20 ms a frame, class 0 silence.
+People of PEOPLE.tsv, and all of the second pack and later ones, are measured; nothing is fitted to them. What is
+gathered is kept in OUT.npz; with that file there, only the fits are made again.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .checkpoint import Checkpoint, read_checkpoint
+from .features import extract, stack
+from .network import Layer, Network
+from .pack import Pack, Packed, open_pack
+
+Array = NDArray[np.float32]
+SENTENCES = frozenset(
+    "learners novels queen sky drascula warzone accents arctic-slt arctic-bdl kathleen prompts reader".split()
+)
+CUT_SETS = frozenset({"novels"})
+"""Pieces cut at silences: their ends are no ends of sentences."""
+RATE = 16000
+FRAME_MS = 20
+FRAMES_MAX = 1490
+PAUSE_MS = 200
+WAITS_MS = (350, 480)
+AFTER_MS = 520
+QUIET_DB = 8
+"""A pause is at least so much softer than the median of the speech around it: elsewhere the listener was deaf."""
+ENDS_OF_A_SPEAKER = 150
+BATCH = 48
+
+
+@dataclass
+class Silence:
+    """After `end_ms`; `length_ms` is until speech goes on, 0 for the end of a clip."""
+
+    clip: int
+    end_ms: int
+    length_ms: int
+    last_phone_ms: int
+    own_tail_ms: int
+
+
+def level_db(samples: Array) -> Array:
+    """Of each 10 ms."""
+    whole = samples[: len(samples) // 160 * 160].reshape(-1, 160)
+    return np.asarray(10 * np.log10((whole**2).mean(1) + 1e-9), np.float32)
+
+
+def silences(pack: Pack, said: Path) -> Iterator[Silence]:
+    """Pauses of PAUSE_MS and longer inside the clips, and the end of each."""
+    counts = [min(FRAMES_MAX, -(-c.samples // 320)) for c in pack.clips]
+    begin = np.concatenate([[0], np.cumsum(counts)])
+    rows = np.memmap(said, np.float16, "r", shape=(int(begin[-1]), 40))
+    for number, clip in enumerate(pack.clips):
+        if clip.set not in SENTENCES or counts[number] == FRAMES_MAX:
+            continue
+        best = np.asarray(rows[begin[number] : begin[number + 1]]).astype(np.float32)
+        units = np.where(best[:, 0] > 0.5, 0, best[:, 1:].argmax(1) + 1)
+        phones = np.flatnonzero(units)
+        if len(phones) < 10:
+            continue
+        db = level_db(pack.samples(clip.begin, clip.samples))
+        speech = np.median(db[np.minimum(2 * phones, len(db) - 1)])
+
+        def last_phone(at: int, units: NDArray[np.int64] = units) -> int:
+            first = at
+            while first > 0 and units[first - 1] == units[at]:
+                first -= 1
+            return (at - first + 1) * FRAME_MS
+
+        gaps = np.diff(phones) - 1
+        for k in np.flatnonzero(gaps >= PAUSE_MS // FRAME_MS):
+            before, after = phones[: k + 1], phones[k + 1 :]
+            inside = db[2 * (before[-1] + 3) : 2 * after[0]]
+            if len(before) >= 5 and len(after) >= 5 and np.median(inside) < speech - QUIET_DB:
+                end = int(before[-1]) + 1
+                yield Silence(number, end * FRAME_MS, int(gaps[k]) * FRAME_MS, last_phone(end - 1), 0)
+        end = int(phones[-1]) + 1
+        tail = max(0, clip.samples // 16 - end * FRAME_MS)
+        yield Silence(number, end * FRAME_MS, 0, last_phone(end - 1), tail)
+
+
+def prolonged(samples: Array, end_ms: int) -> Array:
+    """A microphone goes on where a clip ends: its quietest 120 ms there and back, until AFTER_MS after the end."""
+    missing = (end_ms + AFTER_MS) * 16 - len(samples)
+    if missing <= 0:
+        return samples
+    db = level_db(samples)
+    quiet = int(np.convolve(db, np.ones(12), "valid").argmin()) * 160
+    piece = samples[quiet : quiet + 1920]
+    return np.concatenate([samples, np.resize(np.concatenate([piece[::-1], piece]), missing)])
+
+
+def run_last(layer: Layer, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs and cells of every step of a layer."""
+    steps, batch, _ = x.shape
+    n = layer.weight_ih.shape[0] // 4
+    inputs = x @ layer.weight_ih.t() + layer.bias
+    c = torch.zeros(batch, n)
+    p = torch.zeros(batch, layer.weight_hh.shape[1])
+    outputs, cells = [], []
+    for t in range(steps):
+        i, f, g, o = (inputs[t] + p @ layer.weight_hh.t()).split(n, 1)
+        c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+        h = o.sigmoid() * c.tanh()
+        p = h if layer.projection is None else h @ layer.projection.t()
+        outputs.append(p)
+        cells.append(c)
+    return torch.stack(outputs), torch.stack(cells)
+
+
+@torch.no_grad()
+def heard(network: Network, features: Tensor) -> tuple[Array, Array, Array]:
+    """Log posteriors, outputs and cells of the last layer, each [T, B, ...]."""
+    x = features if network.input is None else features @ network.input.t()
+    cells = x
+    for layer in network.lstm:
+        assert isinstance(layer, Layer)
+        x, cells = run_last(layer, x)
+    return network.output(x).log_softmax(2).numpy(), x.numpy(), cells.numpy()
+
+
+def pitch(samples: Array) -> Array:
+    """Natural logarithm of the fundamental frequency each 30 ms by autocorrelation; nan where there is none."""
+    if len(samples) < 640:
+        return np.zeros(0, np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, 640)[::480] * np.hanning(640).astype(np.float32)
+    spectrum = np.abs(np.fft.rfft(frames, 2048)) ** 2
+    lags = np.fft.irfft(spectrum)[:, :320]
+    lags = lags / np.maximum(lags[:, :1], 1e-9)
+    best = lags[:, 40:267].argmax(1) + 40
+    clear = lags[np.arange(len(lags)), best] > 0.35
+    return np.where(clear, np.log(RATE / best), np.nan).astype(np.float32)
+
+
+def voice(samples: Array, s: Silence, now_ms: int) -> Array:
+    """How it was said: pitch, level and length at the end of the words, level since then. 16 numbers."""
+    end = s.end_ms * 16
+    tones = pitch(samples[:end])
+    spoken = tones[~np.isnan(tones)]
+    usual = float(np.median(spoken)) if len(spoken) else 5.0
+    last = tones[-14:]
+    told = last[~np.isnan(last)][-6:] - usual
+    half = len(told) // 2
+    fall = float(told[half:].mean() - told[:half].mean()) if half else 0.0
+    db = level_db(samples[: now_ms * 16])
+    at = s.end_ms // 10
+    speech = float(np.median(db[:at]))
+    words = [float(db[max(0, at - k - 10) : max(1, at - k)].mean()) - speech for k in (0, 10, 20, 30)]
+    since = [float(part.mean()) - speech for part in np.array_split(db[at:], 5)]
+    return np.array(
+        [
+            usual,
+            float(told.mean()) if len(told) else 0.0,
+            float(told[-1]) if len(told) else 0.0,
+            fall,
+            float(np.isnan(last).mean()),
+            *words,
+            *since,
+            np.log(s.last_phone_ms),
+            float(words[0] - words[2]),
+        ],
+        np.float32,
+    )
+
+
+def at_wait(logs: Array, outputs: Array, cells: Array, end_ms: int, wait_ms: int) -> dict[str, Array]:
+    """What the network knows so long after the last phone: only steps whose audio is complete by then."""
+    now = min(len(logs) - 1, (end_ms + wait_ms - 95) // 30)
+    spikes = np.flatnonzero(logs[: now + 1, 0] < np.log(0.5))
+    units = logs[spikes].argmax(1) if len(spikes) else np.zeros(0, int)
+    starts = spikes[np.concatenate([[True], np.diff(spikes) > 1]) | np.concatenate([[True], np.diff(units) != 0])]
+    last = int(spikes[-1]) if len(spikes) else 0
+    before = int(starts[-2]) if len(starts) > 1 else 0
+    first = int(starts[0]) if len(starts) else 0
+    count = max(1, len(starts))
+    mean_gap = (last - first + 1) / count
+    quiet = np.exp(logs[max(0, now - 9) : now + 1, 0])
+    times = [now - last, np.log(now - first + 1), np.log(count), mean_gap, (last - before) / mean_gap]
+    floats = np.array([*times, quiet.mean(), quiet.min(), *quiet[-3:]], np.float32)
+    posteriors = np.concatenate([np.exp(logs[last]), np.exp(logs[before]), np.maximum(logs[now], -15)])
+    return {
+        "times": floats,
+        "posteriors": posteriors.astype(np.float32),
+        "output": np.concatenate([outputs[now], outputs[last]]).astype(np.float32),
+        "cell": cells[now].astype(np.float32),
+    }
+
+
+def batches(work: list[tuple[Packed, list[Silence]]]) -> Iterator[list[tuple[Packed, list[Silence]]]]:
+    work = sorted(work, key=lambda w: w[0].samples)
+    for at in range(0, len(work), BATCH):
+        yield work[at : at + BATCH]
+
+
+def gather(checkpoint: Checkpoint, packs: Sequence[tuple[Path, Path]], kept_out: set[str]) -> dict[str, NDArray]:
+    """One row for each silence (and, by `wait`, what is known at each wait)."""
+    network = checkpoint.network().eval()
+    mean, std = np.array(checkpoint.mean, np.float32), np.array(checkpoint.std, np.float32)
+    columns: dict[str, list[object]] = {}
+
+    def put(**values: object) -> None:
+        for key, value in values.items():
+            columns.setdefault(key, []).append(value)
+
+    for number, (folder, said) in enumerate(packs):
+        pack = open_pack(folder)
+        by_clip: dict[int, list[Silence]] = {}
+        for s in silences(pack, said):
+            by_clip.setdefault(s.clip, []).append(s)
+        chosen: list[tuple[Packed, list[Silence]]] = []
+        ends: dict[str, int] = {}
+        for clip, found in by_clip.items():
+            row = pack.clips[clip]
+            held = number > 0 or row.speaker in kept_out
+            long = any(s.length_ms > WAITS_MS[0] for s in found)
+            ends[row.speaker] = ends.get(row.speaker, 0) + 1
+            known = long or held or ends[row.speaker] <= ENDS_OF_A_SPEAKER
+            for s in found:
+                put(u_set=row.set, u_speaker=row.speaker, u_held=held, u_length=s.length_ms, u_clip=(number << 20) + clip)
+            if known:
+                chosen.append((row, found))
+        print(f"{folder.name}: {len(by_clip)} clips, {len(chosen)} of them heard", flush=True)
+        for count, batch in enumerate(batches(chosen)):
+            audio = [prolonged(pack.samples(c.begin, c.samples), f[-1].end_ms) for c, f in batch]
+            steps = [(stack(extract(a, checkpoint.features), checkpoint.features)) for a in audio]
+            scale = np.tile(mean, checkpoint.features.stack), np.tile(std, checkpoint.features.stack)
+            x = np.zeros((max(len(s) for s in steps), len(batch), network.dim), np.float32)
+            for b, s in enumerate(steps):
+                x[: len(s), b] = (s - scale[0]) / scale[1]
+            logs, outputs, cells = heard(network, torch.from_numpy(x))
+            for b, (row, found) in enumerate(batch):
+                for s in found:
+                    if 0 < s.length_ms <= WAITS_MS[0]:
+                        continue
+                    put(
+                        set=row.set,
+                        speaker=row.speaker,
+                        held=number > 0 or row.speaker in kept_out,
+                        clip=(number << 20) + s.clip,
+                        length=s.length_ms,
+                        tail=s.own_tail_ms,
+                    )
+                    for wait in WAITS_MS:
+                        known_now = at_wait(logs[: len(steps[b]), b], outputs[:, b], cells[:, b], s.end_ms, wait)
+                        known_now["voice"] = voice(audio[b], s, s.end_ms + wait)
+                        put(**{f"{k}_{wait}": v for k, v in known_now.items()})
+            if count % 20 == 0:
+                print(f"batch {count}", flush=True)
+    return {k: np.array(v) for k, v in columns.items()}
+
+
