@@ -1,13 +1,8 @@
-"""Does the speaker go on? Pauses inside sentences against their ends, and what the network's states know of it.
+"""Pauses inside sentences, their ends, and what the network's states hold there. `pause_fit.py` learns from them.
 
-    python -m kikitori_trainer.pauses OUT.npz CHECKPOINT PEOPLE.tsv PACK SAID [PACK SAID ...]
-
-Silences are found in SAID: frame-wise probabilities of phones of a better listener, 20 ms a frame, class 0 silence.
-People of PEOPLE.tsv, and all of the second pack and later ones, are measured; nothing is fitted to them. What is
-gathered is kept in OUT.npz; with that file there, only the fits are made again.
+Silences are found in frame-wise probabilities of phones of a better listener: 20 ms a frame, class 0 silence.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +31,7 @@ WAITS_MS = (350, 480)
 AFTER_MS = 520
 QUIET_DB = 8
 """A pause is at least so much softer than the median of the speech around it: elsewhere the listener was deaf."""
-ENDS_OF_A_SPEAKER = 150
+ENDS_OF_A_SPEAKER = 60
 BATCH = 48
 
 
@@ -180,7 +175,7 @@ def at_wait(logs: Array, outputs: Array, cells: Array, end_ms: int, wait_ms: int
     now = min(len(logs) - 1, (end_ms + wait_ms - 95) // 30)
     spikes = np.flatnonzero(logs[: now + 1, 0] < np.log(0.5))
     units = logs[spikes].argmax(1) if len(spikes) else np.zeros(0, int)
-    starts = spikes[np.concatenate([[True], np.diff(spikes) > 1]) | np.concatenate([[True], np.diff(units) != 0])]
+    starts = spikes[np.concatenate([[True], (np.diff(spikes) > 1) | (np.diff(units) != 0)])[: len(spikes)]]
     last = int(spikes[-1]) if len(spikes) else 0
     before = int(starts[-2]) if len(starts) > 1 else 0
     first = int(starts[0]) if len(starts) else 0
@@ -205,7 +200,7 @@ def batches(work: list[tuple[Packed, list[Silence]]]) -> Iterator[list[tuple[Pac
 
 
 def gather(checkpoint: Checkpoint, packs: Sequence[tuple[Path, Path]], kept_out: set[str]) -> dict[str, NDArray]:
-    """One row for each silence (and, by `wait`, what is known at each wait)."""
+    """One row for each silence, with what is known at each wait; columns of `u_` for every silence, heard or not."""
     network = checkpoint.network().eval()
     mean, std = np.array(checkpoint.mean, np.float32), np.array(checkpoint.std, np.float32)
     columns: dict[str, list[object]] = {}
@@ -261,3 +256,44 @@ def gather(checkpoint: Checkpoint, packs: Sequence[tuple[Path, Path]], kept_out:
     return {k: np.array(v) for k, v in columns.items()}
 
 
+def followed(logs: Array, phones: Sequence[int]) -> NDArray[np.int64]:
+    """Phones begun by each frame on the best path of CTC through a sentence."""
+    units = np.zeros(2 * len(phones) + 1, np.int64)
+    units[1::2] = phones
+    skip = np.concatenate([[False, False], (units[2:] != 0) & (units[2:] != units[:-2])])
+    best = np.full(len(units), -np.inf, np.float32)
+    best[:2] = logs[0, units[:2]]
+    back = np.zeros((len(logs), len(units)), np.int64)
+    for t in range(1, len(logs)):
+        moves = np.full((3, len(units)), -np.inf, np.float32)
+        moves[0] = best
+        moves[1, 1:] = best[:-1]
+        moves[2, 2:] = np.where(skip[2:], best[:-2], -np.inf)
+        back[t] = moves.argmax(0)
+        best = moves.max(0) + logs[t, units]
+    state = len(units) - 1 if best[-1] >= best[-2] else len(units) - 2
+    path = np.zeros(len(logs), np.int64)
+    for t in range(len(logs) - 1, -1, -1):
+        path[t] = state
+        state -= int(back[t, state])
+    return (path + 1) // 2
+
+
+def between_words(packs: Sequence[tuple[Path, Path]]) -> str:
+    """How many pauses lie between two words of their text, by forced alignment."""
+    between = inside = 0
+    for folder, said in packs:
+        pack = open_pack(folder)
+        counts = [min(FRAMES_MAX, -(-c.samples // 320)) for c in pack.clips]
+        begin = np.concatenate([[0], np.cumsum(counts)])
+        rows = np.memmap(said, np.float16, "r", shape=(int(begin[-1]), 40))
+        for s in silences(pack, said):
+            words = [word[0] for word in pack.clips[s.clip].words]
+            phones = [phone for word in words for phone in word]
+            if s.length_ms == 0 or not phones:
+                continue
+            logs = np.log(np.asarray(rows[begin[s.clip] : begin[s.clip + 1]], np.float32) + 1e-5)
+            begun = followed(logs, phones)[(s.end_ms + s.length_ms // 2) // FRAME_MS]
+            at_end = int(begun) in {0, *np.cumsum([len(w) for w in words]).tolist()}
+            between, inside = between + at_end, inside + (not at_end)
+    return f"{between} of {between + inside} pauses lie between two words of the text"
