@@ -1,9 +1,10 @@
 """Does the speaker go on? Fits "more comes" to the silences of `pauses.py`, and prints what it is worth.
 
-    python -m kikitori_trainer.pause_fit EVENTS.npz CHECKPOINT PEOPLE.tsv PACK SAID [PACK SAID ...]
+    python -m kikitori_trainer.pause_fit EVENTS.npz ORDERS CHECKPOINT PEOPLE.tsv PACK SAID [PACK SAID ...]
 
 People of PEOPLE.tsv, and all of the second pack and later ones, are measured; nothing is fitted to them. What is
-gathered is kept in EVENTS.npz; where that file is there, only the fits are made again.
+gathered is kept in EVENTS.npz; where that file is there, only the fits are made again. ORDERS is a folder of clean
+recordings of other people, measured too.
 """
 
 import sys
@@ -18,16 +19,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from .checkpoint import read_checkpoint
-from .pauses import CUT_SETS, PAUSE_MS, WAITS_MS, Array, between_words, gather
+from .pauses import CUT_SETS, PAUSE_MS, WAITS_MS, Array, between_words, gather, orders
 
 Bools = NDArray[np.bool_]
 Table = dict[str, NDArray]
 PARTS = {
     "times": ["times"],
+    "times, phones so far": ["times", "length"],
     "posteriors": ["times", "posteriors"],
     "states": ["times", "posteriors", "output", "cell"],
     "voice": ["times", "voice"],
+    "posteriors, voice": ["times", "posteriors", "voice"],
     "all": ["times", "posteriors", "output", "cell", "voice"],
+    "all, phones so far": ["times", "length", "posteriors", "output", "cell", "voice"],
 }
 GAMES = ("queen", "sky", "drascula", "warzone")
 READ = ("reader", "accents", "arctic-slt", "arctic-bdl", "kathleen", "prompts")
@@ -36,7 +40,7 @@ ORDERS_LONG = {350: 8 / 109, 480: 3 / 109}
 """Share of the orders of dev that hold a longer pause where the sentence may end (ADR 37)."""
 FOLDS = 5
 DECAY = 3e-4
-DRAWS = 1000
+DRAWS = 300
 
 
 @dataclass
@@ -149,7 +153,8 @@ def lengths(t: Table) -> None:
             worst[clip] = max(worst.get(clip, 0), long_ms)
         sentences = int((~np.isin(t["u_set"], tuple(CUT_SETS)) & (t["u_held"] == held) & (t["u_length"] == 0)).sum())
         ordered = sorted(worst.values(), reverse=True)
-        print(f"{who}: a fixed wait that cuts 1 % of {sentences} sentences: {ordered[int(MAY_CUT * sentences)]} ms")
+        if len(ordered) > int(MAY_CUT * sentences):
+            print(f"{who}: a fixed wait that cuts 1 % of {sentences} sentences: {ordered[int(MAY_CUT * sentences)]} ms")
 
 
 def crossed(x: Array, more: Bools, people: NDArray, hidden: int, decay: float) -> Array:
@@ -162,8 +167,9 @@ def crossed(x: Array, more: Bools, people: NDArray, hidden: int, decay: float) -
     return scores
 
 
-def report(t: Table) -> None:
+def report(t: Table, o: Table) -> None:
     lengths(t)
+    lengths(o)
     proper = ~np.isin(t["set"], tuple(CUT_SETS))
     u_proper = ~np.isin(t["u_set"], tuple(CUT_SETS))
     for wait in WAITS_MS:
@@ -174,30 +180,44 @@ def report(t: Table) -> None:
         tests = [
             ("kept out", held, u_proper),
             ("of them learners, silence their own", held & own & (t["set"] == "learners"), t["u_set"] == "learners"),
+            ("of them the reader", held & (t["set"] == "reader"), t["u_set"] == "reader"),
             ("of them games", held & np.isin(t["set"], GAMES), np.isin(t["u_set"], GAMES)),
         ]
         print(f"\nAt {wait} ms: learnt from {int(more[learn].sum())} pauses and {int((~more[learn]).sum())} ends")
         shares = "1 % of pauses cut | 1 % of sentences cut | 1 % of sentences with as many pauses as orders"
         print(f"| what is known | people | pauses, ends | area | ends answered: {shares} |")
         print("|---|---|--:|--:|--:|--:|--:|")
-        for name, hidden in [*((name, 0) for name in PARTS), ("all", 24)]:
+        fluent = learn | (~proper & more & ~t["held"])
+        ordered = (o["length"] > wait) | (o["length"] == 0)
+        o_more = o["length"] > wait
+        plans = [*((name, 0, learn) for name in PARTS), ("all", 24, learn), ("all", 0, fluent)]
+        for name, hidden, taught in plans:
             x = inputs(t, name, wait)
-            scores = fit(x[learn], more[learn], hidden, DECAY).score(x)
-            kind = f"{name}, {hidden} hidden" if hidden else name
+            fitted = fit(x[taught], more[taught], hidden, DECAY)
+            scores = fitted.score(x)
+            kind = (f"{name}, {hidden} hidden" if hidden else name) + (", and novels' pauses" if taught is fluent else "")
             for title, rows, sentences in tests:
                 print_row(t, kind, title, scores, more, rows, t["u_held"] & sentences, wait)
-            if name not in ("times", "all"):
+            o_scores = fitted.score(inputs(o, name, wait))
+            print_row(o, kind, "orders of dev", o_scores, o_more, ordered, o["u_held"], wait)
+            if hidden or name not in ("posteriors", "states", "all"):
                 continue
             folds = np.zeros(len(x), np.float32)
-            folds[learn] = crossed(x[learn], more[learn], t["speaker"][learn], hidden, DECAY)
+            folds[taught] = crossed(x[taught], more[taught], t["speaker"][taught], hidden, DECAY)
             print_row(t, kind, "learnt from, five folds", folds, more, learn, ~t["u_held"] & u_proper, wait)
             rows = learn & own & (t["set"] == "learners")
             print_row(t, kind, "of them learners", folds, more, rows, ~t["u_held"] & (t["u_set"] == "learners"), wait)
-            limit = np.quantile(folds[learn & more], MAY_CUT / ORDERS_LONG[wait])
-            cut, done = (scores[held & more] < limit).mean(), (scores[held & ~more] < limit).mean()
-            novels = (scores[~proper & more] < limit).mean()
-            print(f"| {kind} | kept out, threshold of the last column from the five folds | | | | | {100 * done:.0f} %; "
-                  f"{100 * cut:.0f} % of pauses cut, {100 * novels:.0f} % of those of novels |", flush=True)
+            limit = float(np.quantile(folds[learn & more], MAY_CUT / ORDERS_LONG[wait]))
+            print(f"{kind}, threshold of the last column from the five folds:", end=" ")
+            groups = {"kept out": (scores[held], more[held])}
+            for s in np.unique(t["set"][t["held"]]):
+                rows = t["held"] & (more | (t["length"] == 0)) & (t["set"] == s)
+                groups[s] = scores[rows], more[rows]
+            groups["orders"] = o_scores[ordered], o_more[ordered]
+            for title, (z, m) in groups.items():
+                done, cut = int((z[~m] < limit).sum()), int((z[m] < limit).sum())
+                print(f"{title} {done} of {(~m).sum()} ends answered, {cut} of {m.sum()} pauses cut", end="; ")
+            print(flush=True)
 
 
 def print_row(
@@ -209,16 +229,17 @@ def print_row(
 
 
 def main(arguments: Sequence[str]) -> int:
-    if len(arguments) < 5 or len(arguments) % 2 == 0:
+    if len(arguments) < 6 or len(arguments) % 2:
         print(__doc__, file=sys.stderr)
         return 2
-    events, checkpoint, people, *rest = map(Path, arguments)
+    events, recordings, network, people, *rest = map(Path, arguments)
     packs = list(zip(rest[::2], rest[1::2], strict=True))
     torch.set_num_threads(1)
+    checkpoint = read_checkpoint(network)
     if not events.exists():
         kept_out = {line.split("\t")[0] for line in people.read_text().splitlines()[1:]}
-        np.savez(events, **gather(read_checkpoint(checkpoint), packs, kept_out))
-    report(dict(np.load(events)))
+        np.savez(events, **gather(checkpoint, packs, kept_out))
+    report(dict(np.load(events)), orders(checkpoint, recordings))
     if packs[1:]:
         print(f"\nPeople of the second pack: {between_words(packs[1:])}")
     return 0

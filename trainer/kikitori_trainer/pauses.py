@@ -3,8 +3,9 @@
 Silences are found in frame-wise probabilities of phones of a better listener: 20 ms a frame, class 0 silence.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .checkpoint import Checkpoint, read_checkpoint
+from .audio import read_audio
+from .checkpoint import Checkpoint
 from .features import extract, stack
 from .network import Layer, Network
 from .pack import Pack, Packed, open_pack
@@ -31,6 +33,8 @@ WAITS_MS = (350, 480)
 AFTER_MS = 520
 QUIET_DB = 8
 """A pause is at least so much softer than the median of the speech around it: elsewhere the listener was deaf."""
+APART_MS = 900
+"""By level alone, what is farther from the words than this is a click or a chair."""
 ENDS_OF_A_SPEAKER = 60
 BATCH = 48
 
@@ -182,78 +186,126 @@ def at_wait(logs: Array, outputs: Array, cells: Array, end_ms: int, wait_ms: int
     count = max(1, len(starts))
     mean_gap = (last - first + 1) / count
     quiet = np.exp(logs[max(0, now - 9) : now + 1, 0])
-    times = [now - last, np.log(now - first + 1), np.log(count), mean_gap, (last - before) / mean_gap]
+    times = [now - last, mean_gap, (last - before) / mean_gap]
     floats = np.array([*times, quiet.mean(), quiet.min(), *quiet[-3:]], np.float32)
     posteriors = np.concatenate([np.exp(logs[last]), np.exp(logs[before]), np.maximum(logs[now], -15)])
     return {
         "times": floats,
+        "length": np.array([np.log(now - first + 1), np.log(count)], np.float32),
         "posteriors": posteriors.astype(np.float32),
         "output": np.concatenate([outputs[now], outputs[last]]).astype(np.float32),
         "cell": cells[now].astype(np.float32),
     }
 
 
-def batches(work: list[tuple[Packed, list[Silence]]]) -> Iterator[list[tuple[Packed, list[Silence]]]]:
-    work = sorted(work, key=lambda w: w[0].samples)
-    for at in range(0, len(work), BATCH):
-        yield work[at : at + BATCH]
+@dataclass
+class Spoken:
+    clip: Packed
+    number: int
+    held: bool
+    found: list[Silence]
+    audio: Callable[[], Array]
+
+
+class Events:
+    """One row for each silence, with what is known at each wait; columns of `u_` for every silence, heard or not."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint, self.network = checkpoint, checkpoint.network().eval()
+        self.columns: dict[str, list[object]] = {}
+
+    def put(self, **values: object) -> None:
+        for key, value in values.items():
+            self.columns.setdefault(key, []).append(value)
+
+    def note(self, spoken: Spoken) -> None:
+        own = {"u_set": spoken.clip.set, "u_speaker": spoken.clip.speaker, "u_held": spoken.held}
+        for s in spoken.found:
+            self.put(**own, u_length=s.length_ms, u_clip=spoken.number)
+
+    def hear(self, work: list[Spoken]) -> None:
+        work = sorted(work, key=lambda w: w.clip.samples)
+        for at in range(0, len(work), BATCH):
+            self.batch(work[at : at + BATCH])
+            if at // BATCH % 20 == 0:
+                print(f"{at} of {len(work)} clips", flush=True)
+
+    def batch(self, batch: list[Spoken]) -> None:
+        features = self.checkpoint.features
+        mean, std = (np.tile(np.array(v, np.float32), features.stack) for v in (self.checkpoint.mean, self.checkpoint.std))
+        audio = [prolonged(w.audio(), w.found[-1].end_ms) for w in batch]
+        steps = [(stack(extract(a, features), features) - mean) / std for a in audio]
+        x = np.zeros((max(len(s) for s in steps), len(batch), self.network.dim), np.float32)
+        for b, s in enumerate(steps):
+            x[: len(s), b] = s
+        logs, outputs, cells = heard(self.network, torch.from_numpy(x))
+        for b, w in enumerate(batch):
+            for s in w.found:
+                if 0 < s.length_ms <= WAITS_MS[0]:
+                    continue
+                self.put(set=w.clip.set, speaker=w.clip.speaker, held=w.held, clip=w.number)
+                self.put(length=s.length_ms, tail=s.own_tail_ms)
+                for wait in WAITS_MS:
+                    known = at_wait(logs[: len(steps[b]), b], outputs[:, b], cells[:, b], s.end_ms, wait)
+                    known["voice"] = voice(audio[b], s, s.end_ms + wait)
+                    self.put(**{f"{k}_{wait}": v for k, v in known.items()})
+
+    def table(self) -> dict[str, NDArray]:
+        return {k: np.array(v) for k, v in self.columns.items()}
 
 
 def gather(checkpoint: Checkpoint, packs: Sequence[tuple[Path, Path]], kept_out: set[str]) -> dict[str, NDArray]:
-    """One row for each silence, with what is known at each wait; columns of `u_` for every silence, heard or not."""
-    network = checkpoint.network().eval()
-    mean, std = np.array(checkpoint.mean, np.float32), np.array(checkpoint.std, np.float32)
-    columns: dict[str, list[object]] = {}
-
-    def put(**values: object) -> None:
-        for key, value in values.items():
-            columns.setdefault(key, []).append(value)
-
+    events = Events(checkpoint)
     for number, (folder, said) in enumerate(packs):
         pack = open_pack(folder)
         by_clip: dict[int, list[Silence]] = {}
         for s in silences(pack, said):
             by_clip.setdefault(s.clip, []).append(s)
-        chosen: list[tuple[Packed, list[Silence]]] = []
+        work: list[Spoken] = []
         ends: dict[str, int] = {}
         for clip, found in by_clip.items():
             row = pack.clips[clip]
-            held = number > 0 or row.speaker in kept_out
-            long = any(s.length_ms > WAITS_MS[0] for s in found)
             ends[row.speaker] = ends.get(row.speaker, 0) + 1
-            known = long or held or ends[row.speaker] <= ENDS_OF_A_SPEAKER
-            for s in found:
-                put(u_set=row.set, u_speaker=row.speaker, u_held=held, u_length=s.length_ms, u_clip=(number << 20) + clip)
-            if known:
-                chosen.append((row, found))
-        print(f"{folder.name}: {len(by_clip)} clips, {len(chosen)} of them heard", flush=True)
-        for count, batch in enumerate(batches(chosen)):
-            audio = [prolonged(pack.samples(c.begin, c.samples), f[-1].end_ms) for c, f in batch]
-            steps = [(stack(extract(a, checkpoint.features), checkpoint.features)) for a in audio]
-            scale = np.tile(mean, checkpoint.features.stack), np.tile(std, checkpoint.features.stack)
-            x = np.zeros((max(len(s) for s in steps), len(batch), network.dim), np.float32)
-            for b, s in enumerate(steps):
-                x[: len(s), b] = (s - scale[0]) / scale[1]
-            logs, outputs, cells = heard(network, torch.from_numpy(x))
-            for b, (row, found) in enumerate(batch):
-                for s in found:
-                    if 0 < s.length_ms <= WAITS_MS[0]:
-                        continue
-                    put(
-                        set=row.set,
-                        speaker=row.speaker,
-                        held=number > 0 or row.speaker in kept_out,
-                        clip=(number << 20) + s.clip,
-                        length=s.length_ms,
-                        tail=s.own_tail_ms,
-                    )
-                    for wait in WAITS_MS:
-                        known_now = at_wait(logs[: len(steps[b]), b], outputs[:, b], cells[:, b], s.end_ms, wait)
-                        known_now["voice"] = voice(audio[b], s, s.end_ms + wait)
-                        put(**{f"{k}_{wait}": v for k, v in known_now.items()})
-            if count % 20 == 0:
-                print(f"batch {count}", flush=True)
-    return {k: np.array(v) for k, v in columns.items()}
+            held = number > 0 or row.speaker in kept_out
+            audio = partial(pack.samples, row.begin, row.samples)
+            spoken = Spoken(row, (number << 20) + clip, held, found, audio)
+            events.note(spoken)
+            if held or ends[row.speaker] <= ENDS_OF_A_SPEAKER or any(s.length_ms > WAITS_MS[0] for s in found):
+                work.append(spoken)
+        events.hear(work)
+    return events.table()
+
+
+def by_level(samples: Array) -> list[Silence]:
+    """Silences of a clean recording without a better listener: all that is not louder than a quarter of its range."""
+    db = np.convolve(level_db(samples), np.ones(3) / 3, "same")
+    low, high = np.percentile(db, [10, 95])
+    loud = np.flatnonzero(db > low + max(6, (high - low) / 4))
+    runs = np.split(loud, np.flatnonzero(np.diff(loud) > 1) + 1)
+    runs = [r for r in runs if len(r) >= 5]
+    starts = [0, *(k for k in range(1, len(runs)) if runs[k][0] - runs[k - 1][-1] > APART_MS // 10), len(runs)]
+    groups = [runs[a:b] for a, b in zip(starts, starts[1:], strict=False)]
+    runs = max(groups, key=lambda group: sum(map(len, group)))
+    found = []
+    for before, after in zip(runs, [*runs[1:], None], strict=True):
+        end = 10 * (int(before[-1]) + 1)
+        pause = 0 if after is None else 10 * int(after[0]) - end
+        if after is None or pause >= PAUSE_MS:
+            found.append(Silence(0, end, pause, 100, len(samples) // 16 - end if after is None else 0))
+    return found
+
+
+def orders(checkpoint: Checkpoint, folder: Path) -> dict[str, NDArray]:
+    """The same of a folder of clean recordings, each by somebody else."""
+    events = Events(checkpoint)
+    work = []
+    for number, path in enumerate(sorted([*folder.glob("*.flac"), *folder.glob("*.opus"), *folder.glob("*.wav")])):
+        samples = read_audio(path)
+        clip = Packed(0, len(samples), path.stem, "orders", "", [])
+        work.append(Spoken(clip, number, True, by_level(samples), partial(np.asarray, samples)))
+        events.note(work[-1])
+    events.hear(work)
+    return events.table()
 
 
 def followed(logs: Array, phones: Sequence[int]) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import torch
 from kikitori_trainer.network import Layer, Network, Shape
 from kikitori_trainer.pack import Packed, open_pack
 from kikitori_trainer.pause_fit import answered, area, fit
-from kikitori_trainer.pauses import AFTER_MS, Silence, followed, heard, prolonged, silences
+from kikitori_trainer.pauses import AFTER_MS, Silence, by_level, followed, heard, prolonged, silences
 
 
 def made(folder: Path, units: list[int], loud: list[bool]) -> Path:
@@ -37,6 +37,15 @@ def test_a_pause_that_is_not_quiet_or_too_short_is_none(tmp_path: Path) -> None:
     units = [1] * 15 + [0] * 20 + [3] * 10 + [0] * 9 + [2] * 10
     said = made(tmp_path, units, [True] * len(units))
     assert [s.length_ms for s in silences(open_pack(tmp_path), said)] == [0]
+
+
+def test_silences_by_level_leave_out_a_click_far_from_the_words() -> None:
+    chance = np.random.default_rng(1)
+    loud = [(0.5, False), (0.6, True), (0.4, False), (0.5, True), (1.5, False), (0.1, True), (0.5, False)]
+    parts = [chance.standard_normal(int(16000 * seconds)) * (0.1 if on else 0.001) for seconds, on in loud]
+    pause, end = by_level(np.concatenate(parts).astype(np.float32))
+    assert abs(pause.end_ms - 1100) <= 20 and abs(pause.length_ms - 400) <= 40
+    assert abs(end.end_ms - 2000) <= 20 and end.length_ms == 0
 
 
 def test_audio_goes_on_after_the_end() -> None:
