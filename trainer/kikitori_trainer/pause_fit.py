@@ -69,7 +69,9 @@ def fit(x: Array, more: Bools, hidden: int, decay: float, seed: int = 1) -> Fitt
         model = nn.Sequential(nn.Linear(wide, hidden), nn.Tanh(), nn.Dropout(0.3), nn.Linear(hidden, 1))
     optimiser = torch.optim.Adam(model.parameters(), 0.02 if not hidden else 0.003)
     for _ in range(300 if not hidden else 200):
-        loss = (weights * functional.binary_cross_entropy_with_logits(model(inputs)[:, 0], wanted, reduction="none")).sum()
+        loss = (
+            weights * functional.binary_cross_entropy_with_logits(model(inputs)[:, 0], wanted, reduction="none")
+        ).sum()
         loss = loss + decay * sum((p**2).sum() for p in model.parameters() if p.dim() > 1)
         optimiser.zero_grad()
         loss.backward()
@@ -91,7 +93,9 @@ def answered(
     """Ends answered now with one in a hundred cut off: of the pauses; of the utterances; of utterances of which as many
     hold so long a pause as of the orders."""
     low = np.sort(scores[more])
-    limits = [low[int(share * len(low))] if share < 1 and len(low) else np.inf for share in (MAY_CUT, MAY_CUT / orders_long)]
+    limits = [
+        low[int(share * len(low))] if share < 1 and len(low) else np.inf for share in (MAY_CUT, MAY_CUT / orders_long)
+    ]
     order = np.flatnonzero(more)
     _, where = np.unique(clips[order], return_inverse=True)
     worst = np.full(where.max() + 1 if len(where) else 0, np.inf)
@@ -120,7 +124,9 @@ def interval(t: Table, scores: Array, more: Bools, wide: Bools, wait_ms: int) ->
             found.append(answered(scores[at], more[at], t["clip"][at] + copy, count, ORDERS_LONG[wait_ms]))
     low, high = np.percentile(np.array(found), [2.5, 97.5], axis=0)
     point = answered(scores, more, t["clip"], sum(spoken[p] for p in people), ORDERS_LONG[wait_ms])
-    return " | ".join(f"{100 * p:.0f} % ({100 * a:.0f} to {100 * b:.0f})" for p, a, b in zip(point, low, high, strict=True))
+    return " | ".join(
+        f"{100 * p:.0f} % ({100 * a:.0f} to {100 * b:.0f})" for p, a, b in zip(point, low, high, strict=True)
+    )
 
 
 def chosen(t: Table, rows: Bools) -> Table:
@@ -133,7 +139,9 @@ def inputs(t: Table, name: str, wait_ms: int) -> Array:
 
 def lengths(t: Table) -> None:
     """How long pauses are, and what a fixed wait cuts off."""
-    print("\n| set | sentences | pauses | longer than 350 | 480 | 700 | 900 ms | sentences cut at 350 | 480 | 700 | 900 ms |")
+    print(
+        "\n| set | sentences | pauses | longer than 350 | 480 | 700 | 900 ms | sentences cut at 350 | 480 | 700 | 900 ms |"
+    )
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
     groups = [(s, (s,)) for s in np.unique(t["u_set"])] + [("all but novels", tuple(set(t["u_set"]) - CUT_SETS))]
     for held, who in ((False, "people to learn from"), (True, "people kept out")):
@@ -195,7 +203,9 @@ def report(t: Table, o: Table) -> None:
             x = inputs(t, name, wait)
             fitted = fit(x[taught], more[taught], hidden, DECAY)
             scores = fitted.score(x)
-            kind = (f"{name}, {hidden} hidden" if hidden else name) + (", and novels' pauses" if taught is fluent else "")
+            kind = (f"{name}, {hidden} hidden" if hidden else name) + (
+                ", and novels' pauses" if taught is fluent else ""
+            )
             for title, rows, sentences in tests:
                 print_row(t, kind, title, scores, more, rows, t["u_held"] & sentences, wait)
             o_scores = fitted.score(inputs(o, name, wait))

@@ -232,7 +232,9 @@ class Events:
 
     def batch(self, batch: list[Spoken]) -> None:
         features = self.checkpoint.features
-        mean, std = (np.tile(np.array(v, np.float32), features.stack) for v in (self.checkpoint.mean, self.checkpoint.std))
+        mean, std = (
+            np.tile(np.array(v, np.float32), features.stack) for v in (self.checkpoint.mean, self.checkpoint.std)
+        )
         audio = [prolonged(w.audio(), w.found[-1].end_ms) for w in batch]
         steps = [(stack(extract(a, features), features) - mean) / std for a in audio]
         x = np.zeros((max(len(s) for s in steps), len(batch), self.network.dim), np.float32)
