@@ -1,6 +1,6 @@
 """Pauses inside sentences, their ends, and what the network's states hold there. `pause_fit.py` learns from them.
 
-Silences are found in frame-wise probabilities of phones of a better listener: 20 ms a frame, class 0 silence.
+Silences are found in what a better listener said (`said.f16` of `teacher.py`): 20 ms a frame, class 0 silence.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +16,8 @@ from torch import Tensor
 from .audio import read_audio
 from .checkpoint import Checkpoint
 from .features import extract, stack
+from .lexicon import UNITS
+from .listener import FRAMES_MAX, QUIET_FRAMES, Heard
 from .network import Layer, Network
 from .pack import Pack, Packed, open_pack
 
@@ -27,7 +29,6 @@ CUT_SETS = frozenset({"novels"})
 """Pieces cut at silences: their ends are no ends of sentences."""
 RATE = 16000
 FRAME_MS = 20
-FRAMES_MAX = 1490
 PAUSE_MS = 200
 WAITS_MS = (350, 480)
 AFTER_MS = 520
@@ -58,13 +59,11 @@ def level_db(samples: Array) -> Array:
 
 def silences(pack: Pack, said: Path) -> Iterator[Silence]:
     """Pauses of PAUSE_MS and longer inside the clips, and the end of each."""
-    counts = [min(FRAMES_MAX, -(-c.samples // 320)) for c in pack.clips]
-    begin = np.concatenate([[0], np.cumsum(counts)])
-    rows = np.memmap(said, np.float16, "r", shape=(int(begin[-1]), 40))
+    rows = Heard(pack, said, len(UNITS))
     for number, clip in enumerate(pack.clips):
-        if clip.set not in SENTENCES or counts[number] == FRAMES_MAX:
+        best = rows.of(number).astype(np.float32)
+        if clip.set not in SENTENCES or len(best) == FRAMES_MAX - QUIET_FRAMES:
             continue
-        best = np.asarray(rows[begin[number] : begin[number + 1]]).astype(np.float32)
         units = np.where(best[:, 0] > 0.5, 0, best[:, 1:].argmax(1) + 1)
         phones = np.flatnonzero(units)
         if len(phones) < 10:
@@ -338,15 +337,13 @@ def between_words(packs: Sequence[tuple[Path, Path]]) -> str:
     between = inside = 0
     for folder, said in packs:
         pack = open_pack(folder)
-        counts = [min(FRAMES_MAX, -(-c.samples // 320)) for c in pack.clips]
-        begin = np.concatenate([[0], np.cumsum(counts)])
-        rows = np.memmap(said, np.float16, "r", shape=(int(begin[-1]), 40))
+        rows = Heard(pack, said, len(UNITS))
         for s in silences(pack, said):
             words = [word[0] for word in pack.clips[s.clip].words]
             phones = [phone for word in words for phone in word]
             if s.length_ms == 0 or not phones:
                 continue
-            logs = np.log(np.asarray(rows[begin[s.clip] : begin[s.clip + 1]], np.float32) + 1e-5)
+            logs = np.log(rows.of(s.clip).astype(np.float32) + 1e-5)
             begun = followed(logs, phones)[(s.end_ms + s.length_ms // 2) // FRAME_MS]
             at_end = int(begun) in {0, *np.cumsum([len(w) for w in words]).tolist()}
             between, inside = between + at_end, inside + (not at_end)
