@@ -8,6 +8,7 @@ recordings of other people, measured too.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def interval(t: Table, scores: Array, more: Bools, wide: Bools, wait_ms: int) ->
     """95 % over draws of speakers; the threshold is chosen anew in each."""
     people, of_row = np.unique(t["speaker"], return_inverse=True)
     rows = [np.flatnonzero(of_row == k) for k in range(len(people))]
-    spoken = dict(zip(*np.unique(t["u_speaker"][wide & (t["u_length"] == 0)], return_counts=True), strict=True))
+    spoken = Counter(t["u_speaker"][wide & (t["u_length"] == 0)].tolist())
     chance = np.random.default_rng(1)
     found = []
     for _ in range(DRAWS):

@@ -237,8 +237,8 @@ class Events:
         audio = [prolonged(w.audio(), w.found[-1].end_ms) for w in batch]
         steps = [(stack(extract(a, features), features) - mean) / std for a in audio]
         x = np.zeros((max(len(s) for s in steps), len(batch), self.network.dim), np.float32)
-        for b, s in enumerate(steps):
-            x[: len(s), b] = s
+        for b, own in enumerate(steps):
+            x[: len(own), b] = own
         logs, outputs, cells = heard(self.network, torch.from_numpy(x))
         for b, w in enumerate(batch):
             for s in w.found:
@@ -303,7 +303,7 @@ def orders(checkpoint: Checkpoint, folder: Path) -> dict[str, NDArray]:
     for number, path in enumerate(sorted([*folder.glob("*.flac"), *folder.glob("*.opus"), *folder.glob("*.wav")])):
         samples = read_audio(path)
         clip = Packed(0, len(samples), path.stem, "orders", "", [])
-        work.append(Spoken(clip, number, True, by_level(samples), partial(np.asarray, samples)))
+        work.append(Spoken(clip, number, True, by_level(samples), partial(read_audio, path)))
         events.note(work[-1])
     events.hear(work)
     return events.table()
