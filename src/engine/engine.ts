@@ -72,10 +72,11 @@ export class Engine {
     return new Frontend(this.bundle.manifest.features, { warp });
   }
 
-  /** Reads the grammar file again and compiles it. */
+  /** Reads the grammar file again and compiles it. `openSlots`: its recogniser gets a language model for any words. */
   async compile(
     path = this.options.grammarPath,
     phonesMax = this.options.phonesMax,
+    openSlots = false,
   ): Promise<GrammarDetails> {
     if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
     const source = await readGrammar(path);
@@ -83,6 +84,7 @@ export class Engine {
       file: path,
       lexicon: this.lexicon,
       ...(phonesMax === undefined ? {} : { phonesMax }),
+      openSlots,
     });
   }
 
