@@ -1,15 +1,11 @@
 import { readAudioFile, soundFilesOf } from '../audio/index.js';
 import { dictate } from '../engine/dictate.js';
 import { Engine, hearClip } from '../engine/engine.js';
-import {
-  openSlotModel,
-  type DictatedSegment,
-  type OpenSlotModel,
-} from '../recognizer/dictation/index.js';
+import { type DictatedSegment } from '../recognizer/dictation/index.js';
 import type { Heard } from '../records.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
-import { openModel } from './lm/models.js';
+import { freeWordsOf } from './shared/free-words.js';
 import {
   channelOption,
   jsonLine,
@@ -89,18 +85,6 @@ function dictatedHumanLine(file: string, segment: DictatedSegment): string {
   return `${file}: ${seconds(startMs)} to ${seconds(endMs)} s: ${JSON.stringify(text)} [${confidence.toFixed(2)}]\n`;
 }
 
-/** The words of a language model, and how they sound; what has no sound is said. */
-async function freeWordsOf(engine: Engine, path: string, io: Io): Promise<OpenSlotModel> {
-  const { model } = await openModel(path);
-  const free = openSlotModel(model, engine.lexicon);
-  const { graph } = free;
-  if (graph.unpronounced > 0)
-    io.stderr.write(
-      `${path}: ${graph.unpronounced} of its words are not listened for: nothing says how they sound (--words FILE)\n`,
-    );
-  return free;
-}
-
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
     argv,
@@ -140,12 +124,8 @@ export const run: CommandRun = async (argv, io) => {
   });
   const free = languageModel === undefined ? null : await freeWordsOf(engine, languageModel, io);
   const hearsFreely = values.dictation ? (free?.graph ?? null) : null;
-  const recognizer = values.dictation
-    ? null
-    : engine.recognizer(
-        await engine.compile(undefined, undefined, free !== null),
-        free === null ? {} : { openSlots: free },
-      );
+  if (free !== null && !values.dictation) engine.hearOpenSlots(free);
+  const recognizer = values.dictation ? null : engine.recognizer(await engine.compile());
   let failed = 0;
   /** What cannot be read is said; the others are still heard. */
   const attempt = async (work: () => Promise<void>) => {

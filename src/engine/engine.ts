@@ -12,6 +12,7 @@ import {
   type CompiledGrammar,
   type GrammarDetails,
   type Look,
+  type OpenSlotModel,
   type RecognizerOptions,
   type WakePhrase,
   type WakeSettings,
@@ -44,6 +45,8 @@ export interface EngineOptions {
  * the same, so what is measured is what ships.
  */
 export class Engine {
+  private openSlots: OpenSlotModel | undefined;
+
   private constructor(
     readonly bundle: Bundle,
     readonly acoustic: AcousticModel,
@@ -72,11 +75,15 @@ export class Engine {
     return new Frontend(this.bundle.manifest.features, { warp });
   }
 
-  /** Reads the grammar file again and compiles it. `openSlots`: its recogniser gets a language model for any words. */
+  /** From here on sentences may have open slots, and any words are heard in them. */
+  hearOpenSlots(model: OpenSlotModel): void {
+    this.openSlots = model;
+  }
+
+  /** Reads the grammar file again and compiles it. */
   async compile(
     path = this.options.grammarPath,
     phonesMax = this.options.phonesMax,
-    openSlots = false,
   ): Promise<GrammarDetails> {
     if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
     const source = await readGrammar(path);
@@ -84,7 +91,7 @@ export class Engine {
       file: path,
       lexicon: this.lexicon,
       ...(phonesMax === undefined ? {} : { phonesMax }),
-      openSlots,
+      openSlots: this.openSlots !== undefined,
     });
   }
 
@@ -122,6 +129,7 @@ export class Engine {
   ): Recognizer {
     return new Recognizer(this.bundle.manifest, acoustic, grammar, {
       looks: this.looks(undefined, acoustic),
+      ...(this.openSlots === undefined ? {} : { openSlots: this.openSlots }),
       ...this.options.recognizer,
       ...overrides,
     });

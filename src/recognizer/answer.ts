@@ -2,6 +2,7 @@ import type { Heard, HeardWord, RejectReason } from '../records.js';
 import { probabilityOf, wordConfidence, type Evidence } from './confidence.js';
 import type { Decided } from './finding.js';
 import type { Interpretation } from './graph.js';
+import { unknownWords } from './grammar/open-slot.js';
 import type { UtteranceContext } from './context.js';
 import { slotConfidenceMin, type OpenSlots } from './open-slots.js';
 import type { AlignedPhone } from './search/align.js';
@@ -9,9 +10,6 @@ import type { SentenceWord } from './search/word-history.js';
 
 /** A sentence this far from what was said, per phone, is no command at all. */
 const notACommandRatio = -3;
-
-/** Any words of an open slot, while they are not known. */
-const anyWordsShown = '...';
 
 /** Where an utterance lies, and whether it was as long as one may be. */
 export interface Extent {
@@ -46,7 +44,7 @@ export function answerOf(
     accepted: reason === undefined,
     ...(reason === undefined ? {} : { reason }),
     ...(ambiguous ? { ambiguous: true as const } : {}),
-    text: words.map(({ word }) => word).join(' '),
+    text: slots === undefined ? textOf(told, context) : words.map((w) => w.word).join(' '),
     intent: meaning.refuse === true ? null : meaning.intent,
     slots: meaning.slots,
     ...(meaning.confirm === true ? { confirm: true } : {}),
@@ -69,9 +67,14 @@ export function textOf(
   words: readonly Pick<SentenceWord, 'word'>[],
   { grammar: { graph, hidden } }: Pick<UtteranceContext, 'grammar'>,
 ): string {
-  const nameOf = (word: number) =>
-    word === graph.open ? anyWordsShown : (graph.words[word] ?? '');
+  const nameOf = (word: number) => (word === graph.open ? unknownWords : (graph.words[word] ?? ''));
   return words.flatMap(({ word }) => (word === hidden ? [] : [nameOf(word)])).join(' ');
+}
+
+/** Whether the fixed words alone are accepted; if not, nobody need know what was said between them. */
+export function acceptsFixed({ meaning, score }: Decided, context: UtteranceContext): boolean {
+  const confidence = probabilityOf(score, context.confidence);
+  return meaning.refuse !== true && confidence >= (meaning.minConfidence ?? context.minConfidence);
 }
 
 function reasonAgainst(

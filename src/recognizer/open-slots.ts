@@ -9,7 +9,7 @@ import type { SentenceWord } from './search/word-history.js';
 /** A slot of more words is refused as too long. */
 export const slotWordsMax = 12;
 /** A slot that is less certain is refused: see bench/notes/2026-11-30-open-slots.md. */
-export const slotConfidenceMin = 0.35;
+export const slotConfidenceMin = 0.3;
 
 export interface SlotWord {
   readonly text: string;
@@ -44,12 +44,12 @@ export function slotSpan(told: readonly SentenceWord[], position: number, frames
  * language model begins after the words before it and goes on to the word after it. Undefined: no slot is open.
  */
 export function hearOpenSlots(
-  { told, meaning }: { readonly told: readonly SentenceWord[]; readonly meaning: Interpretation },
+  { told }: { readonly told: readonly SentenceWord[] },
   scores: Float32Array,
   { grammar, acoustic, openSlots }: UtteranceContext,
 ): OpenSlots | undefined {
   const { open, words: names } = grammar.graph;
-  if (openSlots === undefined || meaning.refuse === true) return undefined;
+  if (openSlots === undefined) return undefined;
   if (!told.some(({ word }) => word === open)) return undefined;
   const { model } = openSlots.graph;
   const { units } = acoustic;

@@ -1,6 +1,6 @@
 import type { Heard } from '../records.js';
 import type { AcousticStream, LogProbs } from './acoustic.js';
-import { answerOf, textOf } from './answer.js';
+import { acceptsFixed, answerOf, textOf } from './answer.js';
 import type { UtteranceContext } from './context.js';
 import type { Decided } from './finding.js';
 import { judge, looksAgain, type Sounds } from './judge.js';
@@ -170,8 +170,10 @@ export class Utterance {
       full: this.full,
     };
     const decided = await judge(sounds, this.context);
-    const slots = decided && hearOpenSlots(decided, sounds.scores, this.context);
-    return { steps, decided: slots === undefined ? decided : { ...(decided as Decided), slots } };
+    if (decided === undefined || this.full || !acceptsFixed(decided, this.context))
+      return { steps, decided };
+    const slots = hearOpenSlots(decided, sounds.scores, this.context);
+    return { steps, decided: slots === undefined ? decided : { ...decided, slots } };
   }
 
   private take({ data, steps }: LogProbs): void {

@@ -1,10 +1,10 @@
 import t from 'tap';
 import { hearAgain } from '../../src/measure/evaluate/network.js';
 import { openSlotModel } from '../../src/recognizer/dictation/index.js';
-import { compileGrammar, GrammarError } from '../../src/recognizer/index.js';
+import { compileGrammar, GrammarError, Listener, Recognizer } from '../../src/recognizer/index.js';
 import { clipOf, type Row } from '../sim/said-clip.js';
 import { PlainLanguageModel } from '../sim/plain-language-model.js';
-import { listenerManifest } from '../sim/spoken-network.js';
+import { listenerManifest, spokenNetwork } from '../sim/spoken-network.js';
 import { fullLexicon } from '../sim/tiny-checkpoint.js';
 
 const lexicon = fullLexicon();
@@ -196,4 +196,65 @@ void t.test('without a language model any words are left out as ever', (t) => {
     'a grammar without slots is the same, to the last bit',
   );
   t.end();
+});
+
+/** Steps of units as `spokenNetwork` hears them. */
+const steps = (text: string) =>
+  said(text).map((row) => (row[0] === undefined ? Number(Object.keys(row)[0]) : 0));
+const still = (count: number) => Array.from({ length: count }, () => 0);
+
+async function played(units: readonly number[], chunk: number) {
+  const recognizer = new Recognizer(
+    listenerManifest,
+    spokenNetwork,
+    compiled([list, 'note {dictation}']),
+    {
+      openSlots,
+    },
+  );
+  const listener = new Listener(recognizer);
+  const found = [];
+  for (let at = 0; at < units.length; at += chunk) {
+    const part = units.slice(at, at + chunk);
+    const data = Float32Array.from(part.flatMap((u) => [u, 0]));
+    const events = await listener.feed({ data, steps: part.length, dim: 2, firstStep: at });
+    for (const event of events)
+      if (event.type === 'heard') found.push({ ...event.heard, endedBy: at });
+  }
+  return found;
+}
+
+void t.test('a stream, whatever the chunks; a short pause does not end a slot', async (t) => {
+  const units = [
+    ...still(60),
+    ...steps('note the red'),
+    ...still(15),
+    ...steps('lamps'),
+    ...still(80),
+    ...steps('add brown bread to my shopping list'),
+    ...still(80),
+  ];
+  const whole = await played(units, 1);
+  t.match(whole, [
+    { accepted: true, text: 'note the red lamps', slots: { dictation: 'the red lamps' } },
+    { accepted: true, slots: { item: 'brown bread' } },
+  ]);
+  const told = (all: typeof whole) => all.map(({ endedBy: _, ...heard }) => heard);
+  for (const chunk of [2, 7, 50])
+    t.strictSame(told(await played(units, chunk)), told(whole), `chunks of ${chunk} steps`);
+});
+
+void t.test('what the fixed words refuse is not searched', async (t) => {
+  let asked = 0;
+  const counting = Object.create(model) as PlainLanguageModel;
+  counting.lnProbability = (context, word) => {
+    asked++;
+    return model.lnProbability(context, word);
+  };
+  const slots = openSlotModel(counting, lexicon);
+  asked = 0;
+  const clip = clipOf([...quiet, ...said('kitchen red blue machine water'), ...quiet]);
+  const heard = await hearAgain(manifest, clip, compiled([list]), { openSlots: slots });
+  t.equal(heard.accepted, false);
+  t.equal(asked, 0);
 });

@@ -12,7 +12,7 @@ import { emptySentences, ShadowedSentences, slotsFilledTwice } from './lost-mean
 import { muteFaults } from './mute.js';
 import { buildNfa, type Nfa } from './nfa.js';
 import { withOpposites } from './opposites.js';
-import { openFaults, openWord } from './open-slot.js';
+import { openFaults, openWord, unknownWords } from './open-slot.js';
 import { readSentence } from './read-sentence.js';
 import { GrammarTooLarge, type SlotMeaning } from './states.js';
 import { placeInWords, type Fault, type ParsedGrammar, type Place } from './tree.js';
@@ -145,6 +145,7 @@ function assemble(
     throw new GrammarError(file, [{ line: 1, column: 1, message: tooSlow(phones, phonesMax) }]);
   const slow = slowWarning(phones);
   const mayBeSkipped = new Set(skip);
+  const shown = (word: number) => (word === open ? unknownWords : (nfa.words[word] ?? ''));
   return {
     graph,
     dfa,
@@ -168,7 +169,7 @@ function assemble(
     interpret(sentence, texts) {
       if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
       const told = sentence.flatMap((word, i) =>
-        mayBeSkipped.has(word) ? [] : [{ word, text: texts?.get(i) ?? nfa.words[word] ?? '' }],
+        mayBeSkipped.has(word) ? [] : [{ word, text: texts?.get(i) ?? shown(word) }],
       );
       const found = (best ? bestMeaning : interpretWords)(
         nfa,

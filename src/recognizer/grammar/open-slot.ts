@@ -4,6 +4,8 @@ import type { Fault, Place } from './tree.js';
 
 /** Stands for any words in an automaton of words. No word of a sentence has braces. */
 export const openWord = '{}';
+/** Any words, where it is not known which. */
+export const unknownWords = '...';
 /** A list of this name holds any words, unless a grammar says otherwise. */
 export const dictationList = 'dictation';
 
