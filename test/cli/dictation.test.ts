@@ -76,7 +76,7 @@ void t.test('any words within a command', async (t) => {
   const labels = join(folder, 'labels.json');
   await writeFile(
     labels,
-    JSON.stringify([{ file: 'command.wav', intent: 'Set', slots: { thing: 'light' } }]),
+    JSON.stringify({ 'command.wav': { intent: 'Set', slots: { thing: 'light' } } }),
   );
   const measured = await cli(
     'evaluate',

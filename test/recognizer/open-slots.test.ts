@@ -2,6 +2,12 @@ import t from 'tap';
 import { hearAgain } from '../../src/measure/evaluate/network.js';
 import { openSlotModel } from '../../src/recognizer/dictation/index.js';
 import { compileGrammar, GrammarError, Listener, Recognizer } from '../../src/recognizer/index.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
+import { openPhoneCost } from '../../src/recognizer/grammar/open-slot.js';
+import { alignPhones } from '../../src/recognizer/search/align.js';
+import { RestBound } from '../../src/recognizer/search/rest-bound.js';
+import { runnersUp } from '../../src/recognizer/search/runners-up.js';
+import { TokenSearch } from '../../src/recognizer/search/token-search.js';
 import { clipOf, type Row } from '../sim/said-clip.js';
 import { PlainLanguageModel } from '../sim/plain-language-model.js';
 import { listenerManifest, spokenNetwork } from '../sim/spoken-network.js';
@@ -257,4 +263,45 @@ void t.test('what the fixed words refuse is not searched', async (t) => {
   const heard = await hearAgain(manifest, clip, compiled([list]), { openSlots: slots });
   t.equal(heard.accepted, false);
   t.equal(asked, 0);
+});
+
+void t.test('the loop of phones is exact: every string of phones tried one by one', (t) => {
+  const random = randomFrom(28);
+  const grammar = compiled(['a {item} the']);
+  const count = listenerManifest.units.length;
+  const ways = (word: string) => grammar.phonesOf(grammar.graph.words.indexOf(word));
+  const some = [...new Set([...ways('a'), ...ways('the')].flat())].slice(0, 4);
+  const strings: number[][] = [];
+  const grow = (head: number[]) => {
+    if (head.length >= 2) strings.push(head);
+    if (head.length < 4) for (const unit of some) grow([...head, unit]);
+  };
+  grow([]);
+  const frames = 7;
+  let wrong = 0;
+  for (let round = 0; round < 60; round++) {
+    const scores = new Float32Array(frames * count).fill(-60);
+    for (let at = 0; at < scores.length; at += count)
+      for (const unit of [0, ...some]) scores[at + unit] = Math.log(random() ** 3 + 1e-4);
+    let best = -Infinity;
+    for (const head of ways('a'))
+      for (const tail of ways('the'))
+        for (const loop of strings) {
+          const phones = [...head, ...loop, ...tail].map((unit) => ({ unit, word: 0 }));
+          const { score } = alignPhones(phones, scores, count);
+          best = Math.max(best, score - openPhoneCost * loop.length);
+        }
+    const search = new TokenSearch(grammar.graph);
+    for (let at = 0; at < scores.length; at += count) search.feed(scores, at);
+    const again = runnersUp(grammar.graph, scores, count, { window: 5, k: 4 });
+    const all = [
+      search.best()[0]?.score,
+      again.candidates[0]?.score,
+      new RestBound(grammar.graph, scores, count).best,
+    ];
+    if (best < -60) continue;
+    if (all.some((score) => Math.abs((score ?? 0) - best) > 1e-3)) wrong++;
+  }
+  t.equal(wrong, 0);
+  t.end();
 });
