@@ -1,6 +1,6 @@
 /**
  * Any words inside commands, by synthetic voices: fixed words right, words of the slot right, what is refused, time.
- *   npm run build && node dist/bench/open-slots.js --language-model FILE [--model DIR] [--voices N] [--cost NATS] [--show]
+ *   npm run build && node dist/bench/open-slots.js --language-model FILE [--model DIR] [--voices N] [--show]
  * --voices: of those installed the first so many, espeak-ng, flite and festival in turn.
  * Right: the intent is the one that was said; the slot's words by edits. Refused ones count as said in `accepted`.
  * Noise and sentences of no command say what a slot makes of them.

@@ -13,7 +13,6 @@ import {
   parse,
   usageError,
   type CommandRun,
-  type Io,
 } from './shared/command.js';
 import { filesFrom } from './shared/files-from.js';
 

@@ -100,11 +100,11 @@ function judged(
   found: readonly SlotWord[],
   span: Float32Array,
   units: number,
-  { phonesOf }: OpenSlotModel,
+  model: OpenSlotModel,
   from: number,
 ): SlotWord[] {
   const { phones } = alignSentence(
-    found.map(({ text }) => phonesOf(text)),
+    found.map(({ text }) => model.phonesOf(text)),
     span,
     units,
   );

@@ -1,7 +1,14 @@
 import t from 'tap';
 import { hearAgain } from '../../src/measure/evaluate/network.js';
 import { openSlotModel } from '../../src/recognizer/dictation/index.js';
-import { compileGrammar, GrammarError, Listener, Recognizer } from '../../src/recognizer/index.js';
+import {
+  afterWake,
+  compileGrammar,
+  GrammarError,
+  wakePhrase,
+  Listener,
+  Recognizer,
+} from '../../src/recognizer/index.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { openPhoneCost } from '../../src/recognizer/grammar/open-slot.js';
 import { alignPhones } from '../../src/recognizer/search/align.js';
@@ -304,4 +311,17 @@ void t.test('the loop of phones is exact: every string of phones tried one by on
   }
   t.equal(wrong, 0);
   t.end();
+});
+
+void t.test('after a wake phrase', async (t) => {
+  const woken = afterWake(compiled([list]), wakePhrase({ phrase: 'hey machine' }, lexicon));
+  const rows = said('hey machine add brown bread to my shopping list');
+  const heard = await hearAgain(manifest, clipOf([...quiet, ...rows, ...quiet]), woken, {
+    openSlots,
+  });
+  t.match(heard, {
+    accepted: true,
+    text: 'add brown bread to my shopping list',
+    slots: { item: 'brown bread' },
+  });
 });

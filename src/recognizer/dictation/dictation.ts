@@ -1,5 +1,10 @@
 import type { DictationGraph } from './dictation-graph.js';
-import { DictationSearch, type Beside, type SearchLimits, defaultLimits } from './dictation-search.js';
+import {
+  DictationSearch,
+  type Beside,
+  type SearchLimits,
+  defaultLimits,
+} from './dictation-search.js';
 import {
   bestEnd,
   bestSentences,
