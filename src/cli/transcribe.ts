@@ -1,15 +1,11 @@
 import { readAudioFile, soundFilesOf } from '../audio/index.js';
 import { dictate } from '../engine/dictate.js';
 import { Engine, hearClip } from '../engine/engine.js';
-import {
-  compileDictation,
-  type DictatedSegment,
-  type DictationGraph,
-} from '../recognizer/dictation/index.js';
+import { type DictatedSegment } from '../recognizer/dictation/index.js';
 import type { Heard } from '../records.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
-import { openModel } from './lm/models.js';
+import { freeWordsOf } from './shared/free-words.js';
 import {
   channelOption,
   jsonLine,
@@ -17,11 +13,10 @@ import {
   parse,
   usageError,
   type CommandRun,
-  type Io,
 } from './shared/command.js';
 import { filesFrom } from './shared/files-from.js';
 
-const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
+const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--language-model FILE] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
        kikitori transcribe --dictation --language-model FILE [--model DIR|FILE] [--words FILE] [--channel N] [--json] FILE|DIR...
 
 One line a file: what was said, whether it is accepted as a command, intent, slots and confidence.
@@ -30,6 +25,9 @@ stderr and makes the exit status 1; the others are still recognised. Of a folder
 anywhere in it is taken, sorted. --files-from: a list with a name a line, or a NUL behind each name
 (find -print0); - is standard input. --channel: of a recording with several, from 0 as
 capture.channel; -1, as without it: all mixed.
+
+--language-model: of "kikitori lm". Sentences with {dictation} or a list with "wildcard: true" are heard
+too: any words in that place of a command.
 
 --dictation: free speech instead of commands, by a language model of "kikitori lm": a line for what was
 said between two pauses, with its times. Nothing is accepted or refused; the confidence says how much
@@ -86,17 +84,6 @@ function dictatedHumanLine(file: string, segment: DictatedSegment): string {
   return `${file}: ${seconds(startMs)} to ${seconds(endMs)} s: ${JSON.stringify(text)} [${confidence.toFixed(2)}]\n`;
 }
 
-/** The words of a language model, and how they sound; what has no sound is said. */
-async function dictationOf(engine: Engine, path: string, io: Io): Promise<DictationGraph> {
-  const { model } = await openModel(path);
-  const graph = compileDictation(model, engine.lexicon);
-  if (graph.unpronounced > 0)
-    io.stderr.write(
-      `${path}: ${graph.unpronounced} of its words are not listened for: nothing says how they sound (--words FILE)\n`,
-    );
-  return graph;
-}
-
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
     argv,
@@ -126,8 +113,6 @@ export const run: CommandRun = async (argv, io) => {
   const languageModel = values['language-model'];
   if (values.dictation && languageModel === undefined)
     throw usageError('--dictation needs --language-model FILE', usage.split('\n')[1]?.trim() ?? '');
-  if (!values.dictation && languageModel !== undefined)
-    throw usageError('--language-model is for --dictation', usage.split('\n')[1]?.trim() ?? '');
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: String(values.grammar),
@@ -136,9 +121,10 @@ export const run: CommandRun = async (argv, io) => {
       minConfidence: numberOption('min-confidence', values['min-confidence']),
     },
   });
-  const hearsFreely =
-    languageModel === undefined ? null : await dictationOf(engine, languageModel, io);
-  const recognizer = hearsFreely ? null : engine.recognizer(await engine.compile());
+  const free = languageModel === undefined ? null : await freeWordsOf(engine, languageModel, io);
+  const hearsFreely = values.dictation ? (free?.graph ?? null) : null;
+  if (free !== null && !values.dictation) engine.hearOpenSlots(free);
+  const recognizer = values.dictation ? null : engine.recognizer(await engine.compile());
   let failed = 0;
   /** What cannot be read is said; the others are still heard. */
   const attempt = async (work: () => Promise<void>) => {

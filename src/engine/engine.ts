@@ -12,6 +12,7 @@ import {
   type CompiledGrammar,
   type GrammarDetails,
   type Look,
+  type OpenSlotModel,
   type RecognizerOptions,
   type WakePhrase,
   type WakeSettings,
@@ -44,6 +45,8 @@ export interface EngineOptions {
  * the same, so what is measured is what ships.
  */
 export class Engine {
+  private openSlots: OpenSlotModel | undefined;
+
   private constructor(
     readonly bundle: Bundle,
     readonly acoustic: AcousticModel,
@@ -72,6 +75,11 @@ export class Engine {
     return new Frontend(this.bundle.manifest.features, { warp });
   }
 
+  /** From here on sentences may have open slots, and any words are heard in them. */
+  hearOpenSlots(model: OpenSlotModel): void {
+    this.openSlots = model;
+  }
+
   /** Reads the grammar file again and compiles it. */
   async compile(
     path = this.options.grammarPath,
@@ -83,6 +91,7 @@ export class Engine {
       file: path,
       lexicon: this.lexicon,
       ...(phonesMax === undefined ? {} : { phonesMax }),
+      openSlots: this.openSlots !== undefined,
     });
   }
 
@@ -120,6 +129,7 @@ export class Engine {
   ): Recognizer {
     return new Recognizer(this.bundle.manifest, acoustic, grammar, {
       looks: this.looks(undefined, acoustic),
+      ...(this.openSlots === undefined ? {} : { openSlots: this.openSlots }),
       ...this.options.recognizer,
       ...overrides,
     });

@@ -2,7 +2,9 @@ import type { Heard, HeardWord, RejectReason } from '../records.js';
 import { probabilityOf, wordConfidence, type Evidence } from './confidence.js';
 import type { Decided } from './finding.js';
 import type { Interpretation } from './graph.js';
+import { unknownWords } from './grammar/open-slot.js';
 import type { UtteranceContext } from './context.js';
+import { slotConfidenceMin, type OpenSlots } from './open-slots.js';
 import type { AlignedPhone } from './search/align.js';
 import type { SentenceWord } from './search/word-history.js';
 
@@ -23,23 +25,26 @@ export function answerOf(
   context: UtteranceContext,
 ): Heard {
   if (decided === undefined) return nothing(extent, context);
-  const { meaning, told, phones, ratios, second, evidence, score, certainty } = decided;
+  const { told, phones, ratios, second, evidence, score, certainty, slots } = decided;
+  const meaning = slots?.meaning ?? decided.meaning;
   const { startSample } = extent;
-  const confidence = meaning.refuse === true ? 0 : probabilityOf(score, context.confidence);
+  const closed = meaning.refuse === true ? 0 : probabilityOf(score, context.confidence);
+  // As certain as its least certain part.
+  const confidence = Math.min(closed, slots?.confidence ?? 1);
   // Whatever thresholds a site or an intent has: never while an opposite that is no command is ahead.
   const behind = second !== undefined && second.margin < 0;
   const ambiguous =
     behind || (meaning.minConfidence === undefined && certainty < context.minCertainty);
   const reason = extent.full
     ? 'too-long'
-    : reasonAgainst(confidence, ambiguous, meaning, evidence, context);
-  const words = heardWords(told, phones, ratios, context);
+    : (reasonAgainst(closed, ambiguous, meaning, evidence, context) ?? slotReason(slots));
+  const words = heardWords(told, phones, ratios, context, slots);
   const endMs = words.at(-1)?.endMs ?? extent.durationMs;
   return {
     accepted: reason === undefined,
     ...(reason === undefined ? {} : { reason }),
     ...(ambiguous ? { ambiguous: true as const } : {}),
-    text: textOf(told, context),
+    text: slots === undefined ? textOf(told, context) : words.map((w) => w.word).join(' '),
     intent: meaning.refuse === true ? null : meaning.intent,
     slots: meaning.slots,
     ...(meaning.confirm === true ? { confirm: true } : {}),
@@ -53,7 +58,7 @@ export function answerOf(
     ...(second === undefined
       ? {}
       : { second: { text: textOf(second.words, context), margin: second.margin } }),
-    evidence: { ...evidence },
+    evidence: { ...evidence, ...(slots === undefined ? {} : { slots: slots.confidence }) },
   };
 }
 
@@ -62,7 +67,14 @@ export function textOf(
   words: readonly Pick<SentenceWord, 'word'>[],
   { grammar: { graph, hidden } }: Pick<UtteranceContext, 'grammar'>,
 ): string {
-  return words.flatMap(({ word }) => (word === hidden ? [] : [graph.words[word] ?? ''])).join(' ');
+  const nameOf = (word: number) => (word === graph.open ? unknownWords : (graph.words[word] ?? ''));
+  return words.flatMap(({ word }) => (word === hidden ? [] : [nameOf(word)])).join(' ');
+}
+
+/** Whether the fixed words alone are accepted; if not, nobody need know what was said between them. */
+export function acceptsFixed({ meaning, score }: Decided, context: UtteranceContext): boolean {
+  const confidence = probabilityOf(score, context.confidence);
+  return meaning.refuse !== true && confidence >= (meaning.minConfidence ?? context.minConfidence);
 }
 
 function reasonAgainst(
@@ -78,21 +90,34 @@ function reasonAgainst(
   return evidence.llrMean < notACommandRatio ? 'not-a-command' : 'low-confidence';
 }
 
+/** Why what was said in open slots is refused, although the fixed words are not. */
+function slotReason(slots: OpenSlots | undefined): RejectReason | undefined {
+  if (slots === undefined) return undefined;
+  if (slots.tooLong) return 'too-long';
+  return slots.confidence < slotConfidenceMin ? 'low-confidence' : undefined;
+}
+
 function heardWords(
   words: readonly SentenceWord[],
   phones: readonly AlignedPhone[],
   ratios: readonly number[],
   { stepMs, lookaheadMs, grammar }: UtteranceContext,
+  slots: OpenSlots | undefined,
 ): HeardWord[] {
-  return words.map(({ word, startFrame, endFrame }, position) => {
+  const told = (word: string, startFrame: number, endFrame: number, confidence: number) => ({
+    word,
+    startMs: Math.round(startFrame * stepMs),
+    endMs: Math.round((endFrame + 1) * stepMs + lookaheadMs),
+    confidence: Number(confidence.toFixed(3)),
+  });
+  return words.flatMap(({ word, startFrame, endFrame }, position) => {
+    if (word === grammar.graph.open)
+      return (slots?.words.get(position) ?? []).map((w) =>
+        told(w.text, w.startFrame, w.endFrame, w.confidence),
+      );
     const own = phones.flatMap((p, i) => (p.word === position ? [ratios[i] ?? 0] : []));
     const ratio = own.reduce((a, b) => a + b, 0) / Math.max(own.length, 1);
-    return {
-      word: grammar.graph.words[word] ?? '',
-      startMs: Math.round(startFrame * stepMs),
-      endMs: Math.round((endFrame + 1) * stepMs + lookaheadMs),
-      confidence: Number(wordConfidence(ratio).toFixed(3)),
-    };
+    return told(grammar.graph.words[word] ?? '', startFrame, endFrame, wordConfidence(ratio));
   });
 }
 

@@ -8,6 +8,7 @@ import {
   type LookEvidence,
 } from './confidence.js';
 import type { Interpretation } from './graph.js';
+import type { OpenSlots } from './open-slots.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
 import { fillerScore } from './search/filler.js';
 import { runnersUp, type RunnersUp } from './search/runners-up.js';
@@ -63,6 +64,8 @@ export interface Decided extends Finding {
   readonly evidence: Evidence;
   readonly score: number;
   readonly certainty: number;
+  /** What was said in open slots, if it has any. */
+  readonly slots?: OpenSlots;
 }
 
 /** The finding with the highest score. Agreement is part of it: a mistake rarely survives three vocal tracts. */
@@ -112,27 +115,34 @@ export function findingOf(
   const margin = best.score - (second?.score ?? last);
   const told = withoutHidden(best, context);
   const begin = beginOf(best, context);
-  const rest = weighed.scores.subarray(begin * units);
+  const { open } = grammar.graph;
+  const closed = closedPart(told, begin, weighed.scores.length / units, open);
+  const rest = closed.of(weighed.scores, units);
   const aligned = (words: readonly SentenceWord[]) =>
     alignSentence(
       words.map(({ word }) => grammar.phonesOf(word)),
       rest,
       units,
     );
-  const { phones, score: sentenceScore } = aligned(told);
+  const fixed = told.filter(({ word }) => word !== open);
+  const { phones: found, score: sentenceScore } = aligned(fixed);
+  const phones = found.map((p) => ({ ...p, word: told.indexOf(fixed[p.word] ?? p) }));
   const ratios = phoneRatios(phones, rest, units);
   const secondTold = second === undefined ? undefined : withoutHidden(second, context);
   const evidence = gatherEvidence({
     phones,
     sentenceScore,
-    fillerScore: fillerFrom(begin, rest, weighed.fillerScore, context),
+    fillerScore: fillerFrom(closed.whole, rest, weighed.fillerScore, context),
     ratios,
     scores: rest,
     units,
-    logProbs: weighed.logProbs.subarray(begin * units),
-    levels: levels.subarray(begin),
+    logProbs: closed.of(weighed.logProbs, units),
+    levels: closed.of(levels, 1),
     margin,
-    secondPhones: secondTold === undefined ? null : aligned(secondTold).phones.map((p) => p.unit),
+    secondPhones:
+      secondTold === undefined
+        ? null
+        : aligned(secondTold.filter((w) => w.word !== open)).phones.map((p) => p.unit),
     sentences: grammar.sentences,
     stepMs,
   });
@@ -191,13 +201,43 @@ function beginOf({ words: [first] }: Candidate, { grammar }: UtteranceContext): 
   return first !== undefined && first.word === grammar.hidden ? first.endFrame + 1 : 0;
 }
 
-function fillerFrom(
+/**
+ * The frames that a sentence's evidence is made of: from `begin` on, without those of any words in open slots. So what is fixed
+ * is judged as if nothing else had been said. Without open slots nothing is copied.
+ */
+function closedPart(
+  told: readonly SentenceWord[],
   begin: number,
+  frames: number,
+  open: number | undefined,
+) {
+  const spans = told.filter(({ word }) => word === open);
+  if (open === undefined || spans.length === 0)
+    return {
+      whole: begin === 0,
+      of: (rows: Float32Array, width: number) => rows.subarray(begin * width),
+    };
+  const inSlot = (t: number) => spans.some((s) => t >= s.startFrame && t <= s.endFrame);
+  const kept = Array.from({ length: frames }, (_, t) => t).filter((t) => t >= begin && !inSlot(t));
+  return {
+    whole: false,
+    of(rows: Float32Array, width: number): Float32Array {
+      const out = new Float32Array(kept.length * width);
+      kept.forEach((t, i) => {
+        out.set(rows.subarray(t * width, (t + 1) * width), i * width);
+      });
+      return out;
+    },
+  };
+}
+
+function fillerFrom(
+  whole: boolean,
   rest: Float32Array,
   ofAll: number | undefined,
   { confidence, acoustic }: UtteranceContext,
 ): number | undefined {
   const { chain } = confidence;
-  if (begin === 0 || chain === undefined) return ofAll;
+  if (whole || chain === undefined) return ofAll;
   return fillerScore(rest, acoustic.units, chain);
 }

@@ -17,6 +17,10 @@ export interface DecodingGraph {
   /** 1 where a sentence may end. */
   readonly final: Uint8Array;
   readonly words: readonly string[];
+  /** Of `words` the one that stands for any words: an open slot. Absent: there is none. */
+  readonly open?: number;
+  /** Taken off the score of whoever enters an arc: any phones pay, those of known words do not. Absent: nobody pays. */
+  readonly arcCost?: Float32Array;
 }
 
 /** What a sentence means. */
@@ -44,6 +48,9 @@ export interface CompiledGrammar {
   readonly sha256: string;
   /** All pronunciations of a word (an index into graph.words), as unit ids. */
   phonesOf(word: number): readonly (readonly number[])[];
-  /** Meaning of a word sequence that the graph accepts (indices into graph.words); first match in file order. */
-  interpret(words: readonly number[]): Interpretation;
+  /**
+   * Meaning of a word sequence that the graph accepts (indices into graph.words); first match in file order. `texts`: what
+   * was said in open slots, by their place among the words.
+   */
+  interpret(words: readonly number[], texts?: ReadonlyMap<number, string>): Interpretation;
 }

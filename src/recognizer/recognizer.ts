@@ -3,6 +3,7 @@ import type { Heard, Partial, Steps } from '../records.js';
 import type { Acoustic, AcousticStream, Look } from './acoustic.js';
 import type { CompiledGrammar } from './graph.js';
 import type { UtteranceContext } from './context.js';
+import type { OpenSlotModel } from './dictation/open-slot-model.js';
 import { Utterance } from './utterance.js';
 import { afterWake, type WakePhrase } from './wake/phrase.js';
 import { WakeSpotter } from './wake/spotter.js';
@@ -18,6 +19,8 @@ export interface RecognizerOptions {
   readonly wake?: WakePhrase;
   /** Other ways through the network for what would be refused. */
   readonly looks?: readonly Look[];
+  /** Hears any words in open slots; a grammar that was compiled with `openSlots` needs it. */
+  readonly openSlots?: OpenSlotModel;
 }
 
 export type RecognizerEvent =
@@ -40,6 +43,8 @@ export class Recognizer {
     readonly grammar: CompiledGrammar,
     private readonly options: RecognizerOptions = {},
   ) {
+    if (grammar.graph.open !== undefined && options.openSlots === undefined)
+      throw new Error('the grammar has open slots, and there is no language model for them');
     const given = Object.entries(options.endpoint ?? {}).filter(([, ms]) => ms !== undefined);
     const times: EndpointTimes = {
       ...manifest.endpoint,
@@ -96,6 +101,7 @@ export class Recognizer {
     woken = false,
   ): Utterance {
     const { features, confidence, decoding } = this.manifest;
+    const { openSlots } = this.options;
     const context: UtteranceContext = {
       acoustic: this.acoustic,
       grammar: woken ? this.wokenGrammar : this.grammar,
@@ -104,6 +110,7 @@ export class Recognizer {
       minConfidence: this.options.minConfidence ?? confidence.threshold,
       minCertainty: this.options.minCertainty ?? confidence.minCertainty ?? 0,
       looks: this.options.looks ?? [],
+      ...(openSlots === undefined ? {} : { openSlots }),
       stepMs: this.stepMs,
       samplesPerMs: features.sampleRateHz / 1000,
       lookaheadMs: features.windowMs + (features.stack - 1) * features.hopMs - this.stepMs,

@@ -1,10 +1,11 @@
 import type { Heard } from '../records.js';
 import type { AcousticStream, LogProbs } from './acoustic.js';
-import { answerOf, textOf } from './answer.js';
+import { acceptsFixed, answerOf, textOf } from './answer.js';
 import type { UtteranceContext } from './context.js';
 import type { Decided } from './finding.js';
 import { judge, looksAgain, type Sounds } from './judge.js';
 import { levelOf } from './level.js';
+import { hearOpenSlots } from './open-slots.js';
 import { scoresOf } from './scores.js';
 import { Filler } from './search/filler.js';
 import { TokenSearch, type Candidate, type PartialSentence } from './search/token-search.js';
@@ -116,7 +117,9 @@ export class Utterance {
   partial(): UtterancePartial {
     const best = this.search.partial();
     const trailing = this.steps - 1 - (best.words.at(-1)?.endFrame ?? -1);
-    const hopeless = (this.filler?.score ?? -Infinity) - best.score > hopelessLag;
+    // Any phones of an open slot pay otherwise than the filler's.
+    const closed = this.context.grammar.graph.open === undefined;
+    const hopeless = closed && (this.filler?.score ?? -Infinity) - best.score > hopelessLag;
     return { ...best, text: textOf(best.words, this.context), trailing, hopeless };
   }
 
@@ -166,7 +169,11 @@ export class Utterance {
       fillerScore,
       full: this.full,
     };
-    return { steps, decided: await judge(sounds, this.context) };
+    const decided = await judge(sounds, this.context);
+    if (decided === undefined || this.full || !acceptsFixed(decided, this.context))
+      return { steps, decided };
+    const slots = hearOpenSlots(decided, sounds.scores, this.context);
+    return { steps, decided: slots === undefined ? decided : { ...decided, slots } };
   }
 
   private take({ data, steps }: LogProbs): void {

@@ -37,9 +37,10 @@ import {
   type Io,
 } from '../shared/command.js';
 import { commonOptions, conditionsOf, noiseOptions, percent, type Condition } from './options.js';
+import { freeWordsOf } from '../shared/free-words.js';
 import { writeChart } from '../shared/write-chart.js';
 
-const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--min-confidence P] [--min-certainty P] [--channel N] [--limit N] [--clips] [--json] [DIR]
+const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--language-model FILE] [--min-confidence P] [--min-certainty P] [--channel N] [--limit N] [--clips] [--json] [DIR]
 
 Accuracy, false accepts, word error, real-time factor and peak memory on recordings, with 95 %
 intervals. Without labels every file of DIR counts as no command. Noise is mixed in by the peak-frame
@@ -49,6 +50,7 @@ What is no command is played to the listener as the daemon hears it, and counted
 recordings of speech, --noise-alone noise at ${noiseLevelsDb.join(', ')} dB of full scale, --machines seconds of synthesised
 machine noise. --curve draws false accepts an hour against refused commands for every threshold,
 overall and per intent; --per-hour says which threshold keeps false accepts to N an hour.
+--language-model: of "kikitori lm", for sentences with any words in them; their slots are labelled in a FILE.json.
 --channel: the channel of recordings with several, from 0 as capture.channel; -1, as without it: all mixed.`;
 
 export const run: CommandRun = async (argv, io) => {
@@ -65,6 +67,7 @@ export const run: CommandRun = async (argv, io) => {
       machines: { type: 'string' },
       curve: { type: 'string' },
       'per-hour': { type: 'string' },
+      'language-model': { type: 'string' },
       'min-confidence': { type: 'string' },
       'min-certainty': { type: 'string' },
       clips: { type: 'boolean', default: false },
@@ -98,6 +101,9 @@ export const run: CommandRun = async (argv, io) => {
       minCertainty: numberOption('min-certainty', values['min-certainty']),
     },
   });
+  const languageModel = values['language-model'];
+  if (languageModel !== undefined)
+    engine.hearOpenSlots(await freeWordsOf(engine, languageModel, io));
   const grammar = await engine.compile();
   const limit = numberOption('limit', values.limit);
   const labels =

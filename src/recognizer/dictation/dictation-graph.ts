@@ -101,7 +101,7 @@ function isKnown(model: LanguageModel, text: string): boolean {
 }
 
 /** Different ones that the lexicon has, and weak forms of function words. Markers such as <s> and words with figures have none. */
-function waysToSay(text: string, lexicon: Lexicon): number[][] {
+export function waysToSay(text: string, lexicon: Lexicon): number[][] {
   const word = text.toLowerCase();
   const own = lexicon.ownWords.has(word);
   if (!own && !/^[a-z][a-z'.-]*$/.test(word)) return [];

@@ -14,6 +14,14 @@ export interface SearchLimits {
 
 export const defaultLimits: SearchLimits = { beam: 14, tokensMax: 4000, latticeBeam: 8 };
 
+/** Words beside a stretch that is searched alone. */
+export interface Beside {
+  /** Context of its first word; `<s>` unless it is given. */
+  readonly context?: number;
+  /** Number of the word after it; `</s>` unless it is given. */
+  readonly next?: number;
+}
+
 /** Subtrees with at most this many pronunciations are looked into with their context. */
 const narrow = 3;
 
@@ -47,13 +55,14 @@ export class DictationSearch {
   constructor(
     readonly graph: DictationGraph,
     readonly limits: SearchLimits = defaultLimits,
+    private readonly beside: Beside = {},
   ) {
     const room = Math.max(1024, roomFactor * Math.min(limits.tokensMax, 2_000_000));
     this.current = new TokenTable(room);
     this.next = new TokenTable(room);
     this.cache = new LanguageCache(graph.model);
     this.rootAhead = graph.lookAhead[0] ?? 0;
-    const start = this.current.at(0, graph.model.begin);
+    const start = this.current.at(0, beside.context ?? graph.model.begin);
     this.current.blank[start] = this.rootAhead;
     this.current.blankFrom[start] = -1;
     this.current.ahead[start] = this.rootAhead;
@@ -332,6 +341,7 @@ export class DictationSearch {
   ends(complete: boolean): { nodes: Int32Array; scores: Float64Array } {
     const { current, graph, rootAhead } = this;
     const { model, weights, tree } = graph;
+    const next = this.beside.next ?? model.end;
     const nodes: number[] = [];
     const scores: number[] = [];
     for (let token = 0; token < current.size; token++) {
@@ -343,8 +353,8 @@ export class DictationSearch {
       const from = (labelled ? current.labelFrom[token] : current.blankFrom[token]) ?? -1;
       const context = current.context[token] ?? 0;
       const end =
-        complete && model.end >= 0 && model.end !== model.unknown
-          ? weights.language * model.lnProbability(context, model.end)
+        complete && next >= 0 && next !== model.unknown
+          ? weights.language * model.lnProbability(context, next)
           : 0;
       nodes.push(from);
       scores.push(current.best(token) - rootAhead + end);

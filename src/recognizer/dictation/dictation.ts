@@ -1,5 +1,10 @@
 import type { DictationGraph } from './dictation-graph.js';
-import { DictationSearch, type SearchLimits, defaultLimits } from './dictation-search.js';
+import {
+  DictationSearch,
+  type Beside,
+  type SearchLimits,
+  defaultLimits,
+} from './dictation-search.js';
 import {
   bestEnd,
   bestSentences,
@@ -44,8 +49,9 @@ export class Dictation {
     private readonly graph: DictationGraph,
     limits: SearchLimits = defaultLimits,
     private readonly scale = defaultScale,
+    beside: Beside = {},
   ) {
-    this.search = new DictationSearch(graph, limits);
+    this.search = new DictationSearch(graph, limits, beside);
   }
 
   get frames(): number {

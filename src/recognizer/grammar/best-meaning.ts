@@ -21,9 +21,12 @@ interface Found {
  * 4. the most letters outside of slots;
  * 5. the first in file order.
  */
-export function bestMeaning(nfa: Nfa, words: readonly number[]): Interpretation | null {
+export function bestMeaning(
+  nfa: Nfa,
+  words: readonly number[],
+  said = words.map((word) => nfa.words[word] ?? ''),
+): Interpretation | null {
   const useful = usefulPlaces(nfa, words);
-  const said = words.map((word) => nfa.words[word] ?? '');
   let best: Found | null = null;
   let steps = 0;
   const seen = new Set<string>();

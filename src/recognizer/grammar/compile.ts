@@ -12,6 +12,7 @@ import { emptySentences, ShadowedSentences, slotsFilledTwice } from './lost-mean
 import { muteFaults } from './mute.js';
 import { buildNfa, type Nfa } from './nfa.js';
 import { withOpposites } from './opposites.js';
+import { openFaults, openWord, unknownWords } from './open-slot.js';
 import { readSentence } from './read-sentence.js';
 import { GrammarTooLarge, type SlotMeaning } from './states.js';
 import { placeInWords, type Fault, type ParsedGrammar, type Place } from './tree.js';
@@ -57,6 +58,8 @@ export interface CompileOptions {
   readonly lexicon: Lexicon;
   /** A larger graph is refused. */
   readonly phonesMax?: number;
+  /** There is a language model: any words can be heard in `wildcard` lists and in {dictation}. */
+  readonly openSlots?: boolean;
 }
 
 /** Source -> automaton of phones, with its meaning. Throws GrammarError with every fault found. */
@@ -77,7 +80,7 @@ function compile(source: GrammarSource, options: CompileOptions): GrammarDetails
   const parsed =
     typeof source === 'string' && (isJsgf(source) || /\.(jsgf|gram)$/i.test(file))
       ? parseJsgf(source, lexicon.ownWords)
-      : parseYamlGrammar(source, lexicon.ownWords);
+      : parseYamlGrammar(source, lexicon.ownWords, options.openSlots);
   const faults = [...parsed.faults, ...muteFaults(parsed.grammar)];
   try {
     const own = lexicon.ownWords;
@@ -117,6 +120,9 @@ function assemble(
   }
   if (dfa.final[0] === true) throw new GrammarError(file, emptySentences(nfa));
   const words = [...nfa.words];
+  const open = words.indexOf(openWord);
+  const unclear = openFaults(dfa, open, nfa.places.get(openWord) ?? { line: 1, column: 1 });
+  if (unclear.length > 0) throw new GrammarError(file, unclear);
   const skip = skipped.phrases.map((phrase) => words.push(phrase.join(' ')) - 1);
   const spelled = (word: string) => nfa.spelled.has(word) || skipped.spelled.has(word);
   const pronunciations = new Map(words.map((word) => [word, pronounce(word, lexicon, spelled)]));
@@ -139,6 +145,7 @@ function assemble(
     throw new GrammarError(file, [{ line: 1, column: 1, message: tooSlow(phones, phonesMax) }]);
   const slow = slowWarning(phones);
   const mayBeSkipped = new Set(skip);
+  const shown = (word: number) => (word === open ? unknownWords : (nfa.words[word] ?? ''));
   return {
     graph,
     dfa,
@@ -159,11 +166,15 @@ function assemble(
     phonesOf: (word) => ways[word] ?? [],
     read: (text) =>
       readSentence(text, dfa, words, mayBeSkipped, { own: lexicon.ownWords }, skipAnywhere),
-    interpret(sentence) {
+    interpret(sentence, texts) {
       if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
+      const told = sentence.flatMap((word, i) =>
+        mayBeSkipped.has(word) ? [] : [{ word, text: texts?.get(i) ?? shown(word) }],
+      );
       const found = (best ? bestMeaning : interpretWords)(
         nfa,
-        sentence.filter((w) => !mayBeSkipped.has(w)),
+        told.map(({ word }) => word),
+        told.map(({ text }) => text),
       );
       if (found === null) throw new Error('the search gave words that the grammar does not allow');
       return found;
@@ -209,7 +220,7 @@ function unspoken(
   places: readonly ReadonlyMap<string, Place>[],
 ): Fault[] {
   return words
-    .filter((word) => sounds(word).length === 0)
+    .filter((word) => word !== openWord && sounds(word).length === 0)
     .map((word) => ({
       ...(places.map((p) => p.get(word)).find((p) => p !== undefined) ?? { line: 1, column: 1 }),
       message: `"${word}" has no pronunciation: add it to the word list, as phones or as "sounds like ..."`,
@@ -246,6 +257,7 @@ function pronounce(
 
 /** A word's pronunciations; with `spelled` also letter by letter, unless the site says how it sounds. */
 export function pronounceWord(word: string, lexicon: Lexicon, spelled: boolean): Pronunciation[] {
+  if (word === openWord) return [];
   const known = lexicon.lookup(word);
   if (!spelled || known[0]?.source === 'user') return known;
   const letters = lexicon.spell(word);

@@ -31,11 +31,12 @@ export function heardGraph(
   units: readonly string[],
 ): HeardGraph {
   const plainWays = listed.map(phonesIn);
-  const everywhere = expandPhones(dfa, words, plainWays, skip);
+  const count = units.length;
+  const everywhere = expandPhones(dfa, words, plainWays, skip, true, count);
   const phonesWithSkip = everywhere.arcUnit.length;
   const atEnds =
     skip.length > 0 && phonesWithSkip > skipArcsMax
-      ? expandPhones(dfa, words, plainWays, skip, false)
+      ? expandPhones(dfa, words, plainWays, skip, false, count)
       : everywhere;
   const skipAnywhere = atEnds.arcUnit.length > (1 - skipShareMin) * phonesWithSkip;
   const plain = skipAnywhere ? everywhere : atEnds;
@@ -44,7 +45,7 @@ export function heardGraph(
     return { graph: plain, ways: plainWays, forms: words.map(() => []), ...rest };
   const forms = distinctForms(dfa, words, listed, skip, units);
   const ways = listed.map((ps, id) => phonesIn([...ps, ...(forms[id] ?? [])]));
-  return { graph: expandPhones(dfa, words, ways, skip, skipAnywhere), ways, forms, ...rest };
+  return { graph: expandPhones(dfa, words, ways, skip, skipAnywhere, count), ways, forms, ...rest };
 }
 
 const phonesIn = (ps: readonly Pronunciation[]) => ps.map((p) => p.phones);

@@ -7,7 +7,11 @@ import type { Mark } from './states.js';
  * Meaning of a sentence: the first path through the automaton, in file order, that says these words.
  * Dead ends are remembered, so the time is bounded by states times words.
  */
-export function interpretWords(nfa: Nfa, words: readonly number[]): Interpretation | null {
+export function interpretWords(
+  nfa: Nfa,
+  words: readonly number[],
+  said = words.map((w) => nfa.words[w] ?? ''),
+): Interpretation | null {
   interface Step {
     readonly state: number;
     readonly position: number;
@@ -23,7 +27,7 @@ export function interpretWords(nfa: Nfa, words: readonly number[]): Interpretati
     if (step.state === nfa.end && step.position === words.length) {
       return meaningOf(
         path.map((s) => ({ mark: s.via, position: s.position })),
-        words.map((w) => nfa.words[w] ?? ''),
+        said,
       );
     }
     const edge = nfa.edges[step.state]?.[step.next++];

@@ -1,5 +1,6 @@
 import type { DecodingGraph } from '../graph.js';
 import type { Dfa } from './dfa.js';
+import { costsOf, openWord, phoneLoop, type LoopArc } from './open-slot.js';
 import { GrammarTooLarge } from './states.js';
 
 const arcsMax = 4_000_000;
@@ -25,14 +26,28 @@ export function expandPhones(
   pronunciations: readonly (readonly (readonly number[])[])[],
   skip: readonly number[],
   skipAnywhere = true,
+  units = 0,
 ): DecodingGraph {
-  const arcs: { unit: number; target: number; word: number }[][] = dfa.edges.map(() => []);
+  const arcs: Arc[][] = dfa.edges.map(() => []);
+  const open = words.indexOf(openWord);
   const final = dfa.final.map((f) => (f ? 1 : 0));
   let total = 0;
-  const add = (state: number, unit: number, target: number, word: number) => {
+  const add = (state: number, unit: number, target: number, word: number, cost?: number) => {
     if (++total > arcsMax)
       throw new GrammarTooLarge(`the sentences need more than ${arcsMax} phones`);
-    arcs[state]?.push({ unit, target, word });
+    arcs[state]?.push({ unit, target, word, ...(cost === undefined ? {} : { cost }) });
+  };
+  const loops = new Map<number, readonly LoopArc[]>();
+  /** Arcs from before an open slot; the loop that they lead to is made once for what follows it. */
+  const openInto = (target: number): readonly LoopArc[] => {
+    const known = loops.get(target);
+    if (known !== undefined) return known;
+    const loop = arcs.push([]) - 1;
+    final.push(0);
+    const { into, own } = phoneLoop(units, loop, target, open);
+    for (const arc of own) add(loop, arc.unit, arc.target, arc.word, arc.cost);
+    loops.set(target, into);
+    return into;
   };
   const branches = new Map<string, number>();
   /** What leaves a node; the branches below it are placed first. */
@@ -62,6 +77,10 @@ export function expandPhones(
     for (const word of skipAnywhere || ends ? skip : [])
       insert(root, pronunciations[word] ?? [], word, state);
     for (const { unit, target, word } of leaving(root)) add(state, unit, target, word);
+    const after = open < 0 ? undefined : edges.get(open);
+    if (after === undefined) return;
+    for (const { unit, target, word, cost } of openInto(after))
+      add(state, unit, target, word, cost);
   });
   const arcStart = new Int32Array(arcs.length + 1);
   const flat = arcs.flatMap((list, s) => {
@@ -76,7 +95,15 @@ export function expandPhones(
     arcWord: Int32Array.from(flat, (a) => a.word),
     final: Uint8Array.from(final),
     words,
+    ...costsOf(flat, open),
   };
+}
+
+interface Arc {
+  readonly unit: number;
+  readonly target: number;
+  readonly word: number;
+  readonly cost?: number;
 }
 
 function insert(

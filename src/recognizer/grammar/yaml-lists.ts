@@ -1,7 +1,8 @@
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
+import { openWord } from './open-slot.js';
 import { digitList, ordinalList, timeList, type SpokenList } from './spoken-lists.js';
 import { parseClock } from './times.js';
-import type { ListValue, Loss } from './tree.js';
+import type { ListValue, Loss, Place } from './tree.js';
 import { spokenAs } from './inline-range.js';
 import { rangeValues } from './yaml-ranges.js';
 import { isTemplate, type YamlNodes } from './yaml-reader.js';
@@ -20,9 +21,14 @@ export interface ReadList {
   readonly open?: 'wildcard' | 'values';
 }
 
+export const anyWords = (at: Place): ListValue => ({
+  spoken: { kind: 'word', word: openWord, at },
+});
+
 export function readList(yaml: YamlNodes, name: string, node: unknown): ReadList {
   if (isMap(node) && node.get('wildcard') === true) {
     yaml.known(node, ['wildcard', 'metadata']);
+    if (yaml.openSlots) return { values: [anyWords(yaml.place(node))], open: 'wildcard' };
     const why = `{${name}} is a wildcard: any words would have to be heard, which needs dictation; with "values:" those are heard`;
     return { values: [], loss: { why, at: yaml.place(node) }, open: 'wildcard' };
   }

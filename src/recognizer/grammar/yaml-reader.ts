@@ -14,6 +14,8 @@ export class YamlNodes {
     readonly own: ReadonlySet<string>,
     /** As it is named in faults; undefined for a grammar of one file. */
     private readonly file?: string,
+    /** Whether there is a language model, so that any words can be heard. */
+    readonly openSlots = false,
   ) {}
 
   place(node: unknown, offset = 0): Place {

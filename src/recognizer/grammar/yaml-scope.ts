@@ -54,6 +54,12 @@ export class TopScope {
     }
   }
 
+  /** A list that is there unless another of its name is. */
+  standard(name: string, values: readonly ListValue[]): void {
+    if (this.lists.has(name)) return;
+    this.lists.set(name, { what: { values }, written: '', at: { line: 1, column: 1 } });
+  }
+
   get scope(): Scope {
     const losses = new Map<string, Loss>();
     const lists = new Map<string, readonly ListValue[]>();

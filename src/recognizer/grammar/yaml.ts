@@ -3,8 +3,10 @@ import { byLayout, Declarations, isHomeAssistant, partOf } from './home-assistan
 import { withoutLost } from './left-out.js';
 import type { GrammarFile, GrammarFolder } from './source.js';
 import type { Fault, Intent, ParsedGrammar } from './tree.js';
+import { dictationList } from './open-slot.js';
 import { readDocument } from './yaml-document.js';
 import { hasSentences, YamlFile, type Surroundings } from './yaml-file.js';
+import { anyWords } from './yaml-lists.js';
 import { YamlNodes } from './yaml-reader.js';
 import { TopScope } from './yaml-scope.js';
 
@@ -20,9 +22,10 @@ interface Parsed {
 export function parseYamlGrammar(
   source: string | GrammarFolder,
   own: ReadonlySet<string> = new Set(),
+  openSlots = false,
 ): Parsed {
   if (typeof source === 'string') {
-    const yaml = new YamlNodes(own);
+    const yaml = new YamlNodes(own, undefined, openSlots);
     const root = readDocument(source, yaml);
     const unread = { grammar: { intents: [], skipWords: [], warnings: yaml.warnings } };
     if (yaml.faults.length > 0) return { ...unread, faults: yaml.faults };
@@ -32,11 +35,14 @@ export function parseYamlGrammar(
     }
     return merged([new YamlFile(yaml, root)], [yaml]);
   }
-  return isHomeAssistant(source) ? homeAssistant(source, own) : plainFolder(source, own);
+  const read = (file: GrammarFile) => reader(file, own, openSlots);
+  return isHomeAssistant(source) ? homeAssistant(source, read) : plainFolder(source, read);
 }
 
-function plainFolder({ files }: GrammarFolder, own: ReadonlySet<string>): Parsed {
-  const readers = files.map((file) => reader(file, own));
+type Read = (file: GrammarFile) => ReturnType<typeof reader>;
+
+function plainFolder({ files }: GrammarFolder, read: Read): Parsed {
+  const readers = files.map(read);
   return merged(
     readers.flatMap(({ yaml, root }) => (root === null ? [] : [new YamlFile(yaml, root)])),
     readers.map(({ yaml }) => yaml),
@@ -44,8 +50,8 @@ function plainFolder({ files }: GrammarFolder, own: ReadonlySet<string>): Parsed
 }
 
 /** Home Assistant's own sentences, with what a site has written beside them. */
-function homeAssistant({ files }: GrammarFolder, own: ReadonlySet<string>): Parsed {
-  const readers = files.map((file) => ({ ...reader(file, own), path: file.path }));
+function homeAssistant({ files }: GrammarFolder, read: Read): Parsed {
+  const readers = files.map((file) => ({ ...read(file), path: file.path }));
   const declared = new Declarations();
   for (const { yaml, root, path } of readers)
     if (path === 'intents.yaml' && root !== null) declared.read(yaml, root);
@@ -75,8 +81,8 @@ function homeAssistant({ files }: GrammarFolder, own: ReadonlySet<string>): Pars
   return { grammar: { ...grammar, order: 'home assistant' }, faults };
 }
 
-function reader({ name, text }: GrammarFile, own: ReadonlySet<string>) {
-  const yaml = new YamlNodes(own, name);
+function reader({ name, text }: GrammarFile, own: ReadonlySet<string>, openSlots: boolean) {
+  const yaml = new YamlNodes(own, name, openSlots);
   const root = readDocument(text, yaml);
   // Comments alone are an empty file, which says nothing.
   if (root !== null && !isMap(root))
@@ -88,6 +94,8 @@ function reader({ name, text }: GrammarFile, own: ReadonlySet<string>) {
 function merged(files: readonly YamlFile[], readers: readonly YamlNodes[]): Parsed {
   const shared = new TopScope();
   for (const file of files) shared.add(file.yaml, file.root);
+  const [{ yaml: open, root } = {}] = files.filter((file) => file.yaml.openSlots);
+  if (open !== undefined) shared.standard(dictationList, [anyWords(open.place(root))]);
   const { scope } = shared;
   const around: Surroundings = {
     scope,

@@ -93,7 +93,7 @@ export class RestBound {
   /** The row before frame `t`, from the one after it. */
   private before(t: number, later: Float32Array): Float32Array {
     const { graph, scores, arcs, outScore, outUnit, otherScore, stays, pauses } = this;
-    const { arcStart, arcUnit, arcTarget } = graph;
+    const { arcStart, arcUnit, arcTarget, arcCost } = graph;
     const at = t * this.units;
     const blank = scores[at] ?? -Infinity;
     const row = new Float32Array(this.width);
@@ -103,8 +103,9 @@ export class RestBound {
       let other = -Infinity;
       for (const end = arcStart[s + 1] ?? 0; a < end; a++) {
         const unit = arcUnit[a] ?? 0;
-        const score = (later[a] ?? -Infinity) + (scores[at + unit] ?? -Infinity);
-        stays[a] = score;
+        const staying = (later[a] ?? -Infinity) + (scores[at + unit] ?? -Infinity);
+        stays[a] = staying;
+        const score = arcCost === undefined ? staying : staying - (arcCost[a] ?? 0);
         if (score > best) {
           if (unit !== unitOfBest) other = best;
           best = score;

@@ -120,8 +120,9 @@ class RunnerUpSearch {
         this.dropped = -Infinity;
         this.mergePlace(a);
         if (!idle) {
-          this.mergePlace(this.arcs + s);
-          this.mergeArriving(s, unit);
+          const cost = graph.arcCost?.[a] ?? 0;
+          this.mergePlace(this.arcs + s, cost);
+          this.mergeArriving(s, unit, cost);
         }
         this.store(a, scores[at + unit] ?? -Infinity, bound[a] ?? -Infinity, this.frame);
       }
@@ -198,17 +199,17 @@ class RunnerUpSearch {
     now.liveCount = 0;
   }
 
-  private mergePlace(place: number): void {
+  private mergePlace(place: number, cost = 0): void {
     const { now, k } = this;
     for (let slot = place * k; slot < (place + 1) * k; slot++) {
       const score = now.score[slot] ?? -Infinity;
       if (score === -Infinity) return;
-      this.merge(score, now.history[slot] ?? -1, now.wordStart[slot] ?? -1);
+      this.merge(score - cost, now.history[slot] ?? -1, now.wordStart[slot] ?? -1);
     }
   }
 
   /** Tokens whose arc ends at `state`, but for arcs of `unit`: the same unit twice needs a blank between. */
-  private mergeArriving(state: number, unit: number): void {
+  private mergeArriving(state: number, unit: number, cost = 0): void {
     const { graph, now, k } = this;
     for (let a = this.firstArriving[state] ?? -1; a >= 0; a = this.nextArriving[a] ?? -1) {
       if (graph.arcUnit[a] === unit) continue;
@@ -217,7 +218,7 @@ class RunnerUpSearch {
         const score = now.score[slot] ?? -Infinity;
         if (score === -Infinity) break;
         const start = word >= 0 ? -1 : (now.wordStart[slot] ?? -1);
-        this.merge(score, this.historyAfter(slot, word), start);
+        this.merge(score - cost, this.historyAfter(slot, word), start);
       }
     }
   }

@@ -78,18 +78,20 @@ export class TokenSearch {
   feed(scores: Float32Array, at = 0): void {
     this.arrive();
     const { graph, inScore, inArc, otherScore, otherArc, blankScore } = this;
-    const { arcStart, arcUnit } = graph;
+    const { arcStart, arcUnit, arcCost } = graph;
     const blank = scores[at] ?? -Infinity;
     for (let s = 0, a = 0; s < graph.states; s++) {
       const end = arcStart[s + 1] ?? 0;
       const entry = inScore[s] ?? -Infinity;
       const entryUnit = arcUnit[inArc[s] ?? 0] ?? 0;
-      const paused = blankScore[s] ?? -Infinity;
+      const waited = blankScore[s] ?? -Infinity;
       for (; a < end; a++) {
         const unit = arcUnit[a] ?? 0;
+        const cost = arcCost === undefined ? 0 : (arcCost[a] ?? 0);
+        const paused = waited - cost;
         const stay = this.arcScore[a] ?? -Infinity;
         const differs = entryUnit !== unit;
-        const enter = differs ? entry : (otherScore[s] ?? -Infinity);
+        const enter = (differs ? entry : (otherScore[s] ?? -Infinity)) - cost;
         if (stay >= paused && stay >= enter) {
           this.nextScore[a] = stay + (scores[at + unit] ?? -Infinity);
           this.nextHistory[a] = this.arcHistory[a] ?? -1;
@@ -105,12 +107,12 @@ export class TokenSearch {
           this.nextWordStart[a] = this.startOr(this.startAfter(from), this.frame);
         }
       }
-      if (entry > paused) {
+      if (entry > waited) {
         const from = inArc[s] ?? 0;
         blankScore[s] = entry + blank;
         this.blankHistory[s] = this.historyAfter(from);
         this.blankWordStart[s] = this.startAfter(from);
-      } else blankScore[s] = paused + blank;
+      } else blankScore[s] = waited + blank;
     }
     this.swap();
     this.frame++;
@@ -165,12 +167,16 @@ export class TokenSearch {
         inWord: !ends,
       };
     }
+    const words = this.wordsOf(best);
     return {
       score: best.score,
-      words: this.wordsOf(best),
+      words,
       inWord: best.inWord,
       final: !best.inWord && graph.final[best.state] === 1,
-      open: (graph.arcStart[best.state + 1] ?? 0) > (graph.arcStart[best.state] ?? 0),
+      // More may be said in an open slot too.
+      open:
+        (graph.open !== undefined && words.at(-1)?.word === graph.open) ||
+        (graph.arcStart[best.state + 1] ?? 0) > (graph.arcStart[best.state] ?? 0),
     };
   }
 

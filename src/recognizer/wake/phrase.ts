@@ -63,7 +63,11 @@ export function afterWake(grammar: CompiledGrammar, wake: WakePhrase): CompiledG
     hidden,
     graph: prefixed(graph, wake.variants, wake.phrase),
     phonesOf: (word) => (word === hidden ? wake.variants : grammar.phonesOf(word)),
-    interpret: (words) => grammar.interpret(words.filter((w) => w !== hidden)),
+    interpret: (words, texts) =>
+      grammar.interpret(
+        words.filter((w) => w !== hidden),
+        texts,
+      ),
   };
 }
 
@@ -109,5 +113,9 @@ function prefixed(
     ),
     final: Uint8Array.from([...new Uint8Array(states), ...graph.final]),
     words: [...graph.words, phrase],
+    ...(graph.open === undefined ? {} : { open: graph.open }),
+    ...(graph.arcCost === undefined
+      ? {}
+      : { arcCost: Float32Array.from([...new Float32Array(flat.length), ...graph.arcCost]) }),
   };
 }
