@@ -13,7 +13,15 @@ import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
-import { clockSynced, infoOf, linkOptions, recognizerOptions, tellWarnings } from './board.js';
+import {
+  clockSynced,
+  freeWordsOf,
+  infoOf,
+  linkOptions,
+  recognizerOptions,
+  tellFreeWords,
+  tellWarnings,
+} from './board.js';
 import { Cover } from './cover.js';
 import { Ear, type Ready } from './ear.js';
 import { Answers, healthOf, Pace } from './health.js';
@@ -77,7 +85,7 @@ export class Agent {
       streamClock: this.streamClock,
       publisher,
       neighbours,
-      hears: () => ({ model: this.modelName, grammar: ear.grammar.sha256.slice(0, 12) }),
+      hears: () => ({ model: this.modelName, grammar: (ear.freeWords ?? ear.grammar).sha256.slice(0, 12) }),
       onHeard: ({ accepted, confidence }, latencyMs) => {
         this.pace.answered(latencyMs);
         this.answers.add(accepted, confidence);
@@ -151,6 +159,7 @@ export class Agent {
       throw new StopRequested();
     }
     tellWarnings(ready.grammar.warnings, log);
+    if (ready.freeWords !== undefined) tellFreeWords(ready.freeWords, log);
     const capture = new Capture(
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,
@@ -338,9 +347,11 @@ export class Agent {
     const grammar = await this.ear.compile(
       path ?? this.config.grammar.path,
       this.config.grammar.phonesMax,
+      this.dictates ? (engine) => freeWordsOf(this.config, engine) : undefined,
     );
     this.ear.refresh();
     this.publishInfo();
+    if (this.ear.freeWords !== undefined) tellFreeWords(this.ear.freeWords, this.options.log);
     this.options.log.info(
       { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
       'new sentences',
@@ -359,9 +370,15 @@ export class Agent {
       throw error;
     }
     const sections = Object.keys(old) as (keyof Config)[];
-    return sections
+    const changed = sections
       .filter((name) => name !== 'recognizer' && name !== 'grammar')
       .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(config[name]));
+    return config.recognizer.mode === this.ear.mode ? changed : [...changed, 'recognizer.mode'];
+  }
+
+  /** Whether free words are heard; a changed mode takes a restart. */
+  private get dictates(): boolean {
+    return this.ear.mode === 'dictation' && this.config.recognizer.mode === 'dictation';
   }
 
   /** Another bundle hears from the next utterance on. */

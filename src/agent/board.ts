@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
+import { readFreeWords, type FreeWords } from '../engine/free-words.js';
 import type { GrammarDetails, RecognizerOptions } from '../recognizer/index.js';
 import type { Log } from '../runtime/log.js';
 import { agentVersion } from '../runtime/version.js';
@@ -54,6 +55,12 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
   };
 }
 
+/** What dictation listens for, read from the files that the configuration names. */
+export function freeWordsOf({ recognizer }: Config, engine: Engine): Promise<FreeWords> {
+  const { languageModelPath, boostPath } = recognizer;
+  return readFreeWords(engine.lexicon, { languageModelPath, boostPath });
+}
+
 /** What this board runs; `shorter` for a broker that does not take the whole configuration. */
 export function infoOf(
   { bundle: { manifest, sha256 } }: Engine,
@@ -77,4 +84,15 @@ export function infoOf(
 export function tellWarnings(warnings: GrammarDetails['warnings'], log: Log): void {
   for (const { message, file, line, column } of warnings)
     log.warn({ event: 'grammar.warning', file, line, column }, message);
+}
+
+/** The words that are listened for, and what cannot be heard of them. */
+export function tellFreeWords({ graph, sha256, unsaid }: FreeWords, log: Log): void {
+  const { words, unpronounced } = graph;
+  log.info({ event: 'dictation.loaded', words, unpronounced, sha256 }, 'a language model');
+  if (unsaid.length > 0)
+    log.warn(
+      { event: 'dictation.unsaid', terms: unsaid.slice(0, 20), count: unsaid.length },
+      'terms of recognizer.boostPath that nothing says how to pronounce: name them in grammar.wordsPath',
+    );
 }

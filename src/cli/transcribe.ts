@@ -1,6 +1,7 @@
 import { readAudioFile, soundFilesOf } from '../audio/index.js';
 import { dictate } from '../engine/dictate.js';
 import { Engine, hearClip } from '../engine/engine.js';
+import { readBoosts, unsaidOf } from '../engine/free-words.js';
 import {
   compileDictation,
   type DictatedSegment,
@@ -22,7 +23,7 @@ import {
 import { filesFrom } from './shared/files-from.js';
 
 const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
-       kikitori transcribe --dictation --language-model FILE [--model DIR|FILE] [--words FILE] [--channel N] [--json] FILE|DIR...
+       kikitori transcribe --dictation --language-model FILE [--boost FILE] [--model DIR|FILE] [--words FILE] [--channel N] [--json] FILE|DIR...
 
 One line a file: what was said, whether it is accepted as a command, intent, slots and confidence.
 WAV is read natively, other formats through ffmpeg or sox. A file that cannot be read is said on
@@ -33,7 +34,8 @@ capture.channel; -1, as without it: all mixed.
 
 --dictation: free speech instead of commands, by a language model of "kikitori lm": a line for what was
 said between two pauses, with its times. Nothing is accepted or refused; the confidence says how much
-of it is likely to be right.`;
+of it is likely to be right. --boost: own terms, a line each, and how many times as likely each is than the
+language model says: "conveyor: 20". Those that it does not know are listened for too.`;
 
 /** The contract of \`transcribe --json\`: one object a file. */
 export function transcriptLine(file: string, heard: Heard) {
@@ -87,9 +89,20 @@ function dictatedHumanLine(file: string, segment: DictatedSegment): string {
 }
 
 /** The words of a language model, and how they sound; what has no sound is said. */
-async function dictationOf(engine: Engine, path: string, io: Io): Promise<DictationGraph> {
+async function dictationOf(
+  engine: Engine,
+  path: string,
+  boostPath: string,
+  io: Io,
+): Promise<DictationGraph> {
+  const boosted = await readBoosts(boostPath);
   const { model } = await openModel(path);
-  const graph = compileDictation(model, engine.lexicon);
+  const graph = compileDictation(model, engine.lexicon, { boosted });
+  const unsaid = unsaidOf(boosted, graph);
+  if (unsaid.length > 0)
+    io.stderr.write(
+      `${boostPath}: nothing says how these sound (--words FILE): ${unsaid.slice(0, 20).join(', ')}\n`,
+    );
   if (graph.unpronounced > 0)
     io.stderr.write(
       `${path}: ${graph.unpronounced} of its words are not listened for: nothing says how they sound (--words FILE)\n`,
@@ -108,6 +121,7 @@ export const run: CommandRun = async (argv, io) => {
       channel: { type: 'string' },
       dictation: { type: 'boolean', default: false },
       'language-model': { type: 'string' },
+      boost: { type: 'string' },
       'files-from': { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -128,6 +142,8 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError('--dictation needs --language-model FILE', usage.split('\n')[1]?.trim() ?? '');
   if (!values.dictation && languageModel !== undefined)
     throw usageError('--language-model is for --dictation', usage.split('\n')[1]?.trim() ?? '');
+  if (!values.dictation && values.boost !== undefined)
+    throw usageError('--boost is for --dictation', usage.split('\n')[1]?.trim() ?? '');
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: String(values.grammar),
@@ -137,7 +153,9 @@ export const run: CommandRun = async (argv, io) => {
     },
   });
   const hearsFreely =
-    languageModel === undefined ? null : await dictationOf(engine, languageModel, io);
+    languageModel === undefined
+      ? null
+      : await dictationOf(engine, languageModel, values.boost ?? '', io);
   const recognizer = hearsFreely ? null : engine.recognizer(await engine.compile());
   let failed = 0;
   /** What cannot be read is said; the others are still heard. */

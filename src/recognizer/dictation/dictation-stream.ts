@@ -1,6 +1,7 @@
-import type { Decoding } from '../../bundle/index.js';
+import type { Decoding, PhoneChain } from '../../bundle/index.js';
 import type { Acoustic, AcousticStream } from '../acoustic.js';
 import { scoresOf } from '../scores.js';
+import { Filler } from '../search/filler.js';
 import type { DictationGraph } from './dictation-graph.js';
 import { defaultLimits, type SearchLimits } from './dictation-search.js';
 import { Dictation, type DictatedWord, type PartialDictation } from './dictation.js';
@@ -16,6 +17,20 @@ export interface StreamOptions {
   /** A segment that has nothing committed for so long ends as it is. */
   readonly segmentMsMax?: number;
   readonly limits?: SearchLimits;
+  /** How phones follow each other in the language: words are compared with any phones at all. */
+  readonly chain?: PhoneChain;
+}
+
+/** Behind the confidence of a segment. */
+export interface DictationEvidence {
+  /** Mean of the confidences of its words. */
+  readonly wordMean: number;
+  /** Nats that the words are ahead of any phones at all, for each step with a phone; without the language model's part. */
+  readonly lead: number;
+  /** What language model and weights say of a word, nats, on average. */
+  readonly worthMean: number;
+  /** Steps with a phone. */
+  readonly phoneSteps: number;
 }
 
 /** What was said between two pauses, or the committed beginning of it. Times from the beginning of the stream. */
@@ -28,11 +43,18 @@ export interface DictatedSegment {
     readonly endMs: number;
     readonly confidence: number;
   }[];
+  /** 0 to 1; below a floor it was no speech. */
+  readonly confidence: number;
+  readonly evidence: DictationEvidence;
 }
 
 const logHalf = Math.log(0.5);
 /** Steps with a phone that a segment needs: a click has fewer. */
 const phoneStepsMin = 2;
+/** Kept from before the first phone. Until then nothing is searched, so silence costs no more than the network. */
+export const leadMs = 300;
+/** While nobody speaks the network starts afresh this often, so that no old state builds up. */
+const idleRefreshMs = 15_000;
 
 /**
  * Speech without an end as segments: rows of features in, segments out. Each segment has a network state and a search of its own,
@@ -48,11 +70,19 @@ export class DictationStream {
   private steps = 0;
   private quiet = 0;
   private phones = 0;
+  /** Scores of the last steps before the first phone, and how many steps before them were left out. */
+  private waiting: Float32Array[] = [];
+  private skipped = 0;
+  private filler: Filler | null = null;
+  /** What language model and weights said of the words so far. */
+  private worth = 0;
   /** Step at which the words were last committed. */
   private committedAt = 0;
   private readonly pauseSteps: number;
   private readonly commitSteps: number;
   private readonly stepsMax: number;
+  private readonly leadSteps: number;
+  private readonly idleSteps: number;
 
   constructor(
     private readonly acoustic: Acoustic,
@@ -64,6 +94,8 @@ export class DictationStream {
     this.pauseSteps = Math.ceil(pauseMs / stepMs);
     this.commitSteps = Math.ceil(commitMs / stepMs);
     this.stepsMax = Math.ceil(segmentMsMax / stepMs);
+    this.leadSteps = Math.ceil(leadMs / stepMs);
+    this.idleSteps = Math.ceil(idleRefreshMs / stepMs);
     this.network = acoustic.begin();
     this.dictation = this.fresh();
     this.pending = new Float32Array(options.chunkSteps * acoustic.dim);
@@ -83,6 +115,11 @@ export class DictationStream {
     return segments;
   }
 
+  /** Whether a segment has begun. */
+  get speaking(): boolean {
+    return this.phones > 0;
+  }
+
   partial(): PartialDictation {
     return this.dictation.partial();
   }
@@ -99,41 +136,70 @@ export class DictationStream {
     const rows = this.pending.slice(0, this.pendingRows * dim);
     this.pendingRows = 0;
     const { data, steps } = await this.network.feed(rows, true);
-    this.dictation.feed(scoresOf(data, this.decoding), units);
+    const scores = scoresOf(data, this.decoding);
     for (let t = 0; t < steps; t++) {
       const phone = (data[t * units] ?? 0) < logHalf;
       this.quiet = phone ? 0 : this.quiet + 1;
       if (phone) this.phones++;
+      this.search(scores.subarray(t * units, (t + 1) * units));
     }
     this.steps += steps;
   }
 
+  /** One step; until the first phone it waits. */
+  private search(row: Float32Array): void {
+    this.waiting.push(row);
+    if (this.phones === 0) {
+      if (this.waiting.length <= this.leadSteps) return;
+      this.waiting.shift();
+      this.skipped++;
+      return;
+    }
+    for (const scores of this.waiting) {
+      this.dictation.feed(scores, row.length);
+      this.filler?.feed(scores);
+    }
+    this.waiting = [];
+  }
+
   private cut(): DictatedSegment[] {
-    const paused = this.quiet >= this.pauseSteps && this.phones > 0;
+    if (this.phones === 0) {
+      if (this.steps >= this.idleSteps) this.restart();
+      return [];
+    }
+    const paused = this.quiet >= this.pauseSteps;
     if (paused || this.steps - this.committedAt >= this.stepsMax) return this.end();
     if (this.steps - this.committedAt < this.commitSteps) return [];
     const words = this.dictation.commit();
-    if (words.length > 0) this.committedAt = this.steps;
+    if (words.length === 0) return [];
+    this.committedAt = this.steps;
     return this.segmentOf(words);
   }
 
   private end(): DictatedSegment[] {
     const said = this.phones >= phoneStepsMin ? this.dictation.finish().words : [];
     const segments = this.segmentOf(said);
+    this.restart();
+    return segments;
+  }
+
+  private restart(): void {
     this.first += this.steps;
     this.steps = 0;
     this.quiet = 0;
     this.phones = 0;
+    this.waiting = [];
+    this.skipped = 0;
     this.committedAt = 0;
     this.network = this.acoustic.begin();
     this.dictation = this.fresh();
-    return segments;
   }
 
   private segmentOf(words: readonly DictatedWord[]): DictatedSegment[] {
     const [first, last] = [words[0], words.at(-1)];
     if (first === undefined || last === undefined) return [];
-    const msOf = (frame: number) => (this.first + frame) * this.options.stepMs;
+    const evidence = this.evidenceOf(words);
+    const msOf = (frame: number) => (this.first + this.skipped + frame) * this.options.stepMs;
     return [
       {
         startMs: msOf(first.startFrame),
@@ -144,11 +210,34 @@ export class DictationStream {
           endMs: msOf(endFrame + 1),
           confidence,
         })),
+        confidence: segmentConfidence(evidence),
+        evidence,
       },
     ];
   }
 
+  private evidenceOf(words: readonly DictatedWord[]): DictationEvidence {
+    const mean = (of: (word: DictatedWord) => number) =>
+      words.reduce((sum, word) => sum + of(word), 0) / words.length;
+    for (const { worth } of words) this.worth += worth;
+    const sound = this.dictation.score - this.worth;
+    return {
+      wordMean: mean((word) => word.confidence),
+      lead:
+        this.filler === null ? 0 : (sound - this.filler.score) / Math.max(1, this.phones),
+      worthMean: mean((word) => word.worth),
+      phoneSteps: this.phones,
+    };
+  }
+
   private fresh(): Dictation {
+    const { chain } = this.options;
+    this.worth = 0;
+    this.filler = chain === undefined ? null : new Filler(chain, this.acoustic.units);
     return new Dictation(this.graph, this.options.limits ?? defaultLimits);
   }
+}
+
+export function segmentConfidence({ wordMean }: DictationEvidence): number {
+  return wordMean;
 }
