@@ -26,13 +26,22 @@ export interface FreeWords {
   readonly unsaid: readonly string[];
 }
 
-/** Reads both files and compiles them against a lexicon. Throws when one is missing, damaged or wrong. */
+/** Reads both files and compiles them against a lexicon. Throws when one is missing, damaged or wrong, and names both if both are. */
 export async function readFreeWords(
   lexicon: Lexicon,
   { languageModelPath, boostPath = '' }: FreeWordsFiles,
 ): Promise<FreeWords> {
-  const boosted = await readBoosts(boostPath);
-  const { model, sha256 } = await readLanguageModel(languageModelPath);
+  const [terms, language] = await Promise.allSettled([
+    readBoosts(boostPath),
+    readLanguageModel(languageModelPath),
+  ]);
+  if (terms.status === 'rejected' && language.status === 'rejected')
+    throw new KikitoriError([terms, language].map(({ reason }) => messageOf(reason)).join('\n'), {
+      kind: 'input',
+    });
+  if (terms.status === 'rejected') throw terms.reason;
+  if (language.status === 'rejected') throw language.reason;
+  const [boosted, { model, sha256 }] = [terms.value, language.value];
   const graph = compileDictation(model, lexicon, { boosted });
   return { graph, sha256, unsaid: unsaidOf(boosted, graph) };
 }
