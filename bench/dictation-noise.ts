@@ -54,7 +54,9 @@ async function hear(kind: Heard['kind'], file: string, text: string): Promise<vo
   all.push({ kind, file, text, segments });
 }
 
-const lines = (await readFile(join(data, 'clips.tsv'), 'utf8')).split('\n').map((l) => l.split('\t'));
+const lines = (await readFile(join(data, 'clips.tsv'), 'utf8'))
+  .split('\n')
+  .map((l) => l.split('\t'));
 const trained = new Set(lines.filter(([f = '']) => f.startsWith('train/')).map((l) => l[2]));
 const people = new Set<string>();
 for (const [file = '', , speaker = '', , text = ''] of lines) {

@@ -85,7 +85,10 @@ export class Agent {
       streamClock: this.streamClock,
       publisher,
       neighbours,
-      hears: () => ({ model: this.modelName, grammar: (ear.freeWords ?? ear.grammar).sha256.slice(0, 12) }),
+      hears: () => ({
+        model: this.modelName,
+        grammar: (ear.freeWords ?? ear.grammar).sha256.slice(0, 12),
+      }),
       onHeard: ({ accepted, confidence }, latencyMs) => {
         this.pace.answered(latencyMs);
         this.answers.add(accepted, confidence);

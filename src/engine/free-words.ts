@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { isModelFile } from '../language/trie-file.js';
 import { TrieModel } from '../language/trie-model.js';
-import { compileDictation, parseBoosts, type DictationGraph } from '../recognizer/dictation/index.js';
+import {
+  compileDictation,
+  parseBoosts,
+  type DictationGraph,
+} from '../recognizer/dictation/index.js';
 import type { Lexicon } from '../recognizer/index.js';
 import { fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
 import { readText } from './read-text.js';

@@ -100,21 +100,24 @@ void t.test('free words on MQTT; wrong files change nothing', async (t) => {
     t.match((await nth('transcript', 3)).json, { text: 'stop the kitchen' });
   });
 
-  await t.test('a truncated model and a wrong list are refused, and the old ones hear', async (t) => {
-    const whole = await readFile(path);
-    await truncate(path, whole.length - 100);
-    t.match((await reload()).json, { status: 'error', error: /first\.lm: .*whole file/ });
-    await writeFile(path, whole);
-    await writeFile(boostPath, 'kitchen: 100\nhall: loud\n');
-    t.match((await reload()).json, { status: 'error', error: /terms:2:7: "loud", expected/ });
-    await say(mic, 'stop the kitchen');
-    t.match((await nth('transcript', 4)).json, { text: 'stop the kitchen' });
-    await truncate(path, 0);
-    daemon.child.child.kill('SIGHUP');
-    t.match(await daemon.event('config.refused'), { why: /first\.lm/ });
-    await say(mic, 'stop conveyor one');
-    t.match((await nth('transcript', 5)).json, { text: 'stop conveyor one' });
-  });
+  await t.test(
+    'a truncated model and a wrong list are refused, and the old ones hear',
+    async (t) => {
+      const whole = await readFile(path);
+      await truncate(path, whole.length - 100);
+      t.match((await reload()).json, { status: 'error', error: /first\.lm: .*whole file/ });
+      await writeFile(path, whole);
+      await writeFile(boostPath, 'kitchen: 100\nhall: loud\n');
+      t.match((await reload()).json, { status: 'error', error: /terms:2:7: "loud", expected/ });
+      await say(mic, 'stop the kitchen');
+      t.match((await nth('transcript', 4)).json, { text: 'stop the kitchen' });
+      await truncate(path, 0);
+      daemon.child.child.kill('SIGHUP');
+      t.match(await daemon.event('config.refused'), { why: /first\.lm/ });
+      await say(mic, 'stop conveyor one');
+      t.match((await nth('transcript', 5)).json, { text: 'stop conveyor one' });
+    },
+  );
 
   await t.test('another model by SIGHUP, without a restart', async (t) => {
     await languageModel('first', 'turn on the hall light\n'.repeat(3));

@@ -31,7 +31,8 @@ export function parseBoosts(source: string, where: string): Map<string, number> 
       }
       const word = ownForm(written);
       const column = before.length + 1;
-      if (/\s/.test(word)) fault(column, `"${written}" is no single word, expected a line for each`);
+      if (/\s/.test(word))
+        fault(column, `"${written}" is no single word, expected a line for each`);
       if (terms.has(word)) fault(column, `"${written}" stands here a second time`);
       const value = /^\d+(\.\d+)?$/.test(factor) ? Number(factor) : NaN;
       if (!(value >= factorMin && value <= factorMax))
@@ -43,7 +44,6 @@ export function parseBoosts(source: string, where: string): Map<string, number> 
     });
   if (terms.size > termsMax) faults.push(`${where}: ${terms.size} terms, at most ${termsMax}`);
   if (faults.length === 0) return terms;
-  const rest =
-    faults.length > faultsShown ? `\n... and ${faults.length - faultsShown} more` : '';
+  const rest = faults.length > faultsShown ? `\n... and ${faults.length - faultsShown} more` : '';
   throw new KikitoriError(faults.slice(0, faultsShown).join('\n') + rest, { kind: 'grammar' });
 }

@@ -223,8 +223,7 @@ export class DictationStream {
     const sound = this.dictation.score - this.worth;
     return {
       wordMean: mean((word) => word.confidence),
-      lead:
-        this.filler === null ? 0 : (sound - this.filler.score) / Math.max(1, this.phones),
+      lead: this.filler === null ? 0 : (sound - this.filler.score) / Math.max(1, this.phones),
       worthMean: mean((word) => word.worth),
       phoneSteps: this.phones,
     };

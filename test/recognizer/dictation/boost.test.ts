@@ -1,6 +1,10 @@
 /** A site's own terms: the list, and what it does to the search. */
 import t from 'tap';
-import { compileDictation, Dictation, parseBoosts } from '../../../src/recognizer/dictation/index.js';
+import {
+  compileDictation,
+  Dictation,
+  parseBoosts,
+} from '../../../src/recognizer/dictation/index.js';
 import { spokenBy } from '../../sim/spoken-scores.js';
 import { fullLexicon, units } from '../../sim/tiny-checkpoint.js';
 import { PlainLanguageModel } from '../../sim/plain-language-model.js';
@@ -49,7 +53,10 @@ void t.test('a word that the language model lacks sounds as lexicon and words li
 });
 
 void t.test('the list: every fault with its place', (t) => {
-  const nats = parseBoosts('\uFEFF# terms\nConveyor: 20 # often\n\nbay-3 : 1e0\n'.replace('1e0', '2.5'), 'f');
+  const nats = parseBoosts(
+    '\uFEFF# terms\nConveyor: 20 # often\n\nbay-3 : 1e0\n'.replace('1e0', '2.5'),
+    'f',
+  );
   t.same([...nats.keys()], ['conveyor', 'bay-3']);
   t.equal(nats.get('conveyor'), Math.log(20));
   t.equal(nats.get('bay-3'), Math.log(2.5));
