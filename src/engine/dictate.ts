@@ -14,12 +14,11 @@ export async function* dictate(
   graph: DictationGraph,
   samples: Float32Array,
 ): AsyncGenerator<DictatedSegment> {
-  const { features, network, decoding, confidence } = engine.bundle.manifest;
+  const { features, network, decoding } = engine.bundle.manifest;
   const frontend = engine.frontend();
   const stream = new DictationStream(engine.acoustic, graph, decoding, {
     stepMs: features.hopMs * features.stride,
     chunkSteps: network.chunkSteps,
-    ...(confidence.chain === undefined ? {} : { chain: confidence.chain }),
   });
   for (let at = 0; at < samples.length; at += pieceSamples)
     yield* await stream.feed(frontend.feed(samples.subarray(at, at + pieceSamples)).data);

@@ -32,7 +32,7 @@ const words = list(
 
 /** When it was said and what heard it. */
 const circumstances = {
-  confidence: share('Probability that the command is right.'),
+  confidence: share('Probability that the command is right; in mode dictation that it was speech.'),
   startedAt: time('First sound of it.'),
   endedAt: time('Last sound of it.'),
   durationMs: count('Between the two.'),

@@ -9,11 +9,16 @@ export interface DictationListenerOptions {
   readonly manifest: Manifest;
   readonly acoustic: Acoustic;
   readonly graph: DictationGraph;
-  /** Below it what was heard is refused. Default: see bench/notes. */
+  /** Below it what was heard is refused. Default: `defaultMinConfidence`. */
   readonly minConfidence?: number;
   /** Of longer speech without a pause the words that are certain are handed out, as a transcript of their own. */
   readonly maxUtteranceMs?: number;
 }
+
+/** Without speech 25 words an hour are above it, of speech 98 in 100: bench/notes/2026-11-30-dictation.md. */
+export const defaultMinConfidence = 0.4;
+/** Below it nobody need wonder what was said. */
+const noiseConfidence = 0.1;
 
 /** What is heard so far is told this often at most. */
 const partialMs = 300;
@@ -103,11 +108,10 @@ export class DictationListener {
 
   private begin(): DictationStream {
     const { manifest, acoustic, graph, maxUtteranceMs } = this.options;
-    const { decoding, network, confidence } = manifest;
+    const { decoding, network } = manifest;
     return new DictationStream(acoustic, graph, decoding, {
       stepMs: this.stepMs,
       chunkSteps: network.chunkSteps,
-      ...(confidence.chain === undefined ? {} : { chain: confidence.chain }),
       ...(maxUtteranceMs === undefined
         ? {}
         : { commitMs: maxUtteranceMs, segmentMsMax: 2 * maxUtteranceMs }),
@@ -149,7 +153,7 @@ export class DictationListener {
       began + Math.round((ms * manifest.features.sampleRateHz) / 1000);
     return {
       accepted,
-      ...(accepted ? {} : { reason: 'low-confidence' }),
+      ...(accepted ? {} : { reason: confidence < noiseConfidence ? 'noise' : 'low-confidence' }),
       text: words.map(({ word }) => word).join(' '),
       intent: null,
       slots: {},
@@ -168,6 +172,3 @@ export class DictationListener {
     };
   }
 }
-
-/** Of dictation: measured on noise without speech, see bench/notes/2026-11-30-dictation.md. */
-export const defaultMinConfidence = 0.5;

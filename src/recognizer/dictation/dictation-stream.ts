@@ -1,7 +1,6 @@
-import type { Decoding, PhoneChain } from '../../bundle/index.js';
+import type { Decoding } from '../../bundle/index.js';
 import type { Acoustic, AcousticStream } from '../acoustic.js';
 import { scoresOf } from '../scores.js';
-import { Filler } from '../search/filler.js';
 import type { DictationGraph } from './dictation-graph.js';
 import { defaultLimits, type SearchLimits } from './dictation-search.js';
 import { Dictation, type DictatedWord, type PartialDictation } from './dictation.js';
@@ -17,20 +16,15 @@ export interface StreamOptions {
   /** A segment that has nothing committed for so long ends as it is. */
   readonly segmentMsMax?: number;
   readonly limits?: SearchLimits;
-  /** How phones follow each other in the language: words are compared with any phones at all. */
-  readonly chain?: PhoneChain;
 }
 
 /** Behind the confidence of a segment. */
 export interface DictationEvidence {
   /** Mean of the confidences of its words. */
   readonly wordMean: number;
-  /** Nats that the words are ahead of any phones at all, for each step with a phone; without the language model's part. */
-  readonly lead: number;
-  /** What language model and weights say of a word, nats, on average. */
-  readonly worthMean: number;
-  /** Steps with a phone. */
-  readonly phoneSteps: number;
+  readonly words: number;
+  /** Steps with a phone, of the steps from its first word to its last. */
+  readonly phoneShare: number;
 }
 
 /** What was said between two pauses, or the committed beginning of it. Times from the beginning of the stream. */
@@ -73,9 +67,8 @@ export class DictationStream {
   /** Scores of the last steps before the first phone, and how many steps before them were left out. */
   private waiting: Float32Array[] = [];
   private skipped = 0;
-  private filler: Filler | null = null;
-  /** What language model and weights said of the words so far. */
-  private worth = 0;
+  /** Of the steps with a phone: those of words that were handed out. */
+  private handedOut = 0;
   /** Step at which the words were last committed. */
   private committedAt = 0;
   private readonly pauseSteps: number;
@@ -157,7 +150,6 @@ export class DictationStream {
     }
     for (const scores of this.waiting) {
       this.dictation.feed(scores, row.length);
-      this.filler?.feed(scores);
     }
     this.waiting = [];
   }
@@ -188,6 +180,7 @@ export class DictationStream {
     this.steps = 0;
     this.quiet = 0;
     this.phones = 0;
+    this.handedOut = 0;
     this.waiting = [];
     this.skipped = 0;
     this.committedAt = 0;
@@ -217,26 +210,26 @@ export class DictationStream {
   }
 
   private evidenceOf(words: readonly DictatedWord[]): DictationEvidence {
-    const mean = (of: (word: DictatedWord) => number) =>
-      words.reduce((sum, word) => sum + of(word), 0) / words.length;
-    for (const { worth } of words) this.worth += worth;
-    const sound = this.dictation.score - this.worth;
+    const steps = (words.at(-1)?.endFrame ?? 0) + 1 - (words[0]?.startFrame ?? 0);
+    const phones = this.phones - this.handedOut;
+    this.handedOut = this.phones;
     return {
-      wordMean: mean((word) => word.confidence),
-      lead: this.filler === null ? 0 : (sound - this.filler.score) / Math.max(1, this.phones),
-      worthMean: mean((word) => word.worth),
-      phoneSteps: this.phones,
+      wordMean: words.reduce((sum, word) => sum + word.confidence, 0) / words.length,
+      words: words.length,
+      phoneShare: phones / steps,
     };
   }
 
   private fresh(): Dictation {
-    const { chain } = this.options;
-    this.worth = 0;
-    this.filler = chain === undefined ? null : new Filler(chain, this.acoustic.units);
     return new Dictation(this.graph, this.options.limits ?? defaultLimits);
   }
 }
 
-export function segmentConfidence({ wordMean }: DictationEvidence): number {
-  return wordMean;
+/**
+ * That a segment was speech: a logistic regression on speech and on noise without any (bench/notes). Noise gives one word or two
+ * that the search has stretched over a few phones.
+ */
+export function segmentConfidence({ wordMean, words, phoneShare }: DictationEvidence): number {
+  const evidence = 2.2 * wordMean + 3.9 * Math.log(words) + 12.3 * phoneShare - 10.2;
+  return 1 / (1 + Math.exp(-evidence));
 }

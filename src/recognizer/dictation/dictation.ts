@@ -17,8 +17,6 @@ export interface DictatedWord {
   readonly endFrame: number;
   /** 0 to 1: the share of all ways through the lattice that have the word there. */
   readonly confidence: number;
-  /** What the language model and the weights say of it, nats. */
-  readonly worth: number;
 }
 
 export interface Dictated {
@@ -62,12 +60,6 @@ export class Dictation {
   /** Rows of scores, one a unit, blank first, under the bundle's weighting. */
   feed(scores: Float32Array, units: number): void {
     for (let at = 0; at + units <= scores.length; at += units) this.search.feed(scores, at);
-  }
-
-  /** Of the best way so far, nats, since the beginning. */
-  get score(): number {
-    const { scores } = this.search.ends(false);
-    return scores.reduce((best, score) => Math.max(best, score), -Infinity);
   }
 
   partial(): PartialDictation {
@@ -124,11 +116,6 @@ export class Dictation {
     return this.search.links.path(ends.nodes[bestEnd(ends)] ?? -1);
   }
 
-  private worthOf(word: number, language: number): number {
-    const { weights, boosts } = this.graph;
-    return weights.language * language + weights.word + (boosts.get(word) ?? 0);
-  }
-
   private textOf(node: number): string {
     return this.graph.wordAt(this.search.links.word[node] ?? 0);
   }
@@ -141,7 +128,6 @@ export class Dictation {
       startFrame: links.start[node] ?? 0,
       endFrame: links.end[node] ?? 0,
       confidence: confidences[i] ?? 0,
-      worth: this.worthOf(links.word[node] ?? 0, links.language[node] ?? 0),
     }));
   }
 }

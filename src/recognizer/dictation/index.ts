@@ -7,7 +7,7 @@ export { parseBoosts } from './boost-list.js';
 export { Dictation } from './dictation.js';
 export type { Dictated, DictatedWord, PartialDictation } from './dictation.js';
 export type { Lattice, LatticeArc } from './lattice.js';
-export { DictationStream } from './dictation-stream.js';
+export { DictationStream, segmentConfidence } from './dictation-stream.js';
 export type { DictatedSegment, DictationEvidence, StreamOptions } from './dictation-stream.js';
 export { defaultMinConfidence, DictationListener } from './dictation-listener.js';
 export type { DictationListenerOptions } from './dictation-listener.js';
