@@ -4,6 +4,7 @@ import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
 import { readFreeWords, type FreeWords } from '../engine/free-words.js';
 import type { GrammarDetails, RecognizerOptions } from '../recognizer/index.js';
+import { defaultMinConfidence } from '../recognizer/dictation/index.js';
 import type { Log } from '../runtime/log.js';
 import { agentVersion } from '../runtime/version.js';
 
@@ -68,13 +69,15 @@ export function infoOf(
   config: Config,
 ) {
   const { confidence } = manifest;
+  const { mode, minConfidence, minCertainty } = config.recognizer;
   const info = {
     version: agentVersion,
     model: { name: manifest.name, version: manifest.version, sha256 },
     grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
     thresholds: {
-      minConfidence: config.recognizer.minConfidence ?? confidence.threshold,
-      minCertainty: config.recognizer.minCertainty ?? confidence.minCertainty ?? 0,
+      minConfidence:
+        minConfidence ?? (mode === 'dictation' ? defaultMinConfidence : confidence.threshold),
+      minCertainty: minCertainty ?? confidence.minCertainty ?? 0,
     },
   };
   return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
