@@ -96,7 +96,7 @@ void t.test('doctor: the language model and the own terms', async (t) => {
   await writeFile(terms, '東京: 10\n');
   t.match(await found(env), [{ status: 'warning', what: /never heard.*東京/ }]);
   const missing = { ...env, KIKITORI_RECOGNIZER_LANGUAGE_MODEL_PATH: join(folder, 'none') };
-  t.match(await found(missing), [{ status: 'failed', what: /none: no such file/ }]);
+  t.match(await found(missing), [{ status: 'failed', what: /none: there is no such file/ }]);
   t.throws(() => loadConfig(undefined, { KIKITORI_RECOGNIZER_MODE: 'dictation' }), {
     message: /recognizer\.mode: got "dictation", expected recognizer\.languageModelPath with it/,
   });
