@@ -1,6 +1,5 @@
 import t from 'tap';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
-import type { Lexicon } from '../../../src/recognizer/index.js';
 import type { Acoustic } from '../../../src/recognizer/acoustic.js';
 import {
   compileDictation,
