@@ -13,21 +13,14 @@ import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
-import {
-  clockSynced,
-  freeWordsOf,
-  infoOf,
-  linkOptions,
-  recognizerOptions,
-  tellFreeWords,
-  tellWarnings,
-} from './board.js';
+import { clockSynced, infoOf, linkOptions, recognizerOptions } from './board.js';
 import { Cover } from './cover.js';
 import { Ear, type Ready } from './ear.js';
 import { Answers, healthOf, Pace } from './health.js';
 import { Intake } from './intake.js';
 import { Microphone } from './microphone.js';
 import type { AgentOptions } from './options.js';
+import { freeWordsFor, needRestart, tellFreeWords, tellWarnings } from './reload.js';
 import { requestHandlers, thresholdsOf } from './requests.js';
 import { StreamClock } from './stream-clock.js';
 import { Telling } from './telling.js';
@@ -162,7 +155,7 @@ export class Agent {
       throw new StopRequested();
     }
     tellWarnings(ready.grammar.warnings, log);
-    if (ready.freeWords !== undefined) tellFreeWords(ready.freeWords, log);
+    tellFreeWords(ready.freeWords, log);
     const capture = new Capture(
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,
@@ -347,14 +340,12 @@ export class Agent {
 
   /** New sentences from the file; the old ones stay when it is wrong. */
   async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
-    const grammar = await this.ear.compile(
-      path ?? this.config.grammar.path,
-      this.config.grammar.phonesMax,
-      this.dictates ? (engine) => freeWordsOf(this.config, engine) : undefined,
-    );
+    const { path: own, phonesMax } = this.config.grammar;
+    const freely = freeWordsFor(this.config, this.ear.mode);
+    const grammar = await this.ear.compile(path ?? own, phonesMax, freely);
     this.ear.refresh();
     this.publishInfo();
-    if (this.ear.freeWords !== undefined) tellFreeWords(this.ear.freeWords, this.options.log);
+    tellFreeWords(this.ear.freeWords, this.options.log);
     this.options.log.info(
       { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
       'new sentences',
@@ -372,16 +363,7 @@ export class Agent {
       this.config = old;
       throw error;
     }
-    const sections = Object.keys(old) as (keyof Config)[];
-    const changed = sections
-      .filter((name) => name !== 'recognizer' && name !== 'grammar')
-      .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(config[name]));
-    return config.recognizer.mode === this.ear.mode ? changed : [...changed, 'recognizer.mode'];
-  }
-
-  /** Whether free words are heard; a changed mode takes a restart. */
-  private get dictates(): boolean {
-    return this.ear.mode === 'dictation' && this.config.recognizer.mode === 'dictation';
+    return needRestart(old, config, this.ear.mode);
   }
 
   /** Another bundle hears from the next utterance on. */

@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
 import { readFreeWords, type FreeWords } from '../engine/free-words.js';
-import type { GrammarDetails, RecognizerOptions } from '../recognizer/index.js';
+import type { RecognizerOptions } from '../recognizer/index.js';
 import { defaultMinConfidence } from '../recognizer/dictation/index.js';
-import type { Log } from '../runtime/log.js';
 import { agentVersion } from '../runtime/version.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
@@ -81,21 +80,4 @@ export function infoOf(
     },
   };
   return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
-}
-
-/** What of the sentences is allowed and hardly meant. */
-export function tellWarnings(warnings: GrammarDetails['warnings'], log: Log): void {
-  for (const { message, file, line, column } of warnings)
-    log.warn({ event: 'grammar.warning', file, line, column }, message);
-}
-
-/** The words that are listened for, and what cannot be heard of them. */
-export function tellFreeWords({ graph, sha256, unsaid }: FreeWords, log: Log): void {
-  const { words, unpronounced } = graph;
-  log.info({ event: 'dictation.loaded', words, unpronounced, sha256 }, 'a language model');
-  if (unsaid.length > 0)
-    log.warn(
-      { event: 'dictation.unsaid', terms: unsaid.slice(0, 20), count: unsaid.length },
-      'terms of recognizer.boostPath that nothing says how to pronounce: name them in grammar.wordsPath',
-    );
 }
