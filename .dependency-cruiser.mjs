@@ -17,7 +17,7 @@ const mayImport = {
   publish: [],
   update: ['bundle'],
   fleet: ['bundle', 'update'],
-  engine: ['audio', 'bundle', 'frontend', 'recognizer'],
+  engine: ['audio', 'bundle', 'frontend', 'language', 'recognizer'],
   agent: [
     'audio',
     'bundle',

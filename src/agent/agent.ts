@@ -13,13 +13,14 @@ import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
-import { clockSynced, infoOf, linkOptions, recognizerOptions, tellWarnings } from './board.js';
+import { clockSynced, infoOf, linkOptions, recognizerOptions } from './board.js';
 import { Cover } from './cover.js';
 import { Ear, type Ready } from './ear.js';
 import { Answers, healthOf, Pace } from './health.js';
 import { Intake } from './intake.js';
 import { Microphone } from './microphone.js';
 import type { AgentOptions } from './options.js';
+import { freeWordsFor, needRestart, tellFreeWords, tellWarnings } from './reload.js';
 import { requestHandlers, thresholdsOf } from './requests.js';
 import { StreamClock } from './stream-clock.js';
 import { Telling } from './telling.js';
@@ -77,7 +78,10 @@ export class Agent {
       streamClock: this.streamClock,
       publisher,
       neighbours,
-      hears: () => ({ model: this.modelName, grammar: ear.grammar.sha256.slice(0, 12) }),
+      hears: () => ({
+        model: this.modelName,
+        grammar: (ear.freeWords ?? ear.grammar).sha256.slice(0, 12),
+      }),
       onHeard: ({ accepted, confidence }, latencyMs) => {
         this.pace.answered(latencyMs);
         this.answers.add(accepted, confidence);
@@ -151,6 +155,7 @@ export class Agent {
       throw new StopRequested();
     }
     tellWarnings(ready.grammar.warnings, log);
+    tellFreeWords(ready.freeWords, log);
     const capture = new Capture(
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,
@@ -335,12 +340,12 @@ export class Agent {
 
   /** New sentences from the file; the old ones stay when it is wrong. */
   async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
-    const grammar = await this.ear.compile(
-      path ?? this.config.grammar.path,
-      this.config.grammar.phonesMax,
-    );
+    const { path: own, phonesMax } = this.config.grammar;
+    const freely = freeWordsFor(this.config, this.ear.mode);
+    const grammar = await this.ear.compile(path ?? own, phonesMax, freely);
     this.ear.refresh();
     this.publishInfo();
+    tellFreeWords(this.ear.freeWords, this.options.log);
     this.options.log.info(
       { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
       'new sentences',
@@ -358,10 +363,7 @@ export class Agent {
       this.config = old;
       throw error;
     }
-    const sections = Object.keys(old) as (keyof Config)[];
-    return sections
-      .filter((name) => name !== 'recognizer' && name !== 'grammar')
-      .filter((name) => JSON.stringify(old[name]) !== JSON.stringify(config[name]));
+    return needRestart(old, config, this.ear.mode);
   }
 
   /** Another bundle hears from the next utterance on. */

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine } from '../engine/engine.js';
-import type { GrammarDetails, RecognizerOptions } from '../recognizer/index.js';
-import type { Log } from '../runtime/log.js';
+import { readFreeWords, type FreeWords } from '../engine/free-words.js';
+import type { RecognizerOptions } from '../recognizer/index.js';
+import { defaultMinConfidence } from '../recognizer/dictation/index.js';
 import { agentVersion } from '../runtime/version.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
@@ -54,6 +55,12 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
   };
 }
 
+/** What dictation listens for, read from the files that the configuration names. */
+export function freeWordsOf({ recognizer }: Config, engine: Engine): Promise<FreeWords> {
+  const { languageModelPath, boostPath } = recognizer;
+  return readFreeWords(engine.lexicon, { languageModelPath, boostPath });
+}
+
 /** What this board runs; `shorter` for a broker that does not take the whole configuration. */
 export function infoOf(
   { bundle: { manifest, sha256 } }: Engine,
@@ -61,20 +68,16 @@ export function infoOf(
   config: Config,
 ) {
   const { confidence } = manifest;
+  const { mode, minConfidence, minCertainty } = config.recognizer;
   const info = {
     version: agentVersion,
     model: { name: manifest.name, version: manifest.version, sha256 },
     grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
     thresholds: {
-      minConfidence: config.recognizer.minConfidence ?? confidence.threshold,
-      minCertainty: config.recognizer.minCertainty ?? confidence.minCertainty ?? 0,
+      minConfidence:
+        minConfidence ?? (mode === 'dictation' ? defaultMinConfidence : confidence.threshold),
+      minCertainty: minCertainty ?? confidence.minCertainty ?? 0,
     },
   };
   return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
-}
-
-/** What of the sentences is allowed and hardly meant. */
-export function tellWarnings(warnings: GrammarDetails['warnings'], log: Log): void {
-  for (const { message, file, line, column } of warnings)
-    log.warn({ event: 'grammar.warning', file, line, column }, message);
 }

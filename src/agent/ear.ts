@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.js';
+import type { FreeWords } from '../engine/free-words.js';
 import type { Frontend } from '../frontend/index.js';
 import type { Chunk } from '../records.js';
 import {
@@ -8,12 +9,15 @@ import {
   type RecognizerEvent,
   type RecognizerOptions,
 } from '../recognizer/index.js';
+import { DictationListener } from '../recognizer/dictation/index.js';
 import { RecentAudio } from './recent-audio.js';
 
 /** A bundle with the site's grammar compiled against it, ready to hear. */
 export interface Ready {
   readonly engine: Engine;
   readonly grammar: GrammarDetails;
+  /** What is heard in place of the grammar, in the mode for it. */
+  readonly freeWords?: FreeWords;
 }
 
 /** Audio kept for a bundle that takes over. It covers the longest pre-roll or wake phrase, and the onset of speech. */
@@ -28,7 +32,7 @@ const recentOf = (ready: Ready) => new RecentAudio(Math.ceil((recentMs / 1000) *
  */
 export class Ear {
   private frontend: Frontend;
-  private listener: Listener;
+  private listener: Listener | DictationListener;
   private next: Ready | null = null;
   private recent: RecentAudio;
   private muted = false;
@@ -36,7 +40,7 @@ export class Ear {
   constructor(
     private now: Ready,
     private readonly optionsFor: (engine: Engine) => RecognizerOptions,
-    private readonly mode: ListenMode,
+    readonly mode: ListenMode | 'dictation',
     /** Called with a bundle that is no longer needed. */
     private readonly onReplaced: (old: Ready) => void = () => undefined,
   ) {
@@ -49,6 +53,10 @@ export class Ear {
     return this.now.engine;
   }
 
+  get freeWords(): FreeWords | undefined {
+    return this.now.freeWords;
+  }
+
   get grammar(): GrammarDetails {
     return this.now.grammar;
   }
@@ -59,18 +67,26 @@ export class Ear {
     this.next = next;
   }
 
-  /** Other sentences from the next utterance on, also for a bundle that waits. When they are refused the old ones stay. */
-  async compile(path: string, phonesMax?: number): Promise<GrammarDetails> {
+  /** Other sentences and words from the next utterance on, also for a bundle that waits. When they are refused the old ones stay. */
+  async compile(
+    path: string,
+    phonesMax?: number,
+    freeWordsFor?: (engine: Engine) => Promise<FreeWords>,
+  ): Promise<GrammarDetails> {
     const { now, next } = this;
-    const grammar = await now.engine.compile(path, phonesMax);
-    const later = next === null ? null : await next.engine.compile(path, phonesMax);
-    // A bundle may have taken over meanwhile: each gets the sentences compiled against it.
-    if (this.now === now) this.setNow({ ...now, grammar });
+    const partsFor = async (engine: Engine): Promise<Omit<Ready, 'engine'>> => ({
+      grammar: await engine.compile(path, phonesMax),
+      ...(freeWordsFor === undefined ? {} : { freeWords: await freeWordsFor(engine) }),
+    });
+    const parts = await partsFor(now.engine);
+    const later = next === null ? null : await partsFor(next.engine);
+    // A bundle may have taken over meanwhile: each gets what was compiled against it.
+    if (this.now === now) this.setNow({ ...now, ...parts });
     if (next !== null && later !== null) {
-      if (this.next === next) this.next = { ...next, grammar: later };
-      else if (this.now === next) this.setNow({ ...next, grammar: later });
+      if (this.next === next) this.next = { ...next, ...later };
+      else if (this.now === next) this.setNow({ ...next, ...later });
     }
-    return grammar;
+    return parts.grammar;
   }
 
   /** Takes changed options over, between two utterances. */
@@ -109,7 +125,8 @@ export class Ear {
 
   private setNow(ready: Ready): void {
     this.now = ready;
-    this.listener.setRecognizer(this.recognizerOf(ready));
+    if (this.listener instanceof Listener) this.listener.setRecognizer(this.recognizerOf(ready));
+    else this.listener.replace(this.dictationOf(ready));
   }
 
   private async takeOver(next: Ready): Promise<RecognizerEvent[]> {
@@ -129,8 +146,24 @@ export class Ear {
     return engine.recognizer(grammar, this.optionsFor(engine));
   }
 
-  private listenerOf(ready: Ready, originSample: number): Listener {
-    const listener = new Listener(this.recognizerOf(ready), this.mode, originSample);
+  private dictationOf({ engine, freeWords }: Ready) {
+    if (freeWords === undefined) throw new Error('dictation has no language model');
+    const { minConfidence, endpoint = {} } = this.optionsFor(engine);
+    const { maxUtteranceMs } = endpoint;
+    return {
+      manifest: engine.bundle.manifest,
+      acoustic: engine.acoustic,
+      graph: freeWords.graph,
+      ...(minConfidence === undefined ? {} : { minConfidence }),
+      ...(maxUtteranceMs === undefined ? {} : { maxUtteranceMs }),
+    };
+  }
+
+  private listenerOf(ready: Ready, originSample: number): Listener | DictationListener {
+    const listener =
+      this.mode === 'dictation'
+        ? new DictationListener(this.dictationOf(ready), originSample)
+        : new Listener(this.recognizerOf(ready), this.mode, originSample);
     if (this.muted) listener.mute(true);
     return listener;
   }

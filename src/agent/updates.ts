@@ -1,7 +1,7 @@
 /** Joins the update stage to the agent: what the updater decides, the ear does. */
 import { arch } from 'node:os';
 import { join } from 'node:path';
-import { recognizerOptions } from './board.js';
+import { freeWordsOf, recognizerOptions } from './board.js';
 import { Probe, siteKinds } from './probe.js';
 import type { Config } from '../config/index.js';
 import type { Ear, Ready } from './ear.js';
@@ -62,7 +62,8 @@ export async function openReady(config: Config, modelPath: string): Promise<Read
     const grammar = await engine.compile();
     // Also what is made for each utterance, such as a wake phrase, must fit.
     engine.recognizer(grammar, recognizerOptions(config, engine));
-    return { engine, grammar };
+    if (config.recognizer.mode !== 'dictation') return { engine, grammar };
+    return { engine, grammar, freeWords: await freeWordsOf(config, engine) };
   } catch (error) {
     await engine.close();
     throw error;

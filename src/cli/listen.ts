@@ -35,11 +35,14 @@ export const run: CommandRun = async (argv, io) => {
   const ear = new Ear(
     ready,
     (engine) => recognizerOptions(config, engine),
-    mode === 'wake' ? mode : 'always',
+    mode === 'push-to-talk' ? 'always' : mode,
   );
   let working: Promise<void> = Promise.resolve();
+  const { freeWords, grammar } = ready;
   io.stderr.write(
-    `${ready.grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`,
+    freeWords === undefined
+      ? `${grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`
+      : `${freeWords.graph.words.toLocaleString('en')} words in any order; say some\n`,
   );
   let failure: unknown;
   const say = (heard: Heard) => {

@@ -16,8 +16,8 @@ import {
 } from './shared/command.js';
 import { filesFrom } from './shared/files-from.js';
 
-const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--language-model FILE] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
-       kikitori transcribe --dictation --language-model FILE [--model DIR|FILE] [--words FILE] [--channel N] [--json] FILE|DIR...
+const usage = `kikitori transcribe [--model DIR|FILE] [--grammar FILE] [--words FILE] [--min-confidence P] [--language-model FILE] [--boost FILE] [--channel N] [--files-from LIST|-] [--json] FILE|DIR...
+       kikitori transcribe --dictation --language-model FILE [--boost FILE] [--model DIR|FILE] [--words FILE] [--channel N] [--json] FILE|DIR...
 
 One line a file: what was said, whether it is accepted as a command, intent, slots and confidence.
 WAV is read natively, other formats through ffmpeg or sox. A file that cannot be read is said on
@@ -31,7 +31,8 @@ too: any words in that place of a command.
 
 --dictation: free speech instead of commands, by a language model of "kikitori lm": a line for what was
 said between two pauses, with its times. Nothing is accepted or refused; the confidence says how much
-of it is likely to be right.`;
+of it is likely to be right. --boost: own terms, a line each, and how many times as likely each is than the
+language model says: "conveyor: 20". Those that it does not know are listened for too.`;
 
 /** The contract of \`transcribe --json\`: one object a file. */
 export function transcriptLine(file: string, heard: Heard) {
@@ -95,6 +96,7 @@ export const run: CommandRun = async (argv, io) => {
       channel: { type: 'string' },
       dictation: { type: 'boolean', default: false },
       'language-model': { type: 'string' },
+      boost: { type: 'string' },
       'files-from': { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -113,6 +115,8 @@ export const run: CommandRun = async (argv, io) => {
   const languageModel = values['language-model'];
   if (values.dictation && languageModel === undefined)
     throw usageError('--dictation needs --language-model FILE', usage.split('\n')[1]?.trim() ?? '');
+  if (languageModel === undefined && values.boost !== undefined)
+    throw usageError('--boost needs --language-model FILE', usage.split('\n')[1]?.trim() ?? '');
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: String(values.grammar),
@@ -121,7 +125,8 @@ export const run: CommandRun = async (argv, io) => {
       minConfidence: numberOption('min-confidence', values['min-confidence']),
     },
   });
-  const free = languageModel === undefined ? null : await freeWordsOf(engine, languageModel, io);
+  const free =
+    languageModel === undefined ? null : await freeWordsOf(engine, languageModel, io, values.boost);
   const hearsFreely = values.dictation ? (free?.graph ?? null) : null;
   if (free !== null && !values.dictation) engine.hearOpenSlots(free);
   const recognizer = values.dictation ? null : engine.recognizer(await engine.compile());

@@ -150,6 +150,11 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
       at: 'capture.source',
       what: 'got "none", expected wyoming.listen with it: there is nothing to hear',
     };
+  if (of('recognizer.mode') === 'dictation' && of('recognizer.languageModelPath') === '')
+    yield {
+      at: 'recognizer.mode',
+      what: 'got "dictation", expected recognizer.languageModelPath with it: a file of kikitori lm',
+    };
   const page = String(of('page.listen'));
   if (page !== '' && of('page.tokenFile') === '' && !isLoopback(parseListen(page).host))
     yield {

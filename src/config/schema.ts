@@ -13,6 +13,7 @@ import {
 import { brokerLogin } from './schema-broker-login.js';
 import { homeAssistantSchema } from './schema-home-assistant.js';
 import { sparkplugSchema } from './schema-sparkplug.js';
+import { dictationSchema } from './schema-dictation.js';
 import { updateSchema } from './schema-update.js';
 import { feedbackSchema } from './schema-feedback.js';
 import { hermesSchema } from './schema-hermes.js';
@@ -133,10 +134,11 @@ export const schema = {
   },
   recognizer: {
     mode: {
-      doc: 'always: hears all the time. push-to-talk: only after a listen request. wake: after the wake phrase, and after a listen request.',
-      format: ['always', 'push-to-talk', 'wake'],
+      doc: 'always: hears commands all the time. push-to-talk: only after a listen request. wake: after the wake phrase, and after a listen request. dictation: free words all the time, see docs/dictation.md.',
+      format: ['always', 'push-to-talk', 'wake', 'dictation'],
       default: 'always',
     },
+    ...dictationSchema,
     threads: {
       doc: 'Threads of the network; one is fastest for a model of this size.',
       format: integerBetween(1, 16),
@@ -148,7 +150,7 @@ export const schema = {
       default: 1,
     },
     minConfidence: {
-      doc: "Commands below this probability are refused. null: the model's own threshold.",
+      doc: "Commands below this probability are refused. null: the model's own threshold; in mode dictation 0.4.",
       format: numberOrNull(0, 1),
       default: null,
     },
@@ -178,7 +180,7 @@ export const schema = {
       default: null,
     },
     maxUtteranceMs: {
-      doc: "Longest utterance; then it is refused as too long. null: the model's own.",
+      doc: "Longest utterance; then it is refused as too long. In mode dictation nothing is: what is certain of a longer one is sent, and the rest follows. null: the model's own; there 15 s.",
       format: numberOrNull(1000, 60_000),
       default: null,
     },

@@ -59,6 +59,14 @@ export const logEvents = {
     '`kikitori config check FILE` says every fault.',
   ),
 
+  'dictation.loaded': info(
+    'Words of a language model are heard, so many; `unpronounced` of it have no known sound.',
+  ),
+  'dictation.unsaid': warn(
+    'Own terms (`recognizer.boostPath`) that nothing says how to pronounce are never heard.',
+    'Name them in `grammar.wordsPath`.',
+  ),
+
   'grammar.loaded': info('New sentences are heard.'),
   'grammar.warning': warn(
     'Something in the sentences looks unintended.',

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { encodeWav } from '../../src/audio/index.js';
+import { dictationFindings } from '../../src/cli/doctor/dictation.js';
 import { main } from '../../src/cli/main.js';
+import { loadConfig } from '../../src/config/index.js';
+import { Engine } from '../../src/engine/engine.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
 const { path: model, folder: modelFolder } = await toneBundle();
@@ -91,9 +94,53 @@ void t.test('any words within a command', async (t) => {
   t.match(measured.stdout, /"right":true|"correct":true|"light"/);
 });
 
+void t.test('own terms are heard, also those that the language model lacks', async (t) => {
+  const terms = join(folder, 'terms');
+  const kitchen = join(folder, 'kitchen.wav');
+  await writeFile(
+    kitchen,
+    encodeWav(speak('set the kitchen', { beforeMs: 300, afterMs: 300 }), 16000),
+  );
+  await writeFile(terms, 'kitchen: 1000\n東京: 3\n');
+  const options = ['transcribe', '--dictation', '--language-model', words, '--model', model];
+  t.notMatch((await cli(...options, kitchen)).stdout, /kitchen"/);
+  const { status, stdout, stderr } = await cli(...options, '--boost', terms, kitchen);
+  t.equal(status, 0);
+  t.match(stdout, /"set the kitchen"/);
+  t.match(stderr, /terms: nothing says how these sound.*東京/);
+  await writeFile(terms, 'kitchen 1000\n');
+  const wrong = await cli(...options, '--boost', terms, kitchen);
+  t.equal(wrong.status, 1);
+  t.match(wrong.stderr, /terms:1:1: "kitchen 1000", expected "word: FACTOR"/);
+});
+
+void t.test('doctor: the language model and the own terms', async (t) => {
+  const engine = await Engine.open({ modelPath: model });
+  t.teardown(async () => engine.close());
+  const terms = join(folder, 'doctor-terms');
+  await writeFile(terms, 'kitchen: 10\n');
+  const found = async (env: Record<string, string>) =>
+    dictationFindings(loadConfig(undefined, env), engine);
+  t.same(await found({}), []);
+  const env = {
+    KIKITORI_RECOGNIZER_MODE: 'dictation',
+    KIKITORI_RECOGNIZER_LANGUAGE_MODEL_PATH: words,
+    KIKITORI_RECOGNIZER_BOOST_PATH: terms,
+  };
+  t.match(await found(env), [{ status: 'ok', what: /words\.lm, \d+ words, 1 of them own terms/ }]);
+  await writeFile(terms, '東京: 10\n');
+  t.match(await found(env), [{ status: 'warning', what: /never heard.*東京/ }]);
+  const missing = { ...env, KIKITORI_RECOGNIZER_LANGUAGE_MODEL_PATH: join(folder, 'none') };
+  t.match(await found(missing), [{ status: 'failed', what: /none: there is no such file/ }]);
+  t.throws(() => loadConfig(undefined, { KIKITORI_RECOGNIZER_MODE: 'dictation' }), {
+    message: /recognizer\.mode: got "dictation", expected recognizer\.languageModelPath with it/,
+  });
+});
+
 void t.test('what is missing or wrong is said', async (t) => {
   const cases: [string[], number, RegExp][] = [
     [['--dictation', said], 2, /--dictation needs --language-model FILE/],
+    [['--boost', words, said], 2, /--boost needs --language-model FILE/],
     [
       ['--dictation', '--language-model', join(folder, 'none'), '--model', model, said],
       1,

@@ -23,6 +23,7 @@ import {
 } from '../shared/command.js';
 import { brokerCheck } from './broker.js';
 import { homeAssistantFindings, sparkplugFindings } from './brokered.js';
+import { dictationFindings } from './dictation.js';
 import { feedbackFindings } from './feedback.js';
 import { failed, ok, warning, type Finding } from './finding.js';
 import { metricsFindings, pageFindings, wyomingFindings } from './listeners.js';
@@ -157,7 +158,11 @@ async function hearingChecks(config: Config): Promise<Finding[]> {
   } catch (error) {
     return [failed('model', messageOf(error), 'install kikitori again, or set model.path')];
   }
-  return [await modelCheck(engine), await grammarCheck(engine)];
+  return [
+    await modelCheck(engine),
+    await grammarCheck(engine),
+    ...(await dictationFindings(config, engine)),
+  ];
 }
 
 async function modelCheck(engine: Engine): Promise<Finding> {

@@ -32,13 +32,13 @@ const words = list(
 
 /** When it was said and what heard it. */
 const circumstances = {
-  confidence: share('Probability that the command is right.'),
+  confidence: share('Probability that the command is right; in mode dictation that it was speech.'),
   startedAt: time('First sound of it.'),
   endedAt: time('Last sound of it.'),
   durationMs: count('Between the two.'),
   latencyMs: count('From the last sound to the outbox.'),
   model: text('name@version of the bundle that heard it.'),
-  grammar: text("First 12 digits of the grammar's sha256."),
+  grammar: text("First 12 digits of the grammar's sha256; in mode dictation the language model's."),
 };
 
 const transcript = {
@@ -47,7 +47,7 @@ const transcript = {
   }),
   boot: text('Of this run of the process.', { pattern: '^[0-9a-f]{12}$' }),
   seq: count('Counts the accepted utterances of a boot from 0; a gap is a loss.'),
-  text: text('The sentence as it was said.'),
+  text: text('The sentence as it was said; in mode dictation what was said between two pauses.'),
   words,
   ...circumstances,
   replayed: flag(

@@ -29,6 +29,8 @@ export interface DictationGraph {
   readonly lookAhead: Float32Array;
   /** Nats that each pronunciation is worth more than the language model says; null: none is. */
   readonly bonus: Float32Array | null;
+  /** The same by word, of those that are worth more. */
+  readonly boosts: ReadonlyMap<number, number>;
   /** Words of the model, and of the site, that can be said; and those left out since nothing says how they sound. */
   readonly words: number;
   readonly unpronounced: number;
@@ -82,17 +84,21 @@ export function compileDictation(
   const modelWord = (word: number) => (word < model.size ? word : model.unknown);
   const wordAt = (word: number) =>
     word < model.size ? model.wordAt(word) : (own[word - model.size] ?? '');
+  const boosts = new Map<number, number>();
+  if (boosted.size > 0)
+    for (const word of tree.word) {
+      const nats = boosted.get(wordAt(word));
+      if (nats !== undefined) boosts.set(word, nats);
+    }
   const bonus =
-    boosted.size === 0
-      ? null
-      : Float32Array.from(tree.word, (word) => boosted.get(wordAt(word)) ?? 0);
+    boosts.size === 0 ? null : Float32Array.from(tree.word, (word) => boosts.get(word) ?? 0);
   const alone = Float32Array.from(
     tree.word,
     (word, i) =>
       weights.language * model.lnProbability(model.empty, modelWord(word)) + (bonus?.[i] ?? 0),
   );
   const lookAhead = bestBelow(tree, alone);
-  return { tree, model, weights, lookAhead, bonus, words, unpronounced, wordAt, modelWord };
+  return { tree, model, weights, lookAhead, bonus, boosts, words, unpronounced, wordAt, modelWord };
 }
 
 function isKnown(model: LanguageModel, text: string): boolean {

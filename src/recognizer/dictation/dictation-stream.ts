@@ -18,6 +18,15 @@ export interface StreamOptions {
   readonly limits?: SearchLimits;
 }
 
+/** Behind the confidence of a segment. */
+export interface DictationEvidence {
+  /** Mean of the confidences of its words. */
+  readonly wordMean: number;
+  readonly words: number;
+  /** Steps with a phone, of the steps from its first word to its last. */
+  readonly phoneShare: number;
+}
+
 /** What was said between two pauses, or the committed beginning of it. Times from the beginning of the stream. */
 export interface DictatedSegment {
   readonly startMs: number;
@@ -28,11 +37,18 @@ export interface DictatedSegment {
     readonly endMs: number;
     readonly confidence: number;
   }[];
+  /** 0 to 1; below a floor it was no speech. */
+  readonly confidence: number;
+  readonly evidence: DictationEvidence;
 }
 
 const logHalf = Math.log(0.5);
 /** Steps with a phone that a segment needs: a click has fewer. */
 const phoneStepsMin = 2;
+/** Kept from before the first phone. Until then nothing is searched, so silence costs no more than the network. */
+export const leadMs = 300;
+/** While nobody speaks the network starts afresh this often, so that no old state builds up. */
+const idleRefreshMs = 15_000;
 
 /**
  * Speech without an end as segments: rows of features in, segments out. Each segment has a network state and a search of its own,
@@ -48,11 +64,18 @@ export class DictationStream {
   private steps = 0;
   private quiet = 0;
   private phones = 0;
+  /** Scores of the last steps before the first phone, and how many steps before them were left out. */
+  private waiting: Float32Array[] = [];
+  private skipped = 0;
+  /** Of the steps with a phone: those of words that were handed out. */
+  private handedOut = 0;
   /** Step at which the words were last committed. */
   private committedAt = 0;
   private readonly pauseSteps: number;
   private readonly commitSteps: number;
   private readonly stepsMax: number;
+  private readonly leadSteps: number;
+  private readonly idleSteps: number;
 
   constructor(
     private readonly acoustic: Acoustic,
@@ -64,6 +87,8 @@ export class DictationStream {
     this.pauseSteps = Math.ceil(pauseMs / stepMs);
     this.commitSteps = Math.ceil(commitMs / stepMs);
     this.stepsMax = Math.ceil(segmentMsMax / stepMs);
+    this.leadSteps = Math.ceil(leadMs / stepMs);
+    this.idleSteps = Math.ceil(idleRefreshMs / stepMs);
     this.network = acoustic.begin();
     this.dictation = this.fresh();
     this.pending = new Float32Array(options.chunkSteps * acoustic.dim);
@@ -83,6 +108,11 @@ export class DictationStream {
     return segments;
   }
 
+  /** Whether a segment has begun. */
+  get speaking(): boolean {
+    return this.phones > 0;
+  }
+
   partial(): PartialDictation {
     return this.dictation.partial();
   }
@@ -99,41 +129,70 @@ export class DictationStream {
     const rows = this.pending.slice(0, this.pendingRows * dim);
     this.pendingRows = 0;
     const { data, steps } = await this.network.feed(rows, true);
-    this.dictation.feed(scoresOf(data, this.decoding), units);
+    const scores = scoresOf(data, this.decoding);
     for (let t = 0; t < steps; t++) {
       const phone = (data[t * units] ?? 0) < logHalf;
       this.quiet = phone ? 0 : this.quiet + 1;
       if (phone) this.phones++;
+      this.search(scores.subarray(t * units, (t + 1) * units));
     }
     this.steps += steps;
   }
 
+  /** One step; until the first phone it waits. */
+  private search(row: Float32Array): void {
+    this.waiting.push(row);
+    if (this.phones === 0) {
+      if (this.waiting.length <= this.leadSteps) return;
+      this.waiting.shift();
+      this.skipped++;
+      return;
+    }
+    for (const scores of this.waiting) {
+      this.dictation.feed(scores, row.length);
+    }
+    this.waiting = [];
+  }
+
   private cut(): DictatedSegment[] {
-    const paused = this.quiet >= this.pauseSteps && this.phones > 0;
+    if (this.phones === 0) {
+      if (this.steps >= this.idleSteps) this.restart();
+      return [];
+    }
+    const paused = this.quiet >= this.pauseSteps;
     if (paused || this.steps - this.committedAt >= this.stepsMax) return this.end();
     if (this.steps - this.committedAt < this.commitSteps) return [];
     const words = this.dictation.commit();
-    if (words.length > 0) this.committedAt = this.steps;
+    if (words.length === 0) return [];
+    this.committedAt = this.steps;
     return this.segmentOf(words);
   }
 
   private end(): DictatedSegment[] {
     const said = this.phones >= phoneStepsMin ? this.dictation.finish().words : [];
     const segments = this.segmentOf(said);
+    this.restart();
+    return segments;
+  }
+
+  private restart(): void {
     this.first += this.steps;
     this.steps = 0;
     this.quiet = 0;
     this.phones = 0;
+    this.handedOut = 0;
+    this.waiting = [];
+    this.skipped = 0;
     this.committedAt = 0;
     this.network = this.acoustic.begin();
     this.dictation = this.fresh();
-    return segments;
   }
 
   private segmentOf(words: readonly DictatedWord[]): DictatedSegment[] {
     const [first, last] = [words[0], words.at(-1)];
     if (first === undefined || last === undefined) return [];
-    const msOf = (frame: number) => (this.first + frame) * this.options.stepMs;
+    const evidence = this.evidenceOf(words);
+    const msOf = (frame: number) => (this.first + this.skipped + frame) * this.options.stepMs;
     return [
       {
         startMs: msOf(first.startFrame),
@@ -144,11 +203,33 @@ export class DictationStream {
           endMs: msOf(endFrame + 1),
           confidence,
         })),
+        confidence: segmentConfidence(evidence),
+        evidence,
       },
     ];
+  }
+
+  private evidenceOf(words: readonly DictatedWord[]): DictationEvidence {
+    const steps = (words.at(-1)?.endFrame ?? 0) + 1 - (words[0]?.startFrame ?? 0);
+    const phones = this.phones - this.handedOut;
+    this.handedOut = this.phones;
+    return {
+      wordMean: words.reduce((sum, word) => sum + word.confidence, 0) / words.length,
+      words: words.length,
+      phoneShare: phones / steps,
+    };
   }
 
   private fresh(): Dictation {
     return new Dictation(this.graph, this.options.limits ?? defaultLimits);
   }
+}
+
+/**
+ * That a segment was speech: a logistic regression on speech and on noise without any (bench/notes). Noise gives one word or two
+ * that the search has stretched over a few phones.
+ */
+export function segmentConfidence({ wordMean, words, phoneShare }: DictationEvidence): number {
+  const evidence = 2.2 * wordMean + 3.9 * Math.log(words) + 12.3 * phoneShare - 10.2;
+  return 1 / (1 + Math.exp(-evidence));
 }

@@ -1,6 +1,5 @@
 import t from 'tap';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
-import type { Lexicon } from '../../../src/recognizer/index.js';
 import type { Acoustic } from '../../../src/recognizer/acoustic.js';
 import {
   compileDictation,
@@ -8,6 +7,7 @@ import {
   DictationStream,
   type DictatedSegment,
 } from '../../../src/recognizer/dictation/index.js';
+import { spokenBy } from '../../sim/spoken-scores.js';
 import { fullLexicon, tinyLexicon, units } from '../../sim/tiny-checkpoint.js';
 import { PlainLanguageModel, type PlainNgrams } from '../../sim/plain-language-model.js';
 
@@ -28,18 +28,7 @@ function modelOf(words: readonly string[], ngrams: Readonly<Record<string, numbe
   return new PlainLanguageModel(given);
 }
 
-/** What a sure network says of these words: each phone for a step, then two of blank. Empty: silence of 10 steps. */
 const spoken = (...words: readonly string[]) => spokenBy(lexicon, words);
-
-function spokenBy(from: Lexicon, words: readonly string[]): Float32Array {
-  const rows = words.flatMap((word) => {
-    if (word === '') return Array.from({ length: 10 }, () => 0);
-    return (from.lookup(word)[0]?.phones ?? []).flatMap((phone) => [phone, 0, 0]);
-  });
-  const scores = new Float32Array(rows.length * count).fill(Math.log(0.05 / count));
-  rows.forEach((unit, t) => (scores[t * count + unit] = Math.log(0.95)));
-  return scores;
-}
 
 const textOf = (d: Dictation) =>
   d

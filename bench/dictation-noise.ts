@@ -1,0 +1,117 @@
+/**
+ * Dictation of what is no speech, and of speech: evidence of each segment, and what a floor on it lets through.
+ *   npm run build && node dist/bench/dictation-noise.js DATA --language-model FILE [--minutes N] [--clips N] [--json FILE]
+ *   node dist/bench/dictation-noise.js --from FILE
+ * --json: keeps what was heard. --from: the table again of what was kept, with the confidence as it is now.
+ * Noise: dev/ of noise/, in turn, so many minutes of it. Speech: the first clip of each person of dev/novels who is not in train/.
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readAudioFile } from '../src/audio/index.js';
+import { dictate } from '../src/engine/dictate.js';
+import { Engine } from '../src/engine/engine.js';
+import { TrieModel } from '../src/language/trie-model.js';
+import {
+  compileDictation,
+  segmentConfidence,
+  type DictatedSegment,
+} from '../src/recognizer/dictation/index.js';
+import { commit, cpuMsOf, machine } from './lib/report.js';
+import { wordErrors } from './lib/word-error.js';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    model: { type: 'string', default: 'models/kikitori-en' },
+    'language-model': { type: 'string', default: '' },
+    minutes: { type: 'string', default: '30' },
+    clips: { type: 'string', default: '25' },
+    json: { type: 'string' },
+    from: { type: 'string' },
+  },
+});
+const [data = '../shared/data'] = positionals;
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+type Kind = 'noise' | 'speech';
+interface Heard {
+  readonly kind: Kind;
+  readonly file: string;
+  readonly text: string;
+  readonly segments: readonly DictatedSegment[];
+}
+interface Kept {
+  readonly seconds: Record<Kind, number>;
+  readonly all: Heard[];
+}
+
+/** Everything once through dictation. */
+async function listen(): Promise<Kept> {
+  const engine = await Engine.open({ modelPath: values.model });
+  const { sampleRateHz: rateHz } = engine.bundle.manifest.features;
+  const model = new TrieModel(await readFile(values['language-model']));
+  const graph = compileDictation(model, engine.lexicon);
+  const all: Heard[] = [];
+  const seconds = { noise: 0, speech: 0 };
+  const cpuMs = { noise: 0, speech: 0 };
+  const hear = async (kind: Kind, file: string, text: string) => {
+    const clip = await readAudioFile(file, { rateHz });
+    seconds[kind] += clip.seconds;
+    const segments: DictatedSegment[] = [];
+    cpuMs[kind] += await cpuMsOf(async () => {
+      for await (const segment of dictate(engine, graph, clip.samples)) segments.push(segment);
+    });
+    all.push({ kind, file, text, segments });
+  };
+  const lines = (await readFile(join(data, 'clips.tsv'), 'utf8'))
+    .split('\n')
+    .map((l) => l.split('\t'));
+  const trained = new Set(lines.filter(([f = '']) => f.startsWith('train/')).map((l) => l[2]));
+  const people = new Set<string>();
+  for (const [file = '', , speaker = '', , text = ''] of lines) {
+    if (!file.startsWith('dev/novels/') || trained.has(speaker) || people.has(speaker)) continue;
+    if (people.size >= Number(values.clips) || text.trim() === '') continue;
+    people.add(speaker);
+    await hear('speech', join(data, file), text.trim());
+  }
+  const noise = join(data, 'noise/dev');
+  for (const file of (await readdir(noise)).sort()) {
+    if (seconds.noise >= 60 * Number(values.minutes)) break;
+    await hear('noise', join(noise, file), '');
+  }
+  for (const kind of ['noise', 'speech'] as const)
+    say(
+      `${kind}: ${seconds[kind].toFixed(0)} s, ${(cpuMs[kind] / 1000 / seconds[kind]).toFixed(4)} of real time on one core, memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
+    );
+  await engine.close();
+  return { seconds, all };
+}
+
+say(`dictation of noise at ${commit()}; ${JSON.stringify(machine())}`);
+const { seconds, all } =
+  values.from === undefined
+    ? await listen()
+    : (JSON.parse(await readFile(values.from, 'utf8')) as Kept);
+if (values.json !== undefined) await writeFile(values.json, JSON.stringify({ seconds, all }));
+
+const each = (kind: Kind) => all.filter((h) => h.kind === kind);
+for (let floor = 0; floor < 0.95; floor += 0.1) {
+  const kept = ({ segments }: Heard) =>
+    segments.filter(({ evidence }) => segmentConfidence(evidence) >= floor);
+  const wordsOf = (h: Heard) => kept(h).flatMap((s) => s.words.map((w) => w.word));
+  const words = each('noise').flatMap(wordsOf).length;
+  const messages = each('noise').flatMap(kept).length;
+  let [wrong, of, written] = [0, 0, 0];
+  for (const h of each('speech')) {
+    const said = wordsOf(h);
+    const { substituted, left, added, length } = wordErrors(said, h.text.split(/\s+/));
+    wrong += substituted + left + added;
+    of += length;
+    written += said.length;
+  }
+  const hourly = (count: number) => ((3600 * count) / seconds.noise).toFixed(0);
+  say(
+    `floor ${floor.toFixed(1)}: noise ${hourly(words)} words, ${hourly(messages)} messages an hour; speech ${((100 * wrong) / of).toFixed(1)} % word error, ${written} words written`,
+  );
+}

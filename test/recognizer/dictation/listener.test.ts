@@ -1,0 +1,141 @@
+/** A stream of steps as free words: what a daemon makes of pauses, gaps, muting and other files. */
+import t from 'tap';
+import type { Manifest } from '../../../src/bundle/index.js';
+import type { Heard, Steps } from '../../../src/records.js';
+import { compileDictation, DictationListener } from '../../../src/recognizer/dictation/index.js';
+import type { RecognizerEvent } from '../../../src/recognizer/index.js';
+import { PlainLanguageModel } from '../../sim/plain-language-model.js';
+import { listenerManifest, spokenNetwork } from '../../sim/spoken-network.js';
+import { features, fullLexicon } from '../../sim/tiny-checkpoint.js';
+
+const lexicon = fullLexicon();
+const manifest = { ...listenerManifest, network: { chunkSteps: 4 } } as unknown as Manifest;
+const stepMs = features.hopMs * features.stride;
+const samplesPerStep = (stepMs * features.sampleRateHz) / 1000;
+
+function graphOf(...words: readonly string[]) {
+  const all = ['<unk>', '<s>', '</s>', ...words];
+  const ln = new Map(all.map((w): [string, number] => [w, -3]));
+  return compileDictation(
+    new PlainLanguageModel({ order: 2, words: all, ln, backOff: new Map() }),
+    lexicon,
+  );
+}
+
+const graph = graphOf('never', 'go', 'home', 'late', 'light', 'keeper');
+const listenerOf = (
+  options: Partial<ConstructorParameters<typeof DictationListener>[0]> = {},
+  origin = 0,
+) =>
+  new DictationListener(
+    { manifest, acoustic: spokenNetwork, graph, minConfidence: 0, ...options },
+    origin,
+  );
+
+/** Words one phone in three steps; a number is so many steps of silence. */
+function said(...parts: readonly (string | number)[]): Steps {
+  const units = parts.flatMap((part) =>
+    typeof part === 'number'
+      ? Array.from({ length: part }, () => 0)
+      : (lexicon.lookup(part)[0]?.phones ?? []).flatMap((phone) => [phone, 0, 0]),
+  );
+  const data = Float32Array.from(units.flatMap((unit) => [unit, 0]));
+  return { data, steps: units.length, dim: 2, firstStep: 0 };
+}
+
+const answers = (events: readonly RecognizerEvent[]): Heard[] =>
+  events.flatMap((e) => (e.type === 'heard' ? [e.heard] : []));
+const texts = (events: readonly RecognizerEvent[]) => answers(events).map((h) => h.text);
+const pause = 24;
+
+void t.test('what is said between two pauses is one answer, where it was said', async (t) => {
+  const listener = listenerOf({}, 16_000);
+  const before = 40;
+  const events = await listener.feed(said(before, 'never', 'go', 'home', pause));
+  const [heard] = answers(events);
+  t.match(heard, { accepted: true, text: 'never go home', intent: null, slots: {}, startMs: 0 });
+  t.equal(heard?.startSample, 16_000 + before * samplesPerStep);
+  t.equal(heard?.words[0]?.startMs, 0);
+  t.equal(heard?.words.at(-1)?.endMs, heard?.endMs);
+  t.equal(
+    heard?.endSample,
+    (heard?.startSample ?? 0) + ((heard?.endMs ?? 0) * features.sampleRateHz) / 1000,
+  );
+  t.ok(listener.between);
+  t.same(texts(await listener.feed(said('late', pause))), ['late']);
+});
+
+void t.test('partials while it is said, each once', async (t) => {
+  const listener = listenerOf();
+  const partials: string[] = [];
+  for (const word of ['never', 'go', 'home', 'late'])
+    for (const event of await listener.feed(said(word, 4)))
+      if (event.type === 'partial') partials.push(event.partial.text);
+  t.ok(partials.length >= 2, partials.join(' | '));
+  t.equal(new Set(partials).size, partials.length);
+  t.match(partials.at(-1), /^never go home/);
+});
+
+void t.test('below the floor it is refused, with what it was most like', async (t) => {
+  const [heard] = answers(await listenerOf({ minConfidence: 1.1 }).feed(said('light', pause)));
+  t.match(heard, { accepted: false, reason: 'low-confidence', text: 'light' });
+});
+
+void t.test('muted it hears nothing, and drops what was being said; times go on', async (t) => {
+  const listener = listenerOf();
+  const first = said('never', 'go');
+  t.same(texts(await listener.feed(first)), []);
+  listener.mute(true);
+  const muted = said('home', pause);
+  t.same(texts(await listener.feed(muted)), []);
+  listener.mute(false);
+  const [heard] = answers(await listener.feed(said(40, 'late', pause)));
+  t.match(heard, { text: 'late', startSample: (first.steps + muted.steps + 40) * samplesPerStep });
+});
+
+void t.test('after a gap nothing joins, and samples count from there', async (t) => {
+  const listener = listenerOf();
+  await listener.feed(said('never'));
+  listener.rejoin(1_000_000);
+  const [heard] = answers(await listener.feed(said(20, 'go', 'home', pause)));
+  t.match(heard, { text: 'go home', startSample: 1_000_000 + 20 * samplesPerStep });
+});
+
+void t.test('stop ends what is being said; listen asks for nothing', async (t) => {
+  const listener = listenerOf();
+  t.same(await listener.listen(), []);
+  await listener.feed(said('light', 'keeper', 2));
+  t.same(texts(await listener.stop()), ['light keeper']);
+  t.same(texts(await listener.stop()), []);
+});
+
+void t.test('other words take over between two utterances', async (t) => {
+  const listener = listenerOf();
+  await listener.feed(said('never', 'go'));
+  listener.replace({
+    manifest,
+    acoustic: spokenNetwork,
+    graph: graphOf('home', 'late'),
+    minConfidence: 0,
+  });
+  t.same(texts(await listener.feed(said('home', pause))), ['never go home'], 'by the old words');
+  t.same(texts(await listener.feed(said('late', 'home', pause))), ['late home']);
+});
+
+void t.test('speech without a pause is handed out after maxUtteranceMs, all of it', async (t) => {
+  const listener = listenerOf({ maxUtteranceMs: 3000 });
+  const words = Array.from({ length: 120 }, (_, i) => ['never', 'go', 'home', 'late'][i % 4] ?? '');
+  const heard = answers(await listener.feed(said(...words, pause)));
+  t.ok(heard.length > 5, `${heard.length} answers`);
+  t.same(
+    heard
+      .map((h) => h.text)
+      .join(' ')
+      .split(' '),
+    words,
+  );
+  t.ok(
+    heard.every((h) => h.endMs <= 6500),
+    heard.map((h) => h.endMs).join(),
+  );
+});
