@@ -85,7 +85,16 @@ void t.test('metrics and lines of the doctor that there are', async (t) => {
   const numbers = read('docs/metrics.md');
   for (const name of quoted(metrics.join()))
     if (name.startsWith('kikitori_')) t.match(numbers, name, name);
-  const code = ['doctor', 'broker', 'brokered', 'feedback', 'history', 'listeners', 'secrets']
+  const code = [
+    'doctor',
+    'broker',
+    'brokered',
+    'dictation',
+    'feedback',
+    'history',
+    'listeners',
+    'secrets',
+  ]
     .map((name) => read(`src/cli/doctor/${name}.ts`))
     .join();
   const checks = new Set(doctor.flatMap((cell) => cell.split(', ')).filter((name) => name !== ''));

@@ -42,9 +42,10 @@ class Head(nn.Module):
         self.drop = nn.Dropout(0.15)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = functional.gelu(self.between[0](self.begin(self.drop(self.normal(x)))))
+        # Debian's torch normalises float32 only where its weights are: products alone are in bfloat16.
+        x = functional.gelu(self.between[0](self.begin(self.drop(self.normal(x))).float()))
         for convolution, normal in zip(self.around, list(self.between)[1:], strict=True):
-            x = x + functional.gelu(normal(convolution(self.drop(x).transpose(1, 2)).transpose(1, 2)))
+            x = x + functional.gelu(normal(convolution(self.drop(x).transpose(1, 2)).transpose(1, 2).float()))
         out: Tensor = self.end(self.drop(x))
         return out
 

@@ -77,8 +77,12 @@ void t.test('partials while it is said, each once', async (t) => {
 });
 
 void t.test('below the floor it is refused, with what it was most like', async (t) => {
-  const [heard] = answers(await listenerOf({ minConfidence: 1.1 }).feed(said('light', pause)));
-  t.match(heard, { accepted: false, reason: 'low-confidence', text: 'light' });
+  const [heard] = answers(
+    await listenerOf({ minConfidence: 1.1 }).feed(said('never', 'go', 'home', pause)),
+  );
+  t.match(heard, { accepted: false, reason: 'low-confidence', text: 'never go home' });
+  const [word] = answers(await listenerOf({ minConfidence: 1.1 }).feed(said('light', pause)));
+  t.match(word, { accepted: false, reason: 'noise', text: 'light' }, 'as short as noise');
 });
 
 void t.test('muted it hears nothing, and drops what was being said; times go on', async (t) => {
