@@ -200,7 +200,7 @@ void t.test('without a language model any words are left out as ever', (t) => {
   t.equal(plain.graph.arcCost, undefined);
   const only = JSON.stringify({ intents: { A: { data: [{ sentences: ['note {dictation}'] }] } } });
   t.throws(() => compileGrammar(only, { file: 'test', lexicon }), {
-    message: /list \{dictation\} is not defined/,
+    message: /list \{dictation\} is not defined \(any words need a language model/,
   });
   const closed = JSON.stringify({ intents: { A: { data: [{ sentences: ['stop', 'go left'] }] } } });
   t.strictSame(

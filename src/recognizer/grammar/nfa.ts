@@ -1,4 +1,5 @@
 import { frontAt, isNumber, keyOf, readWord, written, type Front } from './front.js';
+import { dictationList } from './open-slot.js';
 import type { Ways } from './readings.js';
 import { GrammarTooLarge, States, type Edge, type Mark, type SlotMeaning } from './states.js';
 import {
@@ -37,8 +38,14 @@ const permutationMax = 6;
 /** Ways to write one word whose parts touch; more are refused. */
 const waysMax = 200_000;
 
-/** Lists that Home Assistant fills with what a house has. */
-const houseLists = ['list {name}', 'list {area}', 'list {floor}'];
+/** Lists that Home Assistant fills with what a house has, and the one that a language model fills. */
+const hints: ReadonlyMap<string, string> = new Map([
+  ...['name', 'area', 'floor'].map((list): [string, string] => [
+    `list {${list}}`,
+    ' (kikitori grammar import-ha writes it for a house)',
+  ]),
+  [`list {${dictationList}}`, ' (any words need a language model: docs/dictation.md)'],
+]);
 
 export function buildNfa(
   grammar: ParsedGrammar,
@@ -367,9 +374,7 @@ class NfaBuilder {
     for (const [what, { at, known, places }] of this.absent) {
       const have = known.length === 0 ? 'none is defined' : `defined: ${known.join(', ')}`;
       const more = places.size === 1 ? '' : `; ${places.size - 1} more places use it`;
-      const hint = houseLists.includes(what)
-        ? ' (kikitori grammar import-ha writes it for a house)'
-        : '';
+      const hint = hints.get(what) ?? '';
       this.report({ ...at, message: `${what} is not defined${hint}; ${have}${more}` });
     }
   }
