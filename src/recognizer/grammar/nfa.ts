@@ -1,8 +1,8 @@
 import { frontAt, isNumber, keyOf, readWord, written, type Front } from './front.js';
-import { dictationList } from './open-slot.js';
 import type { Ways } from './readings.js';
 import { GrammarTooLarge, States, type Edge, type Mark, type SlotMeaning } from './states.js';
 import {
+  dictationList,
   placeInWords,
   type Fault,
   type Intent,

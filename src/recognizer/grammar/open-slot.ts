@@ -6,8 +6,6 @@ import type { Fault, Place } from './tree.js';
 export const openWord = '{}';
 /** Any words, where it is not known which. */
 export const unknownWords = '...';
-/** A list of this name holds any words, unless a grammar says otherwise. */
-export const dictationList = 'dictation';
 
 /**
  * What each phone of an open slot pays, in nats: about what the phone chain asks for one (see search/filler.ts). Less, and the

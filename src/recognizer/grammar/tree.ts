@@ -124,3 +124,6 @@ export interface ParsedGrammar {
   /** Which of several meanings of the same words counts; the first in file order unless this says otherwise. */
   readonly order?: 'home assistant';
 }
+
+/** A list of this name holds any words, unless a grammar says otherwise. */
+export const dictationList = 'dictation';
