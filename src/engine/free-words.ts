@@ -1,18 +1,14 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
-import { isModelFile } from '../language/trie-file.js';
-import { TrieModel } from '../language/trie-model.js';
+import type { TrieModel } from '../language/trie-model.js';
 import {
   compileDictation,
   parseBoosts,
   type DictationGraph,
 } from '../recognizer/dictation/index.js';
 import type { Lexicon } from '../recognizer/index.js';
-import { fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
+import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { readModelFile } from './model-file.js';
 import { readText } from './read-text.js';
-
-/** A larger file is none of ours: 60 million n-grams. */
-const bytesMax = 512 * 1024 * 1024;
 
 export interface FreeWordsFiles {
   /** A file of `kikitori lm`. */
@@ -66,33 +62,9 @@ export function unsaidOf(
 }
 
 async function readLanguageModel(path: string): Promise<{ model: TrieModel; sha256: string }> {
-  const refused = (what: string, expected = 'a language model of "kikitori lm"', hint?: string) =>
-    new KikitoriError(what, {
-      kind: 'input',
-      where: path,
-      expected,
-      ...(hint === undefined ? {} : { hint }),
-    });
-  let file: Buffer;
-  try {
-    const { size } = await stat(path);
-    if (size > bytesMax) throw refused(`it has ${size} bytes`, `at most ${bytesMax}`);
-    file = await readFile(path);
-  } catch (error) {
-    throw error instanceof KikitoriError ? error : refused(fileFault(error));
-  }
-  if (!isModelFile(file))
-    throw refused(
-      'it is no language model',
-      undefined,
-      'an ARPA file becomes one by kikitori lm import',
-    );
-  try {
-    return {
-      model: new TrieModel(file),
-      sha256: createHash('sha256').update(file).digest('hex'),
-    };
-  } catch (error) {
-    throw refused(messageOf(error), 'a whole file of "kikitori lm"');
-  }
+  const { model, file } = await readModelFile(path, {
+    expected: 'a language model of "kikitori lm"',
+    hint: 'an ARPA file becomes one by kikitori lm import',
+  });
+  return { model, sha256: createHash('sha256').update(file).digest('hex') };
 }

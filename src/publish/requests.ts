@@ -20,7 +20,8 @@ export interface Answer {
 
 /**
  * Bytes of a request in, an answer out; never throws and always ends. `transaction` is echoed as it
- * came; what comes again with the same `once` is answered and not done. Only a few are at work at once: a flood of requests must not take the processor from hearing.
+ * came; what comes again with the same `once` is answered and not done. Only a few are at work at once: a flood of
+ * requests must not take the processor from hearing.
  */
 export class RequestDesk {
   private atWork = 0;

@@ -1,5 +1,5 @@
 import type { Heard, HeardWord, RejectReason } from '../records.js';
-import { probabilityOf, wordConfidence, type Evidence } from './confidence.js';
+import { confidenceAt, probabilityOf, type Evidence } from './confidence.js';
 import type { Decided } from './finding.js';
 import type { Interpretation } from './graph.js';
 import { unknownWords } from './grammar/open-slot.js';
@@ -115,9 +115,8 @@ function heardWords(
       return (slots?.words.get(position) ?? []).map((w) =>
         told(w.text, w.startFrame, w.endFrame, w.confidence),
       );
-    const own = phones.flatMap((p, i) => (p.word === position ? [ratios[i] ?? 0] : []));
-    const ratio = own.reduce((a, b) => a + b, 0) / Math.max(own.length, 1);
-    return told(grammar.graph.words[word] ?? '', startFrame, endFrame, wordConfidence(ratio));
+    const confidence = confidenceAt(position, phones, ratios);
+    return told(grammar.graph.words[word] ?? '', startFrame, endFrame, confidence);
   });
 }
 

@@ -302,3 +302,12 @@ export function interpolated(curve: readonly (readonly [number, number])[], x: n
 export function wordConfidence(ratio: number): number {
   return 1 / (1 + Math.exp(-(2.5 + ratio)));
 }
+
+/** That of the word at a place of a sentence, by its phones' ratios. */
+export function confidenceAt(
+  position: number,
+  phones: readonly AlignedPhone[],
+  ratios: readonly number[],
+): number {
+  return wordConfidence(mean(ratios.filter((_, i) => phones[i]?.word === position)));
+}

@@ -124,9 +124,13 @@ export function findingOf(
       rest,
       units,
     );
-  const fixed = told.filter(({ word }) => word !== open);
-  const { phones: found, score: sentenceScore } = aligned(fixed);
-  const phones = found.map((p) => ({ ...p, word: told.indexOf(fixed[p.word] ?? p) }));
+  const isFixed = ({ word }: SentenceWord) => word !== open;
+  const { phones: found, score: sentenceScore } = aligned(told.filter(isFixed));
+  const places = told.flatMap((word, i) => (isFixed(word) ? [i] : []));
+  const phones =
+    places.length === told.length
+      ? found
+      : found.map((p) => ({ ...p, word: places[p.word] ?? p.word }));
   const ratios = phoneRatios(phones, rest, units);
   const secondTold = second === undefined ? undefined : withoutHidden(second, context);
   const evidence = gatherEvidence({
@@ -142,7 +146,7 @@ export function findingOf(
     secondPhones:
       secondTold === undefined
         ? null
-        : aligned(secondTold.filter((w) => w.word !== open)).phones.map((p) => p.unit),
+        : aligned(secondTold.filter(isFixed)).phones.map((p) => p.unit),
     sentences: grammar.sentences,
     stepMs,
   });

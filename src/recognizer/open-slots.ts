@@ -1,4 +1,4 @@
-import { phoneRatios, wordConfidence } from './confidence.js';
+import { confidenceAt, phoneRatios } from './confidence.js';
 import type { UtteranceContext } from './context.js';
 import { Dictation } from './dictation/dictation.js';
 import type { OpenSlotModel } from './dictation/open-slot-model.js';
@@ -109,14 +109,10 @@ function judged(
     units,
   );
   const ratios = phoneRatios(phones, span, units);
-  return found.map(({ text, startFrame, endFrame, confidence }, position) => {
-    const own = phones.flatMap((p, i) => (p.word === position ? [ratios[i] ?? 0] : []));
-    const ratio = own.reduce((a, b) => a + b, 0) / Math.max(own.length, 1);
-    return {
-      text,
-      startFrame: startFrame + from,
-      endFrame: endFrame + from,
-      confidence: confidence * wordConfidence(ratio),
-    };
-  });
+  return found.map(({ text, startFrame, endFrame, confidence }, position) => ({
+    text,
+    startFrame: startFrame + from,
+    endFrame: endFrame + from,
+    confidence: confidence * confidenceAt(position, phones, ratios),
+  }));
 }

@@ -1,18 +1,16 @@
-import { access, constants, open, readFile } from 'node:fs/promises';
+import { access, constants, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readModelFile } from '../../engine/model-file.js';
 import { gramsOf, readArpa } from '../../language/build/arpa.js';
 import { GramsModel, type Grams } from '../../language/build/grams.js';
 import { shapeOf, trieFile, type WriteOptions } from '../../language/build/write-trie.js';
 import type { LanguageModel } from '../../language/model.js';
 import { isModelFile } from '../../language/trie-file.js';
-import { TrieModel } from '../../language/trie-model.js';
+import type { TrieModel } from '../../language/trie-model.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { fileFault, KikitoriError, messageOf } from '../../runtime/errors.js';
 import { quoted, usageError, type Io } from '../shared/command.js';
 import { linesOf } from './lines.js';
-
-/** A larger file is none of ours: 60 million n-grams. */
-const modelBytesMax = 512 * 1024 * 1024;
 
 export interface OpenedModel {
   readonly model: LanguageModel;
@@ -25,8 +23,7 @@ export interface OpenedModel {
 
 /** A model of `lm build` or an ARPA file, packed with gzip or not. */
 export async function openModel(path: string, zeroBackOffs = false): Promise<OpenedModel> {
-  const fault = (what: string, expected = 'a model of "lm build", or an ARPA file') =>
-    new KikitoriError(what, { kind: 'input', where: path, expected });
+  const expected = 'a model of "lm build", or an ARPA file';
   let begin: Buffer;
   let bytes: number;
   try {
@@ -38,19 +35,14 @@ export async function openModel(path: string, zeroBackOffs = false): Promise<Ope
       await file.close();
     }
   } catch (error) {
-    throw fault(fileFault(error));
+    throw new KikitoriError(fileFault(error), { kind: 'input', where: path, expected });
   }
   if (!isModelFile(begin)) {
     const grams = await readArpa(linesOf(path), path, { zeroBackOffs });
     return { model: new GramsModel(grams), grams: () => grams, bytes };
   }
-  if (bytes > modelBytesMax) throw fault(`it has ${bytes} bytes`, `at most ${modelBytesMax}`);
-  try {
-    const trie = new TrieModel(await readFile(path));
-    return { model: trie, grams: () => gramsOf(trie), trie, bytes };
-  } catch (error) {
-    throw fault(messageOf(error), 'a whole file of "lm build"');
-  }
+  const { model: trie } = await readModelFile(path, { expected });
+  return { model: trie, grams: () => gramsOf(trie), trie, bytes };
 }
 
 /** Before hours of work: can the file be written at all? Returns its name. */

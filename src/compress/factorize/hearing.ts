@@ -1,3 +1,4 @@
+import { joinedFloats } from '../../runtime/joined.js';
 import { tensorOf, type NetworkCheckpoint, type Tensor } from '../checkpoint.js';
 import { floatArithmetic } from '../graph/arithmetic.js';
 import { networkGraph } from '../graph/network.js';
@@ -97,12 +98,7 @@ async function outputsOf(
   return found.map((parts) => joined(parts, parts.reduce((sum, p) => sum + p.length, 0) / steps));
 }
 
-function joined(parts: readonly Float32Array[], cols: number): Rows {
-  const data = new Float32Array(parts.reduce((sum, p) => sum + p.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part, at);
-    at += part.length;
-  }
-  return { cols, data };
-}
+const joined = (parts: readonly Float32Array[], cols: number): Rows => ({
+  cols,
+  data: joinedFloats(parts),
+});

@@ -113,7 +113,7 @@ function checkSums(grams: Grams, reader: ArpaLines): void {
 
 /** The lines of an ARPA file. */
 export function* arpaLines(grams: Grams): Generator<string, void, void> {
-  const { order, words, wordPairs, pairWord, pairTriples, tripleWord } = grams;
+  const { order, words, pairWord, pairTriples, tripleWord } = grams;
   const model = new GramsModel(grams);
   yield '\\data\\';
   yield `ngram 1=${words.length}`;
@@ -128,33 +128,31 @@ export function* arpaLines(grams: Grams): Generator<string, void, void> {
   if (order > 1) {
     yield '';
     yield '\\2-grams:';
-    for (let word = 0; word < words.length; word += 1)
-      for (
-        let pair = wordPairs[word] as number;
-        pair < (wordPairs[word + 1] as number);
-        pair += 1
-      ) {
-        const back = model.isContextPair(pair) ? `\t${log10(model.lnBackOffOfPair(pair))}` : '';
-        yield `${log10(model.lnOfPair(pair))}\t${words[word]} ${words[pairWord[pair] as number]}${back}`;
-      }
+    for (const [both, pair] of pairsOf(grams)) {
+      const back = model.isContextPair(pair) ? `\t${log10(model.lnBackOffOfPair(pair))}` : '';
+      yield `${log10(model.lnOfPair(pair))}\t${both}${back}`;
+    }
   }
   if (order > 2) {
     yield '';
     yield '\\3-grams:';
-    for (let word = 0; word < words.length; word += 1)
-      for (
-        let pair = wordPairs[word] as number;
-        pair < (wordPairs[word + 1] as number);
-        pair += 1
-      ) {
-        const both = `${words[word]} ${words[pairWord[pair] as number]}`;
-        const end = pairTriples[pair + 1] as number;
-        for (let triple = pairTriples[pair] as number; triple < end; triple += 1)
-          yield `${log10(model.lnOfTriple(triple))}\t${both} ${words[tripleWord[triple] as number]}`;
-      }
+    for (const [both, pair] of pairsOf(grams)) {
+      const end = pairTriples[pair + 1] as number;
+      for (let triple = pairTriples[pair] as number; triple < end; triple += 1)
+        yield `${log10(model.lnOfTriple(triple))}\t${both} ${words[tripleWord[triple] as number]}`;
+    }
   }
   yield '';
   yield '\\end\\';
+}
+
+/** Each pair, as it is written, with its number. */
+function* pairsOf({ words, wordPairs, pairWord }: Grams): Generator<[string, number], void, void> {
+  for (const [word, text] of words.entries()) {
+    const end = wordPairs[word + 1] as number;
+    for (let pair = wordPairs[word] as number; pair < end; pair += 1)
+      yield [`${text} ${words[pairWord[pair] as number]}`, pair];
+  }
 }
 
 /** As ARPA files write it: seven digits. */

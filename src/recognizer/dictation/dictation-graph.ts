@@ -2,6 +2,7 @@ import type { LanguageModel } from '../../language/model.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { Lexicon } from '../lexicon/index.js';
 import { weakForms } from '../lexicon/weak-forms.js';
+import { LanguageCache } from './language-cache.js';
 import {
   bestBelow,
   prefixTree,
@@ -20,10 +21,12 @@ export interface DictationWeights {
 
 export const defaultWeights: DictationWeights = { language: 0.9, word: -2 };
 
-/** What is listened for: frozen, and shared by all searches. */
+/** What is listened for, shared by all searches; none changes it but for the answers it keeps. */
 export interface DictationGraph {
   readonly tree: PrefixTree;
   readonly model: LanguageModel;
+  /** Its answers, kept from one search to the next. */
+  readonly cache: LanguageCache;
   readonly weights: DictationWeights;
   /** Weighted, the most that any word below a node is worth without a context: look-ahead that all contexts share. */
   readonly lookAhead: Float32Array;
@@ -98,7 +101,22 @@ export function compileDictation(
       weights.language * model.lnProbability(model.empty, modelWord(word)) + (bonus?.[i] ?? 0),
   );
   const lookAhead = bestBelow(tree, alone);
-  return { tree, model, weights, lookAhead, bonus, boosts, words, unpronounced, wordAt, modelWord };
+  const cache = new LanguageCache(model);
+  return {
+    ...{
+      tree,
+      model,
+      cache,
+      weights,
+      lookAhead,
+      bonus,
+      boosts,
+      words,
+      unpronounced,
+      wordAt,
+      modelWord,
+    },
+  };
 }
 
 function isKnown(model: LanguageModel, text: string): boolean {

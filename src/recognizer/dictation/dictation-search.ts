@@ -1,5 +1,5 @@
 import type { DictationGraph } from './dictation-graph.js';
-import { LanguageCache } from './language-cache.js';
+import type { LanguageCache } from './language-cache.js';
 import { TokenTable } from './token-table.js';
 import { unused, WordLinks } from './word-links.js';
 
@@ -60,7 +60,7 @@ export class DictationSearch {
     const room = Math.max(1024, roomFactor * Math.min(limits.tokensMax, 2_000_000));
     this.current = new TokenTable(room);
     this.next = new TokenTable(room);
-    this.cache = new LanguageCache(graph.model);
+    this.cache = graph.cache;
     this.rootAhead = graph.lookAhead[0] ?? 0;
     const start = this.current.at(0, beside.context ?? graph.model.begin);
     this.current.blank[start] = this.rootAhead;
@@ -181,7 +181,7 @@ export class DictationSearch {
 
   /** The best that the language model can still give below a node: exact where there are few words, shared by all contexts elsewhere. */
   private aheadOf(node: number, context: number): number {
-    const { tree, lookAhead, bonus, weights, model } = this.graph;
+    const { tree, lookAhead, bonus, weights } = this.graph;
     const [from, to] = [tree.from[node] ?? 0, tree.to[node] ?? 0];
     if (to - from > narrow) return lookAhead[node] ?? 0;
     const known = this.next.find(node, context);
@@ -189,7 +189,7 @@ export class DictationSearch {
     let most = -Infinity;
     for (let i = from; i < to; i++) {
       const word = tree.word[i] ?? 0;
-      const slot = this.cache.ask(context, word < model.size ? word : model.unknown);
+      const slot = this.cache.ask(context, this.graph.modelWord(word));
       const worth =
         weights.language * (this.cache.lnProbability[slot] ?? 0) +
         (bonus === null ? 0 : (bonus[i] ?? 0));
@@ -281,7 +281,7 @@ export class DictationSearch {
   /** Words that end in this frame go on to the places between words. */
   private endWords(): void {
     const { next, cache, links } = this;
-    const { tree, weights, bonus, model } = this.graph;
+    const { tree, weights, bonus } = this.graph;
     const { nodes, from, ends } = tree;
     for (let token = 0, size = next.size; token < size; token++) {
       const node = next.node[token] ?? 0;
@@ -294,7 +294,7 @@ export class DictationSearch {
       const said = label - (next.ahead[token] ?? 0) + weights.word;
       for (let i = first; i < last; i++) {
         const word = tree.word[i] ?? 0;
-        const slot = cache.ask(context, word < model.size ? word : model.unknown);
+        const slot = cache.ask(context, this.graph.modelWord(word));
         const language = cache.lnProbability[slot] ?? 0;
         const score = said + weights.language * language + (bonus === null ? 0 : (bonus[i] ?? 0));
         const total = score + this.rootAhead;
