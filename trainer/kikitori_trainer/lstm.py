@@ -6,6 +6,8 @@
 The gradient is written out: the loop runs only what must be sequential, and every weight gradient is
 one large product at the end, about twice as fast on a CPU as torch.nn.LSTM. With precision "bf16" the
 products take bfloat16 (twice as fast again where the processor has it); sums and states stay float32.
+A dense float layer in bfloat16 goes to oneDNN's own LSTM where PyTorch has it with a gradient: three times as
+fast as the loop for 16 examples a batch, and as near to float32 (tests/test_lstm.py).
 
 Quantised activations (8 bits, zero point 128): `quantum_p` and `quantum_h` are the scales of p and h;
 rounding half to even, saturation to [-128, 127]; the gradient passes straight through where nothing
@@ -16,6 +18,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+ONEDNN = torch.backends.mkldnn.is_available() and int(torch.__version__.split(".")[0]) >= 2
+"""Earlier versions have no gradient for its LSTM in bfloat16."""
 
 
 def fake_quantise(x: Tensor, scale: float) -> Tensor:
@@ -126,6 +131,14 @@ class LstmFunction(torch.autograd.Function):
         return d_x, d_wx, d_wh, d_b, d_wp, None, None, None
 
 
+def library_lstm(x: Tensor, weights: list[Tensor]) -> Tensor:
+    """One layer of PyTorch's own; weights: of the input, of the state, two biases, and the projection if there is one."""
+    out, cells = weights[1].shape[1], weights[0].shape[0] // 4
+    zero = x.new_zeros(1, x.shape[1], out), x.new_zeros(1, x.shape[1], cells)
+    result: Tensor = torch._VF.lstm(x, zero, weights, True, 1, 0.0, True, False, False)[0]  # type: ignore
+    return result
+
+
 def lstm(
     x: Tensor,
     w_x: Tensor,
@@ -138,10 +151,11 @@ def lstm(
     quantum_h: float = 0.0,
 ) -> Tensor:
     """[T, B, I] -> [T, B, R], state 0 at the start. On a GPU the float form is cuDNN's."""
-    if x.is_cuda and not quantum_p and not quantum_h:
-        zero = x.new_zeros(1, x.shape[1], w_h.shape[1]), x.new_zeros(1, x.shape[1], w_x.shape[0] // 4)
-        weights = [w_x, w_h, b, torch.zeros_like(b)] + ([] if w_p is None else [w_p])
-        out: Tensor = torch._VF.lstm(x, zero, weights, True, 1, 0.0, True, False, False)[0]  # type: ignore
-        return out
+    plain = not quantum_p and not quantum_h
+    if x.is_cuda and plain:
+        return library_lstm(x, [w_x, w_h, b, torch.zeros_like(b)] + ([] if w_p is None else [w_p]))
+    if bf16 and plain and w_p is None and ONEDNN:
+        weights = [w.to(torch.bfloat16) for w in (w_x, w_h, b, torch.zeros_like(b))]
+        return library_lstm(x.to(torch.bfloat16), weights).float()
     result: Tensor = LstmFunction.apply(x, w_x, w_h, b, w_p, bf16, quantum_p, quantum_h)
     return result

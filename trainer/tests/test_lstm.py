@@ -58,3 +58,17 @@ def test_bfloat16_is_close() -> None:
     w = [torch.randn(4 * 16, 8) * 0.3, torch.randn(4 * 16, 16) * 0.3, torch.zeros(64)]
     x = torch.randn(20, 2, 8)
     assert (lstm(x, *w, bf16=True) - lstm(x, *w)).abs().max() < 0.05
+
+
+def test_bfloat16_of_the_library_has_the_same_gradients() -> None:
+    torch.manual_seed(3)
+    made = [torch.randn(12, 3, 8), torch.randn(4 * 16, 8) * 0.3, torch.randn(4 * 16, 16) * 0.3, torch.randn(64) * 0.2]
+    wanted = torch.randn(12, 3, 16)
+
+    def gradients(bf16: bool) -> list[torch.Tensor]:
+        given = [m.clone().requires_grad_() for m in made]
+        (lstm(*given, bf16=bf16) * wanted).sum().backward()
+        return [g.grad for g in given if g.grad is not None]
+
+    for exact, near in zip(gradients(False), gradients(True), strict=True):
+        assert (exact - near).norm() < 0.03 * exact.norm()
