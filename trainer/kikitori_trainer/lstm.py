@@ -132,7 +132,7 @@ class LstmFunction(torch.autograd.Function):
 
 
 def library_lstm(x: Tensor, weights: list[Tensor]) -> Tensor:
-    """One layer of PyTorch's own; weights: of the input, of the state, two biases, and the projection if there is one."""
+    """One layer of PyTorch's own; weights: of the input, of the state, two biases, and a projection if there is one."""
     out, cells = weights[1].shape[1], weights[0].shape[0] // 4
     zero = x.new_zeros(1, x.shape[1], out), x.new_zeros(1, x.shape[1], cells)
     result: Tensor = torch._VF.lstm(x, zero, weights, True, 1, 0.0, True, False, False)[0]  # type: ignore
