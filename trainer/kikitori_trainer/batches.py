@@ -91,6 +91,14 @@ class Batches(IterableDataset[Batch]):
                 return value
         return 1.0
 
+    def shares(self) -> dict[str, float]:
+        """Share of the time that each set is heard: look at it before a long run."""
+        time: Counter[str] = Counter()
+        for clip, weight, seconds in zip(self.pack.clips, self.weights, self.seconds, strict=True):
+            time[clip.set] += float(weight * seconds)
+        total = sum(time.values())
+        return {name: round(share / total, 3) for name, share in time.most_common()}
+
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         workers, mine = (worker.num_workers, worker.id) if worker else (1, 0)
@@ -166,7 +174,7 @@ class Batches(IterableDataset[Batch]):
 
 def even_people(clips: Sequence[Packed], share: float) -> NDArray[np.float64]:
     """Weight of each clip: one over what there is of its speaker, to the power of `share`. Each clip of "?" is taken
-    for a person of its own."""
+    for a person of its own, so a set of short ones by unnamed people weighs much: `Batches.shares` shows it."""
     spoken: Counter[str] = Counter()
     for c in clips:
         spoken[c.speaker] += c.samples

@@ -33,6 +33,8 @@ from .rivals import Rivals, behind
 
 
 BESIDE = "beside."
+KNOWN_CLIPS = 400
+"""Clips of the training that are heard with the held-out ones."""
 
 
 def learning_rate(t: Training, step: int, share: float) -> float:
@@ -59,6 +61,7 @@ class Run:
         self.out = Path(config.out)
         self.pack = open_pack(pack_folder(config) / "train")
         self.held_out = open_pack(pack_folder(config) / "held-out")
+        self.known = replace(self.pack, clips=self.pack.clips[:: max(1, len(self.pack.clips) // KNOWN_CLIPS)])
         t = config.training
         torch.manual_seed(t.seed)
         self.checkpoint = self.begin()
@@ -230,8 +233,11 @@ class Run:
     def evaluate(self, fields: dict[str, Any]) -> None:
         self.network.eval()
         errors = phone_errors(self.network, self.checkpoint, self.held_out)
+        # Clips it is trained on: when it hears those no better, it wants time, plainer audio or size, not more people.
+        known = phone_errors(self.network, self.checkpoint, self.known)
         self.network.train()
-        self.log({**fields, "phoneErrors": {k: round(v, 4) for k, v in errors.items()}})
+        shown = {"phoneErrors": errors, "knownPhoneErrors": known}
+        self.log({**fields, **{name: {k: round(v, 4) for k, v in e.items()} for name, e in shown.items()}})
 
     def log(self, fields: dict[str, Any]) -> None:
         line = json.dumps({"step": self.step, "minutes": round(self.elapsed / 60, 2), **fields})
@@ -249,6 +255,8 @@ class Run:
             self.teachers is not None and self.config.distillation.quiet,
             said, self.config.distillation.listenerBehind,
         )  # fmt: skip
+        if self.rank == 0:
+            self.log({"shares": dataset.shares()})
         loader = iter(DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4))
         recent: list[float] = []
         last = time.monotonic()

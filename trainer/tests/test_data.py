@@ -1,5 +1,6 @@
 """Readers, texts, pack, augmentation and batches."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,19 @@ def test_people_are_heard_evenly_however_much_there_is_of_them() -> None:
     assert even_people(clips, 0).tolist() == [1] * 5
     assert even_people(clips, 1).tolist() == [0.25, 0.25, 1, 1, 1]
     assert even_people(clips, 0.5).tolist() == [0.5, 0.5, 1, 1, 1]
+
+
+def test_shares_are_of_the_time_that_is_heard(pack: Pack) -> None:
+    half = len(pack.clips) // 2
+    clips = [replace(c, set="many" if i < half else "few") for i, c in enumerate(pack.clips)]
+    mixed = replace(pack, clips=clips)
+    features = Features()
+    unit = np.zeros(features.melBins, np.float32)
+    sampling = Sampling(weights={"few": 0.5})
+    shares = Batches(mixed, Augmenter(mixed, features, Augmentation()), sampling, unit, unit + 1, 1).shares()
+    seconds = [sum(c.samples for c in clips if c.set == name) for name in ("many", "few")]
+    assert shares["many"] == pytest.approx(seconds[0] / (seconds[0] + 0.5 * seconds[1]), abs=1e-3)
+    assert list(shares) == ["many", "few"] and sum(shares.values()) == pytest.approx(1, abs=2e-3)
 
 
 def test_tables_of_what_is_left_out_name_clips_or_people(tmp_path: Path, pack: Pack) -> None:

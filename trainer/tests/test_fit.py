@@ -37,6 +37,8 @@ def test_a_run_learns_stops_and_resumes(prepared: Path) -> None:
         t.numel() for t in read_checkpoint(prepared / "run/model.safetensors").tensors.values()
     )
     first = losses[0]
+    assert log[1]["shares"] == {"made": 1.0}
+    assert set(log[-1]["knownPhoneErrors"]) == set(log[-1]["phoneErrors"]) == {"all", "made"}
     more = read_config(config_file(prepared, "run", 160))
     fit(more)
     log = [json.loads(line) for line in (prepared / "run" / "log.jsonl").read_text().splitlines()]
