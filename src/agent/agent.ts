@@ -13,14 +13,14 @@ import { processorMs } from '../runtime/processor-time.js';
 import { StopRequested } from '../runtime/signals.js';
 import { Timers } from '../runtime/timers.js';
 import { agentVersion } from '../runtime/version.js';
-import { clockSynced, infoOf, linkOptions, recognizerOptions } from './board.js';
+import { clockSynced, infoOf, linkOptions, recognizerOptions, siteOf } from './board.js';
 import { Cover } from './cover.js';
 import { Ear, type Ready } from './ear.js';
 import { Answers, healthOf, Pace } from './health.js';
 import { Intake } from './intake.js';
 import { Microphone } from './microphone.js';
 import type { AgentOptions } from './options.js';
-import { freeWordsFor, needRestart, tellFreeWords, tellWarnings } from './reload.js';
+import { needRestart, tellFreeWords, tellWarnings } from './reload.js';
 import { requestHandlers, thresholdsOf } from './requests.js';
 import { StreamClock } from './stream-clock.js';
 import { Telling } from './telling.js';
@@ -80,7 +80,7 @@ export class Agent {
       neighbours,
       hears: () => ({
         model: this.modelName,
-        grammar: (ear.freeWords ?? ear.grammar).sha256.slice(0, 12),
+        grammar: ear.heardBy.sha256.slice(0, 12),
       }),
       onHeard: ({ accepted, confidence }, latencyMs) => {
         this.pace.answered(latencyMs);
@@ -155,7 +155,7 @@ export class Agent {
       throw new StopRequested();
     }
     tellWarnings(ready.grammar.warnings, log);
-    tellFreeWords(ready.freeWords, log);
+    tellFreeWords(ready.grammar.freeWords, log);
     const capture = new Capture(
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,
@@ -339,13 +339,14 @@ export class Agent {
   // Reload
 
   /** New sentences from the file; the old ones stay when it is wrong. */
-  async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
-    const { path: own, phonesMax } = this.config.grammar;
-    const freely = freeWordsFor(this.config, this.ear.mode);
-    const grammar = await this.ear.compile(path ?? own, phonesMax, freely);
+  async reloadGrammar(): Promise<{ sentences: number; sha256: string }> {
+    const { mode } = this.ear;
+    // Of dictation that ends with the next start the words stay, whatever has become of their files.
+    const keep = mode === 'dictation' && this.config.recognizer.mode !== mode;
+    const grammar = await this.ear.compile(siteOf(this.config, mode), keep);
     this.ear.refresh();
     this.publishInfo();
-    tellFreeWords(this.ear.freeWords, this.options.log);
+    tellFreeWords(grammar.freeWords, this.options.log);
     this.options.log.info(
       { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
       'new sentences',

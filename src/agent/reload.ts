@@ -1,18 +1,10 @@
 /** What is read again while running: how it is read, what is said of it, and what of a configuration waits for a restart. */
 import type { Config } from '../config/index.js';
-import type { Engine } from '../engine/engine.js';
 import type { FreeWords } from '../engine/free-words.js';
 import type { GrammarDetails } from '../recognizer/index.js';
 import type { Log } from '../runtime/log.js';
-import { freeWordsOf } from './board.js';
 
 type Mode = Config['recognizer']['mode'];
-
-/** How free words are read again, where they are heard; a changed mode waits for a restart. */
-export function freeWordsFor(config: Config, running: Mode) {
-  if (running !== 'dictation' || config.recognizer.mode !== running) return undefined;
-  return (engine: Engine): Promise<FreeWords> => freeWordsOf(config, engine);
-}
 
 /** Sections of a configuration that changed and need a restart. */
 export function needRestart(old: Config, config: Config, running: Mode): string[] {

@@ -1,7 +1,7 @@
 /** Joins the update stage to the agent: what the updater decides, the ear does. */
 import { arch } from 'node:os';
 import { join } from 'node:path';
-import { freeWordsOf, recognizerOptions } from './board.js';
+import { recognizerOptions, siteOf } from './board.js';
 import { Probe, siteKinds } from './probe.js';
 import type { Config } from '../config/index.js';
 import type { Ear, Ready } from './ear.js';
@@ -52,8 +52,7 @@ const tickMs = 10_000;
 export async function openReady(config: Config, modelPath: string): Promise<Ready> {
   const engine = await Engine.open({
     modelPath,
-    grammarPath: config.grammar.path,
-    phonesMax: config.grammar.phonesMax,
+    ...siteOf(config),
     ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
     threads: config.recognizer.threads,
     warp: config.recognizer.warp,
@@ -62,8 +61,7 @@ export async function openReady(config: Config, modelPath: string): Promise<Read
     const grammar = await engine.compile();
     // Also what is made for each utterance, such as a wake phrase, must fit.
     engine.recognizer(grammar, recognizerOptions(config, engine));
-    if (config.recognizer.mode !== 'dictation') return { engine, grammar };
-    return { engine, grammar, freeWords: await freeWordsOf(config, engine) };
+    return { engine, grammar };
   } catch (error) {
     await engine.close();
     throw error;
@@ -210,8 +208,7 @@ class EarHearing implements Hearing {
       runningPath: () => this.ear?.engine.bundle.path ?? null,
       runningRateHz: () => this.ear?.engine.bundle.manifest.features.sampleRateHz,
       compile: async () => {
-        const { path, phonesMax } = options.config().grammar;
-        await this.ear?.engine.compile(path, phonesMax);
+        await this.ear?.engine.compile(siteOf(options.config()), this.ear.grammar.freeWords);
       },
     });
   }

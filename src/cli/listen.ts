@@ -38,9 +38,10 @@ export const run: CommandRun = async (argv, io) => {
     mode === 'push-to-talk' ? 'always' : mode,
   );
   let working: Promise<void> = Promise.resolve();
-  const { freeWords, grammar } = ready;
+  const { grammar } = ready;
+  const { freeWords } = grammar;
   io.stderr.write(
-    freeWords === undefined
+    freeWords === undefined || mode !== 'dictation'
       ? `${grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`
       : `${freeWords.graph.words.toLocaleString('en')} words in any order; say some\n`,
   );

@@ -17,6 +17,7 @@ export {
   readingsOf,
   sampleSentence,
   searchCost,
+  shownWord,
   wordsOf,
 } from './grammar/index.js';
 export type {

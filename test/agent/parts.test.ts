@@ -56,18 +56,19 @@ void t.test('what is too much is dropped, the oldest first, and said now and the
 
 void t.test('what follows dropped audio is marked: it does not join', async (t) => {
   const heard: Chunk[] = [];
-  let [begun, go]: (() => void)[] = [];
+  const nothing: () => void = () => undefined;
+  let [begun, go] = [nothing, nothing];
   const first = new Promise<void>((resolve) => (begun = resolve));
   const wait = new Promise<void>((resolve) => (go = resolve));
   const intake = new Intake(async (chunk) => {
     heard.push(chunk);
-    begun?.();
+    begun();
     await wait;
   }, new LinesLog().log);
   void intake.take(chunk(0));
   await first;
   for (let i = 1; i < 3000; i++) void intake.take(chunk(320 * i));
-  go?.();
+  go();
   await intake.idle();
   const joins = heard.filter(
     ({ firstSample }, i) => i > 0 && firstSample === (heard[i - 1]?.firstSample ?? 0) + 320,

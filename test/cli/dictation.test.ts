@@ -120,7 +120,7 @@ void t.test('doctor: the language model and the own terms', async (t) => {
   const terms = join(folder, 'doctor-terms');
   await writeFile(terms, 'kitchen: 10\n');
   const found = async (env: Record<string, string>) =>
-    dictationFindings(loadConfig(undefined, env), engine);
+    dictationFindings(loadConfig(undefined, env), engine, null);
   t.same(await found({}), []);
   const env = {
     KIKITORI_RECOGNIZER_MODE: 'dictation',
