@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine, Site, SiteGrammar } from '../engine/engine.js';
 import { readFreeWords, type FreeWordsFiles } from '../engine/free-words.js';
-import type { RecognizerOptions } from '../recognizer/index.js';
 import { defaultMinConfidence } from '../recognizer/dictation/index.js';
+import type { EarOptions } from './ear.js';
 import { agentVersion } from '../runtime/version.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
@@ -36,11 +36,12 @@ export function clockSynced(): boolean {
 }
 
 /** What the configuration says about recognition; null leaves it to the bundle. */
-export function recognizerOptions({ recognizer: r }: Config, engine: Engine): RecognizerOptions {
+export function recognizerOptions({ recognizer: r }: Config, engine: Engine): EarOptions {
   const set = (value: number | null) => value ?? undefined;
   return {
     minConfidence: set(r.minConfidence),
     minCertainty: set(r.minCertainty),
+    dictationByRequest: r.dictation === 'push-to-talk',
     ...(r.mode === 'wake'
       ? { wake: engine.wakePhrase({ ...r.wake, threshold: set(r.wake.threshold) }) }
       : {}),

@@ -17,6 +17,11 @@ export interface Ready {
   readonly grammar: SiteGrammar;
 }
 
+export interface EarOptions extends RecognizerOptions {
+  /** In mode dictation nothing is heard but after a request. */
+  readonly dictationByRequest?: boolean;
+}
+
 /** Audio kept for a bundle that takes over. It covers the longest pre-roll or wake phrase, and the onset of speech. */
 const recentMs = 8000;
 
@@ -36,7 +41,7 @@ export class Ear {
 
   constructor(
     private now: Ready,
-    private readonly optionsFor: (engine: Engine) => RecognizerOptions,
+    private readonly optionsFor: (engine: Engine) => EarOptions,
     readonly mode: ListenMode | 'dictation',
     /** Called with a bundle that is no longer needed. */
     private readonly onReplaced: (old: Ready) => void = () => undefined,
@@ -147,14 +152,16 @@ export class Ear {
 
   private dictationOf({ engine, grammar: { freeWords } }: Ready) {
     if (freeWords === undefined) throw new Error('dictation has no language model');
-    const { minConfidence, endpoint = {} } = this.optionsFor(engine);
-    const { maxUtteranceMs } = endpoint;
+    const { minConfidence, endpoint = {}, dictationByRequest = false } = this.optionsFor(engine);
+    const { maxUtteranceMs, preRollMs } = endpoint;
     return {
       manifest: engine.bundle.manifest,
       acoustic: engine.acoustic,
       graph: freeWords.graph,
       ...(minConfidence === undefined ? {} : { minConfidence }),
       ...(maxUtteranceMs === undefined ? {} : { maxUtteranceMs }),
+      ...(preRollMs === undefined ? {} : { preRollMs }),
+      byRequest: dictationByRequest,
     };
   }
 

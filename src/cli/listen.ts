@@ -34,7 +34,7 @@ export const run: CommandRun = async (argv, io) => {
   // As the daemon hears it; only that nobody can push a button here.
   const ear = new Ear(
     ready,
-    (engine) => recognizerOptions(config, engine),
+    (engine) => ({ ...recognizerOptions(config, engine), dictationByRequest: false }),
     mode === 'push-to-talk' ? 'always' : mode,
   );
   let working: Promise<void> = Promise.resolve();
