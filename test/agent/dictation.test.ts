@@ -136,7 +136,7 @@ void t.test('free words on MQTT; wrong files change nothing', async (t) => {
       const config = JSON.parse(await readFile(daemon.configPath, 'utf8')) as {
         recognizer: Record<string, unknown>;
       };
-      config.recognizer = { ...config.recognizer, dictation: 'push-to-talk', maxUtteranceMs: 4000 };
+      config.recognizer = { ...config.recognizer, dictation: 'push-to-talk' };
       await writeFile(daemon.configPath, JSON.stringify(config));
       daemon.child.child.kill('SIGHUP');
       await daemon.event('config.reloaded', 2);
@@ -145,17 +145,13 @@ void t.test('free words on MQTT; wrong files change nothing', async (t) => {
         await subscriber.publish(on(`request/${name}`), { transaction });
         await subscriber.find((m) => m.json['transaction'] === transaction && 'status' in m.json);
       };
-      await say(mic, 'set the light to blue');
-      await mic.played();
       const rejected = subscriber.topics(on('rejected')).length;
       await request('listen');
+      await request('stop');
       t.match((await nth('rejected', rejected + 1)).json, { reason: 'noise', best: { text: '' } });
       await request('listen');
       await say(mic, 'turn on the hall light');
       t.match((await nth('transcript', 7)).json, { text: 'turn on the hall light' });
-      await request('listen');
-      await request('stop');
-      t.match((await nth('rejected', rejected + 2)).json, { reason: 'noise' });
       config.recognizer['dictation'] = 'always';
       await writeFile(daemon.configPath, JSON.stringify(config));
       daemon.child.child.kill('SIGHUP');
