@@ -69,9 +69,11 @@ export class Reload {
     const { ear, config, onChange, log } = this.options;
     // Of dictation that ends with the next start the words stay, whatever has become of their files.
     const keep = ear.mode === 'dictation' && config().recognizer.mode !== ear.mode;
-    const { sentences, sha256, freeWords } = await ear.compile(siteOf(config(), ear.mode), keep);
+    const grammar = await ear.compile(siteOf(config(), ear.mode), keep);
+    const { sentences, sha256, freeWords, warnings } = grammar;
     ear.refresh();
     onChange();
+    tellWarnings(warnings, log);
     tellFreeWords(freeWords, log);
     log.info({ event: 'grammar.loaded', sentences, sha256 }, 'new sentences');
     return { sentences, sha256 };

@@ -20,7 +20,7 @@ const slots = map('What the sentence filled in, by name.', {
 
 /** Said of those slots in which any words may be said. */
 const openSlots = map(
-  'Of the slots those in which any words may be said. Its words are those of the utterance between its times. Not there where no slot is such a one. Since 0.10.0.',
+  'Of the slots those in which any words may be said. Its words are those of the utterance between its times. Not there where no slot is such a one. Since 0.11.0.',
   object({
     confidence: share('Mean of its words; 0 where none were made out.'),
     startMs: number('From the beginning of the audio of the utterance, as of words.'),
