@@ -1,4 +1,5 @@
 import type { Engine, Site, SiteGrammar } from '../engine/engine.js';
+import { freeWordsFor } from '../engine/free-words.js';
 import type { Frontend } from '../frontend/index.js';
 import type { Chunk } from '../records.js';
 import {
@@ -80,7 +81,7 @@ export class Ear {
     const compiledFor = async ({ engine, grammar }: Ready): Promise<SiteGrammar> => {
       const { freeWords } = grammar;
       if (!keepFreeWords || freeWords === undefined) return engine.compile(site, freeWords);
-      return engine.compile({ ...site, freeWords: () => Promise.resolve(freeWords) });
+      return engine.compile({ ...site, freeWords: (lexicon) => freeWordsFor(lexicon, freeWords) });
     };
     const grammar = await compiledFor(now);
     const later = next === null ? null : await compiledFor(next);

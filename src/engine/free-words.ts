@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { LanguageModel } from '../language/model.js';
 import type { TrieModel } from '../language/trie-model.js';
 import {
   openSlotModelInTurns,
@@ -52,6 +53,21 @@ export async function readFreeWords(
   const [boosted, { model, sha256 }] = [terms.value, language.value];
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
   if (same && JSON.stringify([...known.boosted]) === JSON.stringify([...boosted])) return known;
+  return made(model, sha256, lexicon, boosted);
+}
+
+/** The same words, as they stand, for another bundle: its lexicon may say them otherwise. */
+export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<FreeWords> {
+  const { graph, sha256, boosted } = known;
+  return known.lexicon === lexicon ? known : made(graph.model, sha256, lexicon, boosted);
+}
+
+async function made(
+  model: LanguageModel,
+  sha256: string,
+  lexicon: Lexicon,
+  boosted: ReadonlyMap<string, number>,
+): Promise<FreeWords> {
   const free = await openSlotModelInTurns(model, lexicon, { boosted });
   return { ...free, sha256, lexicon, boosted, unsaid: unsaidOf(boosted, free.graph) };
 }
