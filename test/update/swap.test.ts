@@ -105,6 +105,8 @@ void t.test('other sentences reach also the bundle that waits', async (t) => {
   await ear.settle();
   t.equal(ear.engine.bundle.manifest.version, '2.0.0');
   t.equal(ear.grammar.sentences, 1);
-  await t.rejects(ear.compile({ grammarPath: join(folder, 'none.yaml') }), { message: /no such file/ });
+  await t.rejects(ear.compile({ grammarPath: join(folder, 'none.yaml') }), {
+    message: /no such file/,
+  });
   t.equal(ear.grammar.sentences, 1, 'the old ones stay');
 });
