@@ -48,6 +48,15 @@ export type RejectReason =
   | 'too-long'
   | 'noise';
 
+/** What was heard in an open slot of a command; its words are among those of the utterance, between these times. */
+export interface OpenSlotHeard {
+  /** Mean of its words, 0 to 1; 0 without any. */
+  readonly confidence: number;
+  /** From the start of the utterance's audio. */
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
 /** The recogniser's answer for one utterance. `accepted` is the decision; the rest is the evidence. */
 export interface Heard {
   readonly accepted: boolean;
@@ -63,6 +72,8 @@ export interface Heard {
   readonly confirm?: true;
   /** The words that gave each slot: 15 was said as "fifteen". Slots of the whole sentence have none. */
   readonly said?: Readonly<Record<string, string>>;
+  /** Of the slots those in which any words may be said; absent in sentences that have none. */
+  readonly openSlots?: Readonly<Record<string, OpenSlotHeard>>;
   /** Probability of being right, 0 to 1. */
   readonly confidence: number;
   readonly words: readonly HeardWord[];

@@ -20,8 +20,8 @@ import { Answers, healthOf, Pace } from './health.js';
 import { Intake } from './intake.js';
 import { Microphone } from './microphone.js';
 import type { AgentOptions } from './options.js';
-import { freeWordsFor, needRestart, tellFreeWords, tellWarnings } from './reload.js';
-import { requestHandlers, thresholdsOf } from './requests.js';
+import { Reload, tellFreeWords, tellWarnings, type Loaded } from './reload.js';
+import { requestHandlers } from './requests.js';
 import { StreamClock } from './stream-clock.js';
 import { Telling } from './telling.js';
 import { tellUnasked } from './unasked.js';
@@ -37,6 +37,7 @@ export class Agent {
   private stopped = false;
   private readonly answers = new Answers();
   private readonly pace = new Pace();
+  private readonly reload: Reload;
   /** There since somebody wants to sound: otherwise audio passes as it is. */
   private cover: Cover | null = null;
   private readonly intake: Intake;
@@ -71,6 +72,14 @@ export class Agent {
       onChange: () => this.publishHealth(),
       onEvent: (name, data) => void this.event(name, data),
     });
+    this.reload = new Reload({
+      ...{ ear, log },
+      config: () => this.config,
+      use: (changed) => {
+        this.config = changed;
+      },
+      onChange: () => this.publishInfo(),
+    });
     this.telling = new Telling({
       config: () => this.config,
       clock,
@@ -80,7 +89,7 @@ export class Agent {
       neighbours,
       hears: () => ({
         model: this.modelName,
-        grammar: (ear.freeWords ?? ear.grammar).sha256.slice(0, 12),
+        grammar: ear.heardBy.sha256.slice(0, 12),
       }),
       onHeard: ({ accepted, confidence }, latencyMs) => {
         this.pace.answered(latencyMs);
@@ -155,7 +164,7 @@ export class Agent {
       throw new StopRequested();
     }
     tellWarnings(ready.grammar.warnings, log);
-    tellFreeWords(ready.freeWords, log);
+    tellFreeWords(ready.grammar.freeWords, log);
     const capture = new Capture(
       config.capture,
       ready.engine.bundle.manifest.features.sampleRateHz,
@@ -312,14 +321,8 @@ export class Agent {
     this.options.log.info({ event: on ? 'mic.muted' : 'mic.unmuted' }, on ? 'muted' : 'unmuted');
   }
 
-  async setOptions(
-    given: Readonly<Record<string, unknown>>,
-  ): Promise<Readonly<Record<string, unknown>>> {
-    const recognizer = { ...this.config.recognizer, ...thresholdsOf(given) };
-    this.config = { ...this.config, recognizer };
-    this.ear.refresh();
-    this.publishInfo();
-    return { minConfidence: recognizer.minConfidence, minCertainty: recognizer.minCertainty };
+  async setOptions(given: Readonly<Record<string, unknown>>) {
+    return this.reload.setOptions(given);
   }
 
   /** What the bundle's own clip sounds like to the network that hears now; the microphone goes on meanwhile. */
@@ -338,32 +341,14 @@ export class Agent {
 
   // Reload
 
-  /** New sentences from the file; the old ones stay when it is wrong. */
-  async reloadGrammar(path?: string): Promise<{ sentences: number; sha256: string }> {
-    const { path: own, phonesMax } = this.config.grammar;
-    const freely = freeWordsFor(this.config, this.ear.mode);
-    const grammar = await this.ear.compile(path ?? own, phonesMax, freely);
-    this.ear.refresh();
-    this.publishInfo();
-    tellFreeWords(this.ear.freeWords, this.options.log);
-    this.options.log.info(
-      { event: 'grammar.loaded', sentences: grammar.sentences, sha256: grammar.sha256 },
-      'new sentences',
-    );
-    return { sentences: grammar.sentences, sha256: grammar.sha256 };
+  /** New sentences and words from the files; the old ones stay when any is wrong. */
+  async reloadGrammar(): Promise<Loaded> {
+    return this.reload.sentences();
   }
 
   /** Takes over what can change while running; says which sections need a restart. */
   async reconfigure(config: Config): Promise<string[]> {
-    const old = this.config;
-    this.config = { ...old, recognizer: config.recognizer, grammar: config.grammar };
-    try {
-      await this.reloadGrammar();
-    } catch (error) {
-      this.config = old;
-      throw error;
-    }
-    return needRestart(old, config, this.ear.mode);
+    return this.reload.configuration(config);
   }
 
   /** Another bundle hears from the next utterance on. */

@@ -1,10 +1,10 @@
 /** What the agent asks of the configuration and the board: how to reach the broker, whether the clock is right. */
 import { readFileSync } from 'node:fs';
 import { brokerSecrets, type Config } from '../config/index.js';
-import type { Engine } from '../engine/engine.js';
-import { readFreeWords, type FreeWords } from '../engine/free-words.js';
-import type { RecognizerOptions } from '../recognizer/index.js';
+import type { Engine, Site, SiteGrammar } from '../engine/engine.js';
+import { readFreeWords, type FreeWordsFiles } from '../engine/free-words.js';
 import { defaultMinConfidence } from '../recognizer/dictation/index.js';
+import type { EarOptions } from './ear.js';
 import { agentVersion } from '../runtime/version.js';
 
 /** Where the broker is and how to prove who we are; a secret that is not there is thrown now, not later. */
@@ -36,11 +36,12 @@ export function clockSynced(): boolean {
 }
 
 /** What the configuration says about recognition; null leaves it to the bundle. */
-export function recognizerOptions({ recognizer: r }: Config, engine: Engine): RecognizerOptions {
+export function recognizerOptions({ recognizer: r }: Config, engine: Engine): EarOptions {
   const set = (value: number | null) => value ?? undefined;
   return {
     minConfidence: set(r.minConfidence),
     minCertainty: set(r.minCertainty),
+    dictationByRequest: r.dictation === 'push-to-talk',
     ...(r.mode === 'wake'
       ? { wake: engine.wakePhrase({ ...r.wake, threshold: set(r.wake.threshold) }) }
       : {}),
@@ -55,24 +56,41 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Re
   };
 }
 
-/** What dictation listens for, read from the files that the configuration names. */
-export function freeWordsOf({ recognizer }: Config, engine: Engine): Promise<FreeWords> {
+/** The files that free words are heard with; undefined: none are heard. */
+export function freeWordsFilesOf({ recognizer }: Config): FreeWordsFiles | undefined {
   const { languageModelPath, boostPath } = recognizer;
-  return readFreeWords(engine.lexicon, { languageModelPath, boostPath });
+  return languageModelPath === '' ? undefined : { languageModelPath, boostPath };
+}
+
+/** What the site gives to be heard. `mode`: as it is now, where a changed one waits for a restart. */
+export function siteOf(config: Config, mode = config.recognizer.mode): Site {
+  const files = freeWordsFilesOf(config);
+  return {
+    grammarPath: config.grammar.path,
+    phonesMax: config.grammar.phonesMax,
+    ...(files === undefined
+      ? {}
+      : { freeWords: (lexicon, known) => readFreeWords(lexicon, files, known) }),
+    dictation: mode === 'dictation',
+  };
 }
 
 /** What this board runs; `shorter` for a broker that does not take the whole configuration. */
 export function infoOf(
   { bundle: { manifest, sha256 } }: Engine,
-  grammar: { readonly sha256: string; readonly sentences: number },
+  grammar: Pick<SiteGrammar, 'sha256' | 'sentences' | 'freeWords'>,
   config: Config,
 ) {
+  const { freeWords } = grammar;
   const { confidence } = manifest;
   const { mode, minConfidence, minCertainty } = config.recognizer;
   const info = {
     version: agentVersion,
     model: { name: manifest.name, version: manifest.version, sha256 },
     grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
+    ...(freeWords === undefined
+      ? {}
+      : { languageModel: { sha256: freeWords.sha256, words: freeWords.graph.words } }),
     thresholds: {
       minConfidence:
         minConfidence ?? (mode === 'dictation' ? defaultMinConfidence : confidence.threshold),

@@ -1,10 +1,9 @@
-import type { Engine } from '../engine/engine.js';
-import type { FreeWords } from '../engine/free-words.js';
+import type { Engine, Site, SiteGrammar } from '../engine/engine.js';
+import { freeWordsFor } from '../engine/free-words.js';
 import type { Frontend } from '../frontend/index.js';
 import type { Chunk } from '../records.js';
 import {
   Listener,
-  type GrammarDetails,
   type ListenMode,
   type RecognizerEvent,
   type RecognizerOptions,
@@ -15,9 +14,13 @@ import { RecentAudio } from './recent-audio.js';
 /** A bundle with the site's grammar compiled against it, ready to hear. */
 export interface Ready {
   readonly engine: Engine;
-  readonly grammar: GrammarDetails;
-  /** What is heard in place of the grammar, in the mode for it. */
-  readonly freeWords?: FreeWords;
+  /** With the words that are heard in place of the sentences, in the mode for it. */
+  readonly grammar: SiteGrammar;
+}
+
+export interface EarOptions extends RecognizerOptions {
+  /** In mode dictation nothing is heard but after a request. */
+  readonly dictationByRequest?: boolean;
 }
 
 /** Audio kept for a bundle that takes over. It covers the longest pre-roll or wake phrase, and the onset of speech. */
@@ -39,7 +42,7 @@ export class Ear {
 
   constructor(
     private now: Ready,
-    private readonly optionsFor: (engine: Engine) => RecognizerOptions,
+    private readonly optionsFor: (engine: Engine) => EarOptions,
     readonly mode: ListenMode | 'dictation',
     /** Called with a bundle that is no longer needed. */
     private readonly onReplaced: (old: Ready) => void = () => undefined,
@@ -53,12 +56,14 @@ export class Ear {
     return this.now.engine;
   }
 
-  get freeWords(): FreeWords | undefined {
-    return this.now.freeWords;
+  get grammar(): SiteGrammar {
+    return this.now.grammar;
   }
 
-  get grammar(): GrammarDetails {
-    return this.now.grammar;
+  /** The file that says what may be said: the sentences, or the language model. */
+  get heardBy(): { readonly sha256: string } {
+    const { grammar, mode } = this;
+    return mode === 'dictation' ? (grammar.freeWords ?? grammar) : grammar;
   }
 
   /** Takes effect between two utterances. Another that waits is dropped. */
@@ -67,26 +72,26 @@ export class Ear {
     this.next = next;
   }
 
-  /** Other sentences and words from the next utterance on, also for a bundle that waits. When they are refused the old ones stay. */
-  async compile(
-    path: string,
-    phonesMax?: number,
-    freeWordsFor?: (engine: Engine) => Promise<FreeWords>,
-  ): Promise<GrammarDetails> {
+  /**
+   * Other sentences and words from the next utterance on, also for a bundle that waits. When they are refused the old ones stay.
+   * `keepFreeWords`: those are not read again.
+   */
+  async compile(site: Site, keepFreeWords = false): Promise<SiteGrammar> {
     const { now, next } = this;
-    const partsFor = async (engine: Engine): Promise<Omit<Ready, 'engine'>> => ({
-      grammar: await engine.compile(path, phonesMax),
-      ...(freeWordsFor === undefined ? {} : { freeWords: await freeWordsFor(engine) }),
-    });
-    const parts = await partsFor(now.engine);
-    const later = next === null ? null : await partsFor(next.engine);
+    const compiledFor = async ({ engine, grammar }: Ready): Promise<SiteGrammar> => {
+      const { freeWords } = grammar;
+      if (!keepFreeWords || freeWords === undefined) return engine.compile(site, freeWords);
+      return engine.compile({ ...site, freeWords: (lexicon) => freeWordsFor(lexicon, freeWords) });
+    };
+    const grammar = await compiledFor(now);
+    const later = next === null ? null : await compiledFor(next);
     // A bundle may have taken over meanwhile: each gets what was compiled against it.
-    if (this.now === now) this.setNow({ ...now, ...parts });
+    if (this.now === now) this.setNow({ ...now, grammar });
     if (next !== null && later !== null) {
-      if (this.next === next) this.next = { ...next, ...later };
-      else if (this.now === next) this.setNow({ ...next, ...later });
+      if (this.next === next) this.next = { ...next, grammar: later };
+      else if (this.now === next) this.setNow({ ...next, grammar: later });
     }
-    return parts.grammar;
+    return grammar;
   }
 
   /** Takes changed options over, between two utterances. */
@@ -146,16 +151,18 @@ export class Ear {
     return engine.recognizer(grammar, this.optionsFor(engine));
   }
 
-  private dictationOf({ engine, freeWords }: Ready) {
+  private dictationOf({ engine, grammar: { freeWords } }: Ready) {
     if (freeWords === undefined) throw new Error('dictation has no language model');
-    const { minConfidence, endpoint = {} } = this.optionsFor(engine);
-    const { maxUtteranceMs } = endpoint;
+    const { minConfidence, endpoint = {}, dictationByRequest = false } = this.optionsFor(engine);
+    const { maxUtteranceMs, preRollMs } = endpoint;
     return {
       manifest: engine.bundle.manifest,
       acoustic: engine.acoustic,
       graph: freeWords.graph,
       ...(minConfidence === undefined ? {} : { minConfidence }),
       ...(maxUtteranceMs === undefined ? {} : { maxUtteranceMs }),
+      ...(preRollMs === undefined ? {} : { preRollMs }),
+      byRequest: dictationByRequest,
     };
   }
 

@@ -1,5 +1,6 @@
 /** Tries a bundle before it may hear, in processes of its own, and says what speaks against it. */
 import { join } from 'node:path';
+import { freeWordsFilesOf } from './board.js';
 import type { Config } from '../config/index.js';
 import { sleepUntil, type Clock } from '../runtime/clock.js';
 import { messageOf } from '../runtime/errors.js';
@@ -99,6 +100,9 @@ export class Probe {
     const { config, clock, probeCommand } = this.options;
     const { grammar, recognizer, update } = config();
     const words = grammar.wordsPath === '' ? [] : [grammar.wordsPath];
+    const free = freeWordsFilesOf(config());
+    const models = free === undefined ? [] : [free.languageModelPath];
+    const terms = free?.boostPath === undefined || free.boostPath === '' ? [] : [free.boostPath];
     const options = [
       '--json',
       '--threads',
@@ -106,10 +110,14 @@ export class Probe {
       '--grammar',
       grammar.path,
       ...words.flatMap((at) => ['--words', at]),
+      ...models.flatMap((at) => ['--language-model', at]),
+      ...terms.flatMap((at) => ['--boost', at]),
+      ...(recognizer.mode === 'dictation' ? ['--dictation'] : []),
       path,
     ];
     const own = [process.execPath, commandPath, 'model', 'selftest', ...options];
-    const read = [programPath, join(programPath, 'node_modules'), grammar.path, ...words, path];
+    const site = [grammar.path, ...words, ...models, ...terms];
+    const read = [programPath, join(programPath, 'node_modules'), ...site, path];
     const command =
       probeCommand === undefined ? confined(own, read) : [...probeCommand, ...options];
     const limits = { timeoutMs: update.limits.selftestMs, memoryMb: update.limits.memoryMb };

@@ -1,17 +1,89 @@
 /** What is read again while running: how it is read, what is said of it, and what of a configuration waits for a restart. */
 import type { Config } from '../config/index.js';
-import type { Engine } from '../engine/engine.js';
 import type { FreeWords } from '../engine/free-words.js';
 import type { GrammarDetails } from '../recognizer/index.js';
 import type { Log } from '../runtime/log.js';
-import { freeWordsOf } from './board.js';
+import { siteOf } from './board.js';
+import type { Ear } from './ear.js';
+import { thresholdsOf } from './requests.js';
 
 type Mode = Config['recognizer']['mode'];
 
-/** How free words are read again, where they are heard; a changed mode waits for a restart. */
-export function freeWordsFor(config: Config, running: Mode) {
-  if (running !== 'dictation' || config.recognizer.mode !== running) return undefined;
-  return (engine: Engine): Promise<FreeWords> => freeWordsOf(config, engine);
+export interface ReloadOptions {
+  readonly ear: Ear;
+  readonly config: () => Config;
+  readonly use: (config: Config) => void;
+  /** After what hears, or a threshold, has changed. */
+  readonly onChange: () => void;
+  readonly log: Log;
+}
+
+export interface Loaded {
+  readonly sentences: number;
+  readonly sha256: string;
+}
+
+/**
+ * Thresholds, sentences and language model change while it hears. One change after the other: to read a language model takes
+ * seconds, and what is asked meanwhile must not be undone by it.
+ */
+export class Reload {
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly options: ReloadOptions) {}
+
+  /** As request/options asks; the values in force then. */
+  async setOptions(given: Readonly<Record<string, unknown>>) {
+    return this.inOrder(async () => {
+      const { config, use, ear, onChange } = this.options;
+      const recognizer = { ...config().recognizer, ...thresholdsOf(given) };
+      use({ ...config(), recognizer });
+      ear.refresh();
+      onChange();
+      return { minConfidence: recognizer.minConfidence, minCertainty: recognizer.minCertainty };
+    });
+  }
+
+  /** New sentences and words from the files; the old ones stay when any is wrong. */
+  async sentences(): Promise<Loaded> {
+    return this.inOrder(() => this.readAgain());
+  }
+
+  /** Takes over what can change while running; says which sections need a restart. */
+  async configuration(next: Config): Promise<string[]> {
+    return this.inOrder(async () => {
+      const { config, use, ear } = this.options;
+      const old = config();
+      use({ ...old, recognizer: next.recognizer, grammar: next.grammar });
+      try {
+        await this.readAgain();
+      } catch (error) {
+        use(old);
+        throw error;
+      }
+      return needRestart(old, next, ear.mode);
+    });
+  }
+
+  private async readAgain(): Promise<Loaded> {
+    const { ear, config, onChange, log } = this.options;
+    // Of dictation that ends with the next start the words stay, whatever has become of their files.
+    const keep = ear.mode === 'dictation' && config().recognizer.mode !== ear.mode;
+    const grammar = await ear.compile(siteOf(config(), ear.mode), keep);
+    const { sentences, sha256, freeWords, warnings } = grammar;
+    ear.refresh();
+    onChange();
+    tellWarnings(warnings, log);
+    tellFreeWords(freeWords, log);
+    log.info({ event: 'grammar.loaded', sentences, sha256 }, 'new sentences');
+    return { sentences, sha256 };
+  }
+
+  private inOrder<T>(change: () => Promise<T>): Promise<T> {
+    const next = this.last.then(change);
+    this.last = next.catch(() => undefined);
+    return next;
+  }
 }
 
 /** Sections of a configuration that changed and need a restart. */

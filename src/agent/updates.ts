@@ -1,12 +1,13 @@
 /** Joins the update stage to the agent: what the updater decides, the ear does. */
 import { arch } from 'node:os';
 import { join } from 'node:path';
-import { freeWordsOf, recognizerOptions } from './board.js';
+import { recognizerOptions, siteOf } from './board.js';
 import { Probe, siteKinds } from './probe.js';
 import type { Config } from '../config/index.js';
 import type { Ear, Ready } from './ear.js';
 import { readSecret } from '../config/index.js';
-import { Engine } from '../engine/engine.js';
+import { Engine, type Site } from '../engine/engine.js';
+import { freeWordsFor, type FreeWords } from '../engine/free-words.js';
 import type { Clock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { collectGarbage } from '../runtime/garbage.js';
@@ -48,12 +49,25 @@ export interface UpdatesOptions {
 /** Trials are looked at, and windows and unwritten journals, this often. */
 const tickMs = 10_000;
 
-/** Opens a bundle and compiles the site's sentences against it. */
-export async function openReady(config: Config, modelPath: string): Promise<Ready> {
+/**
+ * Opens a bundle and compiles the site's sentences against it. `kept`: the free words of a dictation that ends with the next start,
+ * whatever the configuration says by now.
+ */
+export async function openReady(
+  config: Config,
+  modelPath: string,
+  kept?: FreeWords,
+): Promise<Ready> {
+  const site: Site =
+    kept === undefined
+      ? siteOf(config)
+      : {
+          ...siteOf(config, 'dictation'),
+          freeWords: (lexicon) => freeWordsFor(lexicon, kept),
+        };
   const engine = await Engine.open({
     modelPath,
-    grammarPath: config.grammar.path,
-    phonesMax: config.grammar.phonesMax,
+    ...site,
     ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
     threads: config.recognizer.threads,
     warp: config.recognizer.warp,
@@ -62,8 +76,7 @@ export async function openReady(config: Config, modelPath: string): Promise<Read
     const grammar = await engine.compile();
     // Also what is made for each utterance, such as a wake phrase, must fit.
     engine.recognizer(grammar, recognizerOptions(config, engine));
-    if (config.recognizer.mode !== 'dictation') return { engine, grammar };
-    return { engine, grammar, freeWords: await freeWordsOf(config, engine) };
+    return { engine, grammar };
   } catch (error) {
     await engine.close();
     throw error;
@@ -210,8 +223,7 @@ class EarHearing implements Hearing {
       runningPath: () => this.ear?.engine.bundle.path ?? null,
       runningRateHz: () => this.ear?.engine.bundle.manifest.features.sampleRateHz,
       compile: async () => {
-        const { path, phonesMax } = options.config().grammar;
-        await this.ear?.engine.compile(path, phonesMax);
+        await this.ear?.engine.compile(siteOf(options.config()), this.ear.grammar.freeWords);
       },
     });
   }
@@ -224,13 +236,19 @@ class EarHearing implements Hearing {
     await this.discard();
     let ready: Ready;
     try {
-      ready = await openReady(this.options.config(), path);
+      ready = await openReady(this.options.config(), path, this.keptFreeWords());
     } catch (error) {
       if (!(error instanceof KikitoriError) || !siteKinds.includes(error.kind)) throw error;
       throw new FaultError(await this.prober.blame(error.message));
     }
     this.prepared = { ready, place };
     this.onOpened(ready.engine, place);
+  }
+
+  private keptFreeWords(): FreeWords | undefined {
+    if (this.ear?.mode !== 'dictation') return undefined;
+    const ends = this.options.config().recognizer.mode !== 'dictation';
+    return ends ? this.ear.grammar.freeWords : undefined;
   }
 
   switchOver(): Hears {

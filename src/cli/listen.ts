@@ -34,13 +34,14 @@ export const run: CommandRun = async (argv, io) => {
   // As the daemon hears it; only that nobody can push a button here.
   const ear = new Ear(
     ready,
-    (engine) => recognizerOptions(config, engine),
+    (engine) => ({ ...recognizerOptions(config, engine), dictationByRequest: false }),
     mode === 'push-to-talk' ? 'always' : mode,
   );
   let working: Promise<void> = Promise.resolve();
-  const { freeWords, grammar } = ready;
+  const { grammar } = ready;
+  const { freeWords } = grammar;
   io.stderr.write(
-    freeWords === undefined
+    freeWords === undefined || mode !== 'dictation'
       ? `${grammar.sentences.toLocaleString('en')} sentences; say one (kikitori grammar sample shows some)\n`
       : `${freeWords.graph.words.toLocaleString('en')} words in any order; say some\n`,
   );

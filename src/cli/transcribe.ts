@@ -5,7 +5,7 @@ import { type DictatedSegment } from '../recognizer/dictation/index.js';
 import type { Heard } from '../records.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { defaultGrammarPath, defaultModelPath } from '../runtime/paths.js';
-import { freeWordsOf } from './shared/free-words.js';
+import { freeWordsReader } from './shared/free-words.js';
 import {
   channelOption,
   jsonLine,
@@ -117,18 +117,19 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError('--dictation needs --language-model FILE', usage.split('\n')[1]?.trim() ?? '');
   if (languageModel === undefined && values.boost !== undefined)
     throw usageError('--boost needs --language-model FILE', usage.split('\n')[1]?.trim() ?? '');
+  const freeWords =
+    languageModel === undefined ? undefined : freeWordsReader(languageModel, io, values.boost);
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: String(values.grammar),
+    ...(freeWords === undefined ? {} : { freeWords }),
     ...(typeof values.words === 'string' ? { wordsPath: values.words } : {}),
     recognizer: {
       minConfidence: numberOption('min-confidence', values['min-confidence']),
     },
   });
-  const free =
-    languageModel === undefined ? null : await freeWordsOf(engine, languageModel, io, values.boost);
-  const hearsFreely = values.dictation ? (free?.graph ?? null) : null;
-  if (free !== null && !values.dictation) engine.hearOpenSlots(free);
+  const hearsFreely =
+    values.dictation && freeWords !== undefined ? (await freeWords(engine.lexicon)).graph : null;
   const recognizer = values.dictation ? null : engine.recognizer(await engine.compile());
   let failed = 0;
   /** What cannot be read is said; the others are still heard. */

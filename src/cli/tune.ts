@@ -1,3 +1,4 @@
+import { siteOf } from '../agent/board.js';
 import { Engine, readText } from '../engine/engine.js';
 import { parseLabels } from '../measure/evaluate/labels.js';
 import { readSite } from '../measure/tune/clips.js';
@@ -53,7 +54,7 @@ export const run: CommandRun = async (argv, io) => {
   const channel = channelOption(values.channel) ?? (heard === -1 ? 'mix' : heard);
   const engine = await Engine.open({
     modelPath: config.model.path,
-    grammarPath: config.grammar.path,
+    ...siteOf(config),
     ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
   });
   const grammar = await engine.compile();

@@ -155,6 +155,11 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
       at: 'recognizer.mode',
       what: 'got "dictation", expected recognizer.languageModelPath with it: a file of kikitori lm',
     };
+  if (of('recognizer.boostPath') !== '' && of('recognizer.languageModelPath') === '')
+    yield {
+      at: 'recognizer.boostPath',
+      what: 'expected recognizer.languageModelPath with it: own terms are weighed against a language model',
+    };
   const page = String(of('page.listen'));
   if (page !== '' && of('page.tokenFile') === '' && !isLoopback(parseListen(page).host))
     yield {

@@ -1,17 +1,22 @@
 import { text } from './formats.js';
 
-/** Of `recognizer`: what is listened for in mode dictation. */
+/** Of `recognizer`: what free words are listened for, and when. */
 export const dictationSchema = {
   languageModelPath: {
-    doc: 'Mode dictation: the language model, a file of `kikitori lm`.',
+    doc: 'The language model, a file of `kikitori lm`: for any words in open slots of commands, and for mode dictation. Empty: none.',
     format: text,
     default: '',
     path: true,
   },
   boostPath: {
-    doc: 'Mode dictation: own terms, a line each, and how many times as likely each is: "conveyor: 20". Empty: none.',
+    doc: 'Own terms of free words, a line each, and how many times as likely each is: "conveyor: 20". Empty: none.',
     format: text,
     default: '',
     path: true,
+  },
+  dictation: {
+    doc: 'Mode dictation: always: all that is said is written down. push-to-talk: only what is said after a listen request.',
+    format: ['always', 'push-to-talk'],
+    default: 'always',
   },
 } as const;

@@ -134,7 +134,7 @@ export const schema = {
   },
   recognizer: {
     mode: {
-      doc: 'always: hears commands all the time. push-to-talk: only after a listen request. wake: after the wake phrase, and after a listen request. dictation: free words all the time, see docs/dictation.md.',
+      doc: 'always: hears commands all the time. push-to-talk: only after a listen request. wake: after the wake phrase, and after a listen request. dictation: free words in place of commands, see docs/dictation.md.',
       format: ['always', 'push-to-talk', 'wake', 'dictation'],
       default: 'always',
     },

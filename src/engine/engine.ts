@@ -12,7 +12,6 @@ import {
   type CompiledGrammar,
   type GrammarDetails,
   type Look,
-  type OpenSlotModel,
   type RecognizerOptions,
   type WakePhrase,
   type WakeSettings,
@@ -21,19 +20,33 @@ import {
 import { KikitoriError } from '../runtime/errors.js';
 import { processorMs } from '../runtime/processor-time.js';
 import { hasFusedMultiplyAdd } from '../runtime/processor.js';
+import { bothFaults, type FreeWords, type FreeWordsReader } from './free-words.js';
 import { readGrammar } from './grammar-files.js';
 import { readText } from './read-text.js';
 
 export { readGrammar } from './grammar-files.js';
 export { readText } from './read-text.js';
 
-export interface EngineOptions {
-  readonly modelPath: string;
+/** What a site gives to be heard. */
+export interface Site {
   readonly grammarPath?: string;
-  /** A site's own words. */
-  readonly wordsPath?: string;
   /** Larger graphs of sentences are refused. */
   readonly phonesMax?: number;
+  /** Sentences may have open slots; without it any words are no part of them. */
+  readonly freeWords?: FreeWordsReader;
+  /** Free words are read even if no sentence has an open slot. */
+  readonly dictation?: boolean;
+}
+
+/** A site's sentences, and what any words in their open slots are heard with: one is never replaced without the other. */
+export interface SiteGrammar extends GrammarDetails {
+  readonly freeWords?: FreeWords;
+}
+
+export interface EngineOptions extends Site {
+  readonly modelPath: string;
+  /** A site's own words. */
+  readonly wordsPath?: string;
   readonly threads?: number;
   /** Vocal-tract warp of the frontend; 1 is as trained. */
   readonly warp?: number;
@@ -45,8 +58,6 @@ export interface EngineOptions {
  * the same, so what is measured is what ships.
  */
 export class Engine {
-  private openSlots: OpenSlotModel | undefined;
-
   private constructor(
     readonly bundle: Bundle,
     readonly acoustic: AcousticModel,
@@ -75,24 +86,32 @@ export class Engine {
     return new Frontend(this.bundle.manifest.features, { warp });
   }
 
-  /** From here on sentences may have open slots, and any words are heard in them. */
-  hearOpenSlots(model: OpenSlotModel): void {
-    this.openSlots = model;
+  /** Reads the site's files and compiles them. Throws with all that is wrong with any of them. `known`: free words of before. */
+  async compile(site: Site = this.options, known?: FreeWords): Promise<SiteGrammar> {
+    const { freeWords, dictation = false } = site;
+    let grammar: GrammarDetails;
+    try {
+      grammar = await this.sentences(site);
+    } catch (error) {
+      throw (
+        (await freeWords?.(this.lexicon, known).then(
+          () => error,
+          (other: unknown) => bothFaults(error, other),
+        )) ?? error
+      );
+    }
+    if (freeWords === undefined || (grammar.graph.open === undefined && !dictation)) return grammar;
+    return { ...grammar, freeWords: await freeWords(this.lexicon, known) };
   }
 
-  /** Reads the grammar file again and compiles it. */
-  async compile(
-    path = this.options.grammarPath,
-    phonesMax = this.options.phonesMax,
-  ): Promise<GrammarDetails> {
-    if (path === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
-    const source = await readGrammar(path);
-    return compileGrammar(source, {
-      file: path,
-      lexicon: this.lexicon,
-      ...(phonesMax === undefined ? {} : { phonesMax }),
-      openSlots: this.openSlots !== undefined,
-    });
+  /** The sentences alone. Where they have open slots nothing is heard with them yet. */
+  async sentences(site: Site = this.options): Promise<GrammarDetails> {
+    const { grammarPath: file, phonesMax, freeWords } = site;
+    if (file === undefined) throw new KikitoriError('no grammar was given', { kind: 'usage' });
+    const source = await readGrammar(file);
+    const size = phonesMax === undefined ? {} : { phonesMax };
+    const openSlots = freeWords !== undefined;
+    return compileGrammar(source, { file, lexicon: this.lexicon, ...size, openSlots });
   }
 
   /** The wake phrase with its pronunciations. Throws a configuration error for one that cannot be. */
@@ -123,13 +142,13 @@ export class Engine {
 
   /** `acoustic`: this network in another way, as one that waits its turn. */
   recognizer(
-    grammar: CompiledGrammar,
+    grammar: CompiledGrammar & Pick<SiteGrammar, 'freeWords'>,
     overrides: RecognizerOptions = {},
     acoustic: WholeAcoustic = this.acoustic,
   ): Recognizer {
     return new Recognizer(this.bundle.manifest, acoustic, grammar, {
       looks: this.looks(undefined, acoustic),
-      ...(this.openSlots === undefined ? {} : { openSlots: this.openSlots }),
+      ...(grammar.freeWords === undefined ? {} : { openSlots: grammar.freeWords }),
       ...this.options.recognizer,
       ...overrides,
     });

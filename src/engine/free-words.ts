@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { LanguageModel } from '../language/model.js';
 import type { TrieModel } from '../language/trie-model.js';
 import {
-  compileDictation,
+  openSlotModelInTurns,
   parseBoosts,
   type DictationGraph,
+  type OpenSlotModel,
 } from '../recognizer/dictation/index.js';
 import type { Lexicon } from '../recognizer/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
@@ -14,36 +16,67 @@ export interface FreeWordsFiles {
   /** A file of `kikitori lm`. */
   readonly languageModelPath: string;
   /** A site's own terms and how much likelier each is; empty or none: no such list. */
-  readonly boostPath?: string;
+  readonly boostPath?: string | undefined;
 }
 
-/** What dictation listens for. */
-export interface FreeWords {
-  readonly graph: DictationGraph;
-  /** Of the language model's file. */
+/** What any words are heard with: in open slots of commands, and in mode dictation. */
+export interface FreeWords extends OpenSlotModel {
+  /** Of the language model's file; '' where it is no file of `kikitori lm`. */
   readonly sha256: string;
+  /** What else they were made of: they are made again only if any of it has changed. */
+  readonly lexicon: Lexicon;
+  readonly boosted: ReadonlyMap<string, number>;
   /** Terms of the boost list that nothing says how to pronounce. */
   readonly unsaid: readonly string[];
 }
 
-/** Reads both files and compiles them against a lexicon. Throws when one is missing, damaged or wrong, and names both if both are. */
+/** Reads them and compiles them against a lexicon. `known`: those that were read before. */
+export type FreeWordsReader = (lexicon: Lexicon, known?: FreeWords) => Promise<FreeWords>;
+
+/**
+ * Reads both files and compiles them against a lexicon, beside other work. Throws when one is missing, damaged or wrong, and names
+ * both if both are. `known` is given back where nothing has changed: to compile takes seconds.
+ */
 export async function readFreeWords(
   lexicon: Lexicon,
   { languageModelPath, boostPath = '' }: FreeWordsFiles,
+  known?: FreeWords,
 ): Promise<FreeWords> {
   const [terms, language] = await Promise.allSettled([
     readBoosts(boostPath),
     readLanguageModel(languageModelPath),
   ]);
   if (terms.status === 'rejected' && language.status === 'rejected')
-    throw new KikitoriError([terms, language].map(({ reason }) => messageOf(reason)).join('\n'), {
-      kind: 'input',
-    });
+    throw bothFaults(terms.reason, language.reason);
   if (terms.status === 'rejected') throw terms.reason;
   if (language.status === 'rejected') throw language.reason;
   const [boosted, { model, sha256 }] = [terms.value, language.value];
-  const graph = compileDictation(model, lexicon, { boosted });
-  return { graph, sha256, unsaid: unsaidOf(boosted, graph) };
+  const same = known?.lexicon === lexicon && known.sha256 === sha256;
+  if (same && JSON.stringify([...known.boosted]) === JSON.stringify([...boosted])) return known;
+  return made(model, sha256, lexicon, boosted);
+}
+
+/** The same words, as they stand, for another bundle: its lexicon may say them otherwise. */
+export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<FreeWords> {
+  const { graph, sha256, boosted } = known;
+  return known.lexicon === lexicon ? known : made(graph.model, sha256, lexicon, boosted);
+}
+
+async function made(
+  model: LanguageModel,
+  sha256: string,
+  lexicon: Lexicon,
+  boosted: ReadonlyMap<string, number>,
+): Promise<FreeWords> {
+  const free = await openSlotModelInTurns(model, lexicon, { boosted });
+  return { ...free, sha256, lexicon, boosted, unsaid: unsaidOf(boosted, free.graph) };
+}
+
+/** Two files that are wrong are told at once. What is no fault of a file goes first and alone. */
+export function bothFaults(one: unknown, other: unknown): unknown {
+  if (!(one instanceof KikitoriError)) return one;
+  if (!(other instanceof KikitoriError)) return other;
+  return new KikitoriError(`${messageOf(one)}\n${messageOf(other)}`, { kind: one.kind });
 }
 
 /** Terms in nats; none for an empty path. */

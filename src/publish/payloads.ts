@@ -73,14 +73,17 @@ export function transcriptPayload(heard: Heard, c: Context): Record<string, unkn
 export function intentPayload(heard: Heard, c: Context): Record<string, unknown> {
   const { intent, slots, said = {} } = heard;
   const confirm = heard.confirm === true ? { confirm: true } : {};
-  return { ...transcriptPayload(heard, c), intent, slots, said, ...confirm };
+  const open = openSlotsOf(heard);
+  return { ...transcriptPayload(heard, c), intent, slots, said, ...open, ...confirm };
 }
+
+const openSlotsOf = ({ openSlots }: Heard) => (openSlots === undefined ? {} : { openSlots });
 
 export function rejectedPayload(heard: Heard, c: Context): Record<string, unknown> {
   const { second, reason = 'low-confidence' } = heard;
   return {
     reason,
-    best: { text: heard.text, intent: heard.intent, slots: heard.slots },
+    best: { text: heard.text, intent: heard.intent, slots: heard.slots, ...openSlotsOf(heard) },
     ...(reason === 'ambiguous' && second !== undefined ? { second: { text: second.text } } : {}),
     confidence: rounded(heard.confidence),
     startedAt: iso(c.startedAtMs),

@@ -1,8 +1,8 @@
-import type { Heard, HeardWord, RejectReason } from '../records.js';
+import type { Heard, HeardWord, OpenSlotHeard, RejectReason } from '../records.js';
 import { confidenceAt, probabilityOf, type Evidence } from './confidence.js';
 import type { Decided } from './finding.js';
 import type { Interpretation } from './graph.js';
-import { unknownWords } from './grammar/open-slot.js';
+import { shownWord } from './grammar/open-slot.js';
 import type { UtteranceContext } from './context.js';
 import { slotConfidenceMin, type OpenSlots } from './open-slots.js';
 import type { AlignedPhone } from './search/align.js';
@@ -49,6 +49,7 @@ export function answerOf(
     slots: meaning.slots,
     ...(meaning.confirm === true ? { confirm: true } : {}),
     said: meaning.said,
+    ...(slots === undefined ? {} : { openSlots: openSlotsOf(slots, context) }),
     confidence,
     words,
     startSample,
@@ -62,13 +63,45 @@ export function answerOf(
   };
 }
 
+/** When a stretch of frames began and ended. */
+function timesOf(
+  startFrame: number,
+  endFrame: number,
+  { stepMs, lookaheadMs }: Pick<UtteranceContext, 'stepMs' | 'lookaheadMs'>,
+) {
+  return {
+    startMs: Math.round(startFrame * stepMs),
+    endMs: Math.round((endFrame + 1) * stepMs + lookaheadMs),
+  };
+}
+
+function openSlotsOf(
+  { slots }: OpenSlots,
+  context: UtteranceContext,
+): Record<string, OpenSlotHeard> {
+  return Object.fromEntries(
+    [...slots.values()].flatMap(({ name, confidence, startFrame, endFrame }) =>
+      name === undefined
+        ? []
+        : [
+            [
+              name,
+              {
+                confidence: Number(confidence.toFixed(3)),
+                ...timesOf(startFrame, endFrame, context),
+              },
+            ],
+          ],
+    ),
+  );
+}
+
 /** The words as they are told: without the wake phrase. */
 export function textOf(
   words: readonly Pick<SentenceWord, 'word'>[],
   { grammar: { graph, hidden } }: Pick<UtteranceContext, 'grammar'>,
 ): string {
-  const nameOf = (word: number) => (word === graph.open ? unknownWords : (graph.words[word] ?? ''));
-  return words.flatMap(({ word }) => (word === hidden ? [] : [nameOf(word)])).join(' ');
+  return words.flatMap(({ word }) => (word === hidden ? [] : [shownWord(graph, word)])).join(' ');
 }
 
 /** Whether the fixed words alone are accepted; if not, nobody need know what was said between them. */
@@ -101,22 +134,22 @@ function heardWords(
   words: readonly SentenceWord[],
   phones: readonly AlignedPhone[],
   ratios: readonly number[],
-  { stepMs, lookaheadMs, grammar }: UtteranceContext,
+  context: UtteranceContext,
   slots: OpenSlots | undefined,
 ): HeardWord[] {
+  const { graph } = context.grammar;
   const told = (word: string, startFrame: number, endFrame: number, confidence: number) => ({
     word,
-    startMs: Math.round(startFrame * stepMs),
-    endMs: Math.round((endFrame + 1) * stepMs + lookaheadMs),
+    ...timesOf(startFrame, endFrame, context),
     confidence: Number(confidence.toFixed(3)),
   });
   return words.flatMap(({ word, startFrame, endFrame }, position) => {
-    if (word === grammar.graph.open)
-      return (slots?.words.get(position) ?? []).map((w) =>
+    if (word === graph.open)
+      return (slots?.slots.get(position)?.words ?? []).map((w) =>
         told(w.text, w.startFrame, w.endFrame, w.confidence),
       );
     const confidence = confidenceAt(position, phones, ratios);
-    return told(grammar.graph.words[word] ?? '', startFrame, endFrame, confidence);
+    return told(graph.words[word] ?? '', startFrame, endFrame, confidence);
   });
 }
 

@@ -17,6 +17,7 @@ export {
   readingsOf,
   sampleSentence,
   searchCost,
+  shownWord,
   wordsOf,
 } from './grammar/index.js';
 export type {
@@ -40,6 +41,7 @@ export { TokenSearch } from './search/token-search.js';
 export { Listener } from './listener.js';
 export type { ListenMode } from './listener.js';
 export type { OpenSlotModel } from './dictation/open-slot-model.js';
+export { slotConfidenceMin, slotWordsMax } from './open-slots.js';
 export { Recognizer } from './recognizer.js';
 export type { RecognizerEvent, RecognizerOptions } from './recognizer.js';
 export { afterWake, defaultWakeThreshold, wakePhrase } from './wake/phrase.js';

@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises';
 import { confidenceAt, phoneRatios } from './confidence.js';
 import type { UtteranceContext } from './context.js';
-import { Dictation } from './dictation/dictation.js';
+import type { Beside } from './dictation/dictation-search.js';
+import { Dictation, type DictatedWord } from './dictation/dictation.js';
 import type { OpenSlotModel } from './dictation/open-slot-model.js';
 import type { Interpretation } from './graph.js';
 import { alignSentence } from './search/align.js';
@@ -18,15 +20,58 @@ export interface SlotWord {
   readonly confidence: number;
 }
 
+/** What was said in one open slot. */
+export interface OpenSlot {
+  /** Name of the slot that it fills; undefined where the meaning has none for it. */
+  readonly name: string | undefined;
+  readonly text: string;
+  /** Mean of its words; 0 without any. */
+  readonly confidence: number;
+  /** Of its words, or where they would be. */
+  readonly startFrame: number;
+  readonly endFrame: number;
+  readonly words: readonly SlotWord[];
+}
+
 /** What was said in the open slots of a sentence. */
 export interface OpenSlots {
-  /** By the place of the slot among the words told. */
-  readonly words: ReadonlyMap<number, readonly SlotWord[]>;
-  /** Of the least certain slot; 0 for one without words. */
+  /** By their place among the words told. */
+  readonly slots: ReadonlyMap<number, OpenSlot>;
+  /** Of the least certain slot. */
   readonly confidence: number;
   readonly tooLong: boolean;
   /** What the sentence means with these words. */
   readonly meaning: Interpretation;
+}
+
+/** Frames that are searched at once, 0.3 s: what else the process does, such as taking audio in, has its turn between. */
+const framesAtOnce = 10;
+
+/** Searches of the slots of one utterance. What more is said in a slot at the end goes on from where the search was. */
+export class SlotSearches {
+  private readonly searches = new Map<string, Dictation>();
+
+  /** Frames `from` to `to` of the scores, searched beside these words. */
+  async search(
+    model: OpenSlotModel,
+    scores: Float32Array,
+    units: number,
+    { from, to, ...beside }: { from: number; to: number } & Beside,
+  ): Promise<readonly DictatedWord[]> {
+    const key = `${from} ${beside.context ?? ''} ${beside.next ?? ''}`;
+    const known = this.searches.get(key);
+    const search =
+      known === undefined || known.frames > to - from
+        ? new Dictation(model.graph, undefined, undefined, beside)
+        : known;
+    this.searches.set(key, search);
+    for (let at = from + search.frames; at < to; at = from + search.frames) {
+      const end = Math.min(to, at + framesAtOnce);
+      search.feed(scores.subarray(at * units, end * units), units);
+      await setImmediate();
+    }
+    return search.finish().words;
+  }
 }
 
 /** Frames between the fixed words beside a slot, silence included. */
@@ -43,48 +88,84 @@ export function slotSpan(told: readonly SentenceWord[], position: number, frames
  * The second pass: each open slot of the sentence is searched by itself, in the frames that the fixed words leave to it. The
  * language model begins after the words before it and goes on to the word after it. Undefined: no slot is open.
  */
-export function hearOpenSlots(
+export async function hearOpenSlots(
   { told }: { readonly told: readonly SentenceWord[] },
   scores: Float32Array,
   { grammar, acoustic, openSlots }: UtteranceContext,
-): OpenSlots | undefined {
+  searches = new SlotSearches(),
+): Promise<OpenSlots | undefined> {
   const { open, words: names } = grammar.graph;
   if (openSlots === undefined) return undefined;
   if (!told.some(({ word }) => word === open)) return undefined;
   const { model } = openSlots.graph;
   const { units } = acoustic;
   const numberOf = (text: string) => model.numberOf(text) ?? model.unknown;
-  const words = new Map<number, readonly SlotWord[]>();
+  const heard = new Map<number, { words: readonly SlotWord[]; from: number; to: number }>();
   let context = model.begin;
-  told.forEach(({ word }, position) => {
+  for (const [position, { word }] of told.entries()) {
     if (word !== open) {
       for (const text of (names[word] ?? '').split(' '))
         context = model.advance(context, numberOf(text));
-      return;
+      continue;
     }
     const { from, to } = slotSpan(told, position, scores.length / units);
     const next = told[position + 1];
     const nextText = next === undefined ? undefined : (names[next.word] ?? '').split(' ')[0];
-    const span = scores.subarray(from * units, to * units);
-    const search = new Dictation(openSlots.graph, undefined, undefined, {
-      context,
+    const found = await searches.search(openSlots, scores, units, {
+      ...{ from, to, context },
       ...(nextText === undefined ? {} : { next: numberOf(nextText) }),
     });
-    search.feed(span, units);
-    const found = search.finish().words;
     for (const { text } of found) context = model.advance(context, numberOf(text));
-    words.set(position, judged(found, span, units, openSlots, from));
-  });
-  const texts = new Map([...words].map(([at, said]) => [at, textOfSlot(said)]));
+    const span = scores.subarray(from * units, to * units);
+    heard.set(position, { words: judged(found, span, units, openSlots, from), from, to });
+  }
+  const ids = told.map(({ word }) => word);
+  const texts = new Map([...heard].map(([at, { words }]) => [at, textOfSlot(words)]));
+  const slotNames = slotNamesOf(ids, texts, grammar);
+  const slots = new Map(
+    [...heard].map(([at, { words, from, to }]): [number, OpenSlot] => [
+      at,
+      {
+        name: slotNames.get(at),
+        text: textOfSlot(words),
+        confidence: meanConfidence(words),
+        startFrame: words[0]?.startFrame ?? from,
+        endFrame: words.at(-1)?.endFrame ?? Math.max(from, to - 1),
+        words,
+      },
+    ]),
+  );
   return {
-    words,
-    confidence: Math.min(...[...words.values()].map(meanConfidence)),
-    tooLong: [...words.values()].some((said) => said.length > slotWordsMax),
-    meaning: grammar.interpret(
-      told.map(({ word }) => word),
-      texts,
-    ),
+    slots,
+    confidence: Math.min(...[...slots.values()].map(({ confidence }) => confidence)),
+    tooLong: [...slots.values()].some(({ words }) => words.length > slotWordsMax),
+    meaning: grammar.interpret(ids, texts),
   };
+}
+
+/** Signs that no text has: a place of private use for each place of a sentence. */
+const markOf = (place: number) => String.fromCharCode(0xe000 + (place % 0x1900));
+
+/** Which slot each open place fills: asked with texts of the same shape that are told apart. */
+function slotNamesOf(
+  ids: readonly number[],
+  texts: ReadonlyMap<number, string>,
+  grammar: Pick<UtteranceContext['grammar'], 'interpret'>,
+): Map<number, string> {
+  const marked = new Map(
+    [...texts].map(([at, text]) => [
+      at,
+      text === '' ? markOf(at) : text.replace(/\S/g, markOf(at)),
+    ]),
+  );
+  const { said } = grammar.interpret(ids, marked);
+  const found = Object.entries(said);
+  return new Map(
+    [...texts.keys()].flatMap((at) => {
+      const [name] = found.find(([, words]) => words.includes(markOf(at))) ?? [];
+      return name === undefined ? [] : [[at, name]];
+    }),
+  );
 }
 
 export const textOfSlot = (words: readonly SlotWord[]) => words.map((w) => w.text).join(' ');

@@ -5,7 +5,7 @@ import type { UtteranceContext } from './context.js';
 import type { Decided } from './finding.js';
 import { judge, looksAgain, type Sounds } from './judge.js';
 import { levelOf } from './level.js';
-import { hearOpenSlots } from './open-slots.js';
+import { hearOpenSlots, SlotSearches } from './open-slots.js';
 import { scoresOf } from './scores.js';
 import { Filler } from './search/filler.js';
 import { TokenSearch, type Candidate, type PartialSentence } from './search/token-search.js';
@@ -60,6 +60,7 @@ export class Utterance {
   /** Steps since the network heard a phone in anything. */
   private blankSteps = 0;
   private settled: Settled | null = null;
+  private readonly searches = new SlotSearches();
   private prepared: { readonly steps: number; readonly decided: Decided | undefined } | null = null;
 
   constructor(
@@ -172,7 +173,7 @@ export class Utterance {
     const decided = await judge(sounds, this.context);
     if (decided === undefined || this.full || !acceptsFixed(decided, this.context))
       return { steps, decided };
-    const slots = hearOpenSlots(decided, sounds.scores, this.context);
+    const slots = await hearOpenSlots(decided, sounds.scores, this.context, this.searches);
     return { steps, decided: slots === undefined ? decided : { ...decided, slots } };
   }
 

@@ -130,12 +130,41 @@ void t.test('free words on MQTT; wrong files change nothing', async (t) => {
     t.not(json['grammar'], (await nth('transcript', 1)).json['grammar']);
   });
 
+  await t.test(
+    'by request: one transcript after listen, and an answer if nothing is said',
+    async (t) => {
+      const config = JSON.parse(await readFile(daemon.configPath, 'utf8')) as {
+        recognizer: Record<string, unknown>;
+      };
+      config.recognizer = { ...config.recognizer, dictation: 'push-to-talk' };
+      await writeFile(daemon.configPath, JSON.stringify(config));
+      daemon.child.child.kill('SIGHUP');
+      await daemon.event('config.reloaded', 2);
+      const request = async (name: string) => {
+        const transaction = `${name}-${performance.now()}`;
+        await subscriber.publish(on(`request/${name}`), { transaction });
+        await subscriber.find((m) => m.json['transaction'] === transaction && 'status' in m.json);
+      };
+      const rejected = subscriber.topics(on('rejected')).length;
+      await request('listen');
+      await request('stop');
+      t.match((await nth('rejected', rejected + 1)).json, { reason: 'noise', best: { text: '' } });
+      await request('listen');
+      await say(mic, 'turn on the hall light');
+      t.match((await nth('transcript', 7)).json, { text: 'turn on the hall light' });
+      config.recognizer['dictation'] = 'always';
+      await writeFile(daemon.configPath, JSON.stringify(config));
+      daemon.child.child.kill('SIGHUP');
+      await daemon.event('config.reloaded', 3);
+    },
+  );
+
   await t.test('SIGTERM: what was being said is not lost', async (t) => {
     await say(mic, 'turn on the light');
     await mic.played();
     daemon.child.child.kill('SIGTERM');
     t.equal(await daemon.child.exit(), 0);
-    await nth('transcript', 7);
+    await nth('transcript', 8);
   });
 });
 

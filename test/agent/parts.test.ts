@@ -54,6 +54,32 @@ void t.test('what is too much is dropped, the oldest first, and said now and the
   t.equal(intake.droppedSamples, 320 * (2000 - heard.length));
 });
 
+void t.test('what follows dropped audio is marked: it does not join', async (t) => {
+  const heard: Chunk[] = [];
+  const nothing: () => void = () => undefined;
+  let [begun, go] = [nothing, nothing];
+  const first = new Promise<void>((resolve) => (begun = resolve));
+  const wait = new Promise<void>((resolve) => (go = resolve));
+  const intake = new Intake(async (chunk) => {
+    heard.push(chunk);
+    begun();
+    await wait;
+  }, new LinesLog().log);
+  void intake.take(chunk(0));
+  await first;
+  for (let i = 1; i < 3000; i++) void intake.take(chunk(320 * i));
+  go();
+  await intake.idle();
+  const joins = heard.filter(
+    ({ firstSample }, i) => i > 0 && firstSample === (heard[i - 1]?.firstSample ?? 0) + 320,
+  );
+  t.equal(joins.length, heard.length - 2, 'dropped in long pieces, so that what is left joins');
+  t.same(
+    heard.flatMap(({ gapBefore }, i) => (gapBefore ? [i] : [])),
+    [1],
+  );
+});
+
 void t.test('a sample has the wall clock of its own time', async (t) => {
   const clock = new StreamClock(
     () => 16_000,

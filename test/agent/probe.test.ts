@@ -83,6 +83,28 @@ async function tried(answers: Answers, signal = new AbortController().signal) {
   return { fault, left };
 }
 
+void t.test('the files of the site go with it', async (t) => {
+  const argv = join(folder, 'argv.json');
+  const code = `require('fs').writeFileSync(${JSON.stringify(argv)}, JSON.stringify(process.argv.slice(1)));
+    console.log(JSON.stringify(${JSON.stringify(good)}))`;
+  const probeWith = async (recognizer: Partial<typeof config.recognizer>) => {
+    const probe = new Probe({
+      config: () => ({ ...config, recognizer: { ...config.recognizer, ...recognizer } }),
+      ...{ clock, log: pino({ level: 'silent' }) },
+      probeCommand: ['env', '-u', 'NODE_OPTIONS', process.execPath, '-e', code, '--'],
+      ...{ runningPath: () => null, runningRateHz: () => 16_000, compile: async () => undefined },
+    });
+    await probe.try('candidate', new AbortController().signal);
+    const asked = JSON.parse(await readFile(argv, 'utf8')) as string[];
+    return asked.slice(asked.indexOf(config.grammar.path) + 1);
+  };
+  t.same(await probeWith({}), ['candidate']);
+  const files = { languageModelPath: 'site.lm', boostPath: 'terms' };
+  const both = ['--language-model', 'site.lm', '--boost', 'terms'];
+  t.same(await probeWith(files), [...both, 'candidate']);
+  t.same(await probeWith({ ...files, mode: 'dictation' }), [...both, '--dictation', 'candidate']);
+});
+
 void t.test('a good bundle on a busy board is taken', async (t) => {
   const { fault } = await tried({ candidate: [takes(0.1, 9)], running: ['throw 1'] });
   t.equal(fault, null, 'by processor time at once');

@@ -120,7 +120,7 @@ void t.test('doctor: the language model and the own terms', async (t) => {
   const terms = join(folder, 'doctor-terms');
   await writeFile(terms, 'kitchen: 10\n');
   const found = async (env: Record<string, string>) =>
-    dictationFindings(loadConfig(undefined, env), engine);
+    dictationFindings(loadConfig(undefined, env), engine, null);
   t.same(await found({}), []);
   const env = {
     KIKITORI_RECOGNIZER_MODE: 'dictation',
@@ -132,9 +132,51 @@ void t.test('doctor: the language model and the own terms', async (t) => {
   t.match(await found(env), [{ status: 'warning', what: /never heard.*東京/ }]);
   const missing = { ...env, KIKITORI_RECOGNIZER_LANGUAGE_MODEL_PATH: join(folder, 'none') };
   t.match(await found(missing), [{ status: 'failed', what: /none: there is no such file/ }]);
+  const commands = { ...env, KIKITORI_RECOGNIZER_MODE: 'always' };
+  t.match(await found(commands), [{ check: 'open slots', what: /never heard/ }]);
+  const closed = join(folder, 'closed.yaml');
+  await writeFile(closed, 'intents: {Stop: {data: [{sentences: ["stop"]}]}}');
+  const grammar = await engine.sentences({ grammarPath: closed });
+  const unread = await dictationFindings(loadConfig(undefined, commands), engine, grammar);
+  t.match(unread, [{ status: 'ok', what: /words\.lm is not read: no sentence has a slot/ }]);
   t.throws(() => loadConfig(undefined, { KIKITORI_RECOGNIZER_MODE: 'dictation' }), {
     message: /recognizer\.mode: got "dictation", expected recognizer\.languageModelPath with it/,
   });
+});
+
+void t.test('grammar check and the self-test of a bundle know of any words', async (t) => {
+  const grammar = join(folder, 'any.yaml');
+  await writeFile(grammar, 'intents: {Note: {data: [{sentences: ["stop {dictation}"]}]}}');
+  const check = ['grammar', 'check', '--model', model];
+  const alone = await cli(...check, grammar);
+  t.match(alone, {
+    status: 1,
+    stderr: /any\.yaml:1:\d+: .*\{dictation\}.*recognizer\.languageModelPath/,
+  });
+  const both = await cli(...check, '--language-model', words, grammar);
+  t.match(both, { status: 0, stdout: /any\.yaml: 1 sentences/ }, both.stderr);
+  t.match(await cli('grammar', 'sample', '--model', model, '--language-model', words, grammar), {
+    stdout: /^stop \.\.\.  ->  Note/,
+  });
+  const none = await cli(...check, '--language-model', join(folder, 'none'), grammar);
+  t.match(none, { status: 1, stderr: /none: there is no such file/ });
+  const selftest = async (...more: string[]) => {
+    const { status, stdout } = await cli('model', 'selftest', '--json', ...more, model);
+    return { status, ...(JSON.parse(stdout) as { sentences?: number; fault?: object }) };
+  };
+  const site = ['--grammar', grammar];
+  t.match(await selftest(...site), { status: 1, fault: { kind: 'grammar' } });
+  t.match(await selftest(...site, '--language-model', words), { sentences: 1 });
+  t.match(await selftest(...site, '--language-model', said), {
+    status: 1,
+    fault: { kind: 'input' },
+  });
+  const stop = join(folder, 'stop.yaml');
+  await writeFile(stop, 'intents: {Stop: {data: [{sentences: ["stop"]}]}}');
+  const unused = ['--grammar', stop, '--language-model', said];
+  t.match(await selftest(...unused), { sentences: 1 }, 'not read where nobody hears by it');
+  t.match(await selftest(...unused, '--dictation'), { fault: { kind: 'input' } });
+  t.equal((await cli('model', 'selftest', '--dictation', model)).status, 2);
 });
 
 void t.test('what is missing or wrong is said', async (t) => {

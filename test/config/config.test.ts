@@ -157,6 +157,17 @@ void t.test('keys that are good alone and not together', async (t) => {
   ]);
 });
 
+void t.test('own terms need a language model to be weighed against', async (t) => {
+  const terms = 'recognizer: {boostPath: terms.txt}\n';
+  t.match(
+    (await faultsOf(terms)).text,
+    /recognizer\.boostPath: expected recognizer\.languageModelPath/,
+  );
+  const both =
+    'recognizer: {boostPath: terms.txt, languageModelPath: a.lm, dictation: push-to-talk}\n';
+  t.same((await faultsOf(both)).faults, []);
+});
+
 void t.test('anchors and merge keys work as in sentences; own keys win', async (t) => {
   const path = await file('capture:\n  <<: {gainDb: 3, silentAfterMs: 5s}\n  gainDb: &gain 4\n');
   const { capture } = loadConfig(path, {});

@@ -1,9 +1,10 @@
 import t from 'tap';
 import { hearAgain } from '../../src/measure/evaluate/network.js';
-import { openSlotModel } from '../../src/recognizer/dictation/index.js';
+import { Dictation, openSlotModel } from '../../src/recognizer/dictation/index.js';
 import {
   afterWake,
   compileGrammar,
+  findConfusable,
   GrammarError,
   wakePhrase,
   Listener,
@@ -11,6 +12,7 @@ import {
 } from '../../src/recognizer/index.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { openPhoneCost } from '../../src/recognizer/grammar/open-slot.js';
+import { SlotSearches } from '../../src/recognizer/open-slots.js';
 import { alignPhones } from '../../src/recognizer/search/align.js';
 import { RestBound } from '../../src/recognizer/search/rest-bound.js';
 import { runnersUp } from '../../src/recognizer/search/runners-up.js';
@@ -109,6 +111,80 @@ void t.test('two slots with fixed words between', async (t) => {
       slots: { item: 'brown bread', place: 'red lamps' },
     },
   );
+});
+
+void t.test('each slot has its confidence and its times, by its name', async (t) => {
+  const lists = { item: { wildcard: true }, place: { wildcard: true } };
+  const sentence = 'put {item} behind {place:where}';
+  const heard = await hear([sentence], said('put red lamps behind red lamps'), lists);
+  t.strictSame(heard.slots, { item: 'red lamps', where: 'red lamps' }, 'though they say the same');
+  t.strictSame(Object.keys(heard.openSlots ?? {}), ['item', 'where']);
+  const { item, where } = heard.openSlots ?? {};
+  const [, first, second, , third, fourth] = heard.words;
+  t.match(item, { startMs: first?.startMs, endMs: second?.endMs });
+  t.match(where, { startMs: third?.startMs, endMs: fourth?.endMs });
+  const mean = ((first?.confidence ?? 0) + (second?.confidence ?? 0)) / 2;
+  t.ok(Math.abs((item?.confidence ?? 0) - mean) < 0.002, 'the mean of its words');
+  t.ok(heard.confidence <= Math.min(item?.confidence ?? 0, where?.confidence ?? 0) + 0.001);
+  t.equal((await hear(['stop', sentence], said('stop'), lists)).openSlots, undefined);
+});
+
+void t.test('a typed sentence means the same as a spoken one', (t) => {
+  const lists = { item: { wildcard: true }, place: { wildcard: true } };
+  const grammar = compiled(
+    [list, 'put {item} behind {place}', 'add the usual', 'note {item}'],
+    lists,
+  );
+  const meaning = (text: string) => grammar.understand(text);
+  t.match(meaning('Add brown bread to my shopping list.'), {
+    intent: 'Add',
+    slots: { item: 'brown bread' },
+    said: { item: 'brown bread' },
+  });
+  t.match(meaning('put 2 lamps behind the door'), {
+    slots: { item: 'two lamps', place: 'the door' },
+  });
+  t.strictSame(meaning('add the usual')?.slots, {}, 'fixed words first');
+  t.match(meaning('note behind behind'), { slots: { item: 'behind behind' } });
+  t.match(meaning('put a behind b behind c'), { slots: { item: 'a', place: 'b behind c' } });
+  for (const text of ['add to my shopping list', 'note', 'put behind it', 'add', 'stop'])
+    t.equal(meaning(text), null, text);
+  t.strictSame(
+    grammar.read('note this'),
+    ['note', '{}'].map((word) => grammar.graph.words.indexOf(word)),
+  );
+  t.notOk(grammar.pronunciations.has('{}'), 'any words have no sound of their own');
+  const { pairs } = findConfusable(grammar, listenerManifest.units, { maxDistance: 100 });
+  t.notOk(JSON.stringify(pairs).includes('{}'), 'people are not shown it');
+  t.end();
+});
+
+void t.test('of a text that was searched before only what is new is', async (t) => {
+  const random = randomFrom(7);
+  const { units } = spokenNetwork;
+  const scores = new Float32Array(120 * units).map(() => Math.log(random() ** 3 + 1e-4));
+  const searches = new SlotSearches();
+  let turns = 0;
+  let counting = true;
+  const count = () => {
+    if (!counting) return;
+    turns++;
+    setImmediate(count);
+  };
+  setImmediate(count);
+  for (const to of [60, 90, 90, 120]) {
+    const beside = { context: model.begin };
+    const again = await searches.search(openSlots, scores, units, { from: 5, to, ...beside });
+    const fresh = new Dictation(openSlots.graph, undefined, undefined, beside);
+    fresh.feed(scores.subarray(5 * units, to * units), units);
+    t.strictSame(again, fresh.finish().words, `up to ${to}`);
+  }
+  counting = false;
+  t.ok(turns >= 9, `other work had its turn ${turns} times`);
+  const shorter = await searches.search(openSlots, scores, units, { from: 5, to: 40 });
+  const fresh = new Dictation(openSlots.graph);
+  fresh.feed(scores.subarray(5 * units, 40 * units), units);
+  t.strictSame(shorter, fresh.finish().words);
 });
 
 void t.test(

@@ -100,11 +100,13 @@ void t.test('other sentences reach also the bundle that waits', async (t) => {
   ear.replace(await ready(two.path));
   const other = join(folder, 'other.yaml');
   await writeFile(other, 'intents: {Go: {data: [{sentences: ["go left"]}]}}');
-  const grammar = await ear.compile(other);
+  const grammar = await ear.compile({ grammarPath: other });
   t.equal(grammar.sentences, 1);
   await ear.settle();
   t.equal(ear.engine.bundle.manifest.version, '2.0.0');
   t.equal(ear.grammar.sentences, 1);
-  await t.rejects(ear.compile(join(folder, 'none.yaml')), { message: /no such file/ });
+  await t.rejects(ear.compile({ grammarPath: join(folder, 'none.yaml') }), {
+    message: /no such file/,
+  });
   t.equal(ear.grammar.sentences, 1, 'the old ones stay');
 });

@@ -1,16 +1,25 @@
-import { freeWordsOf } from '../../agent/board.js';
+import { freeWordsFilesOf } from '../../agent/board.js';
 import type { Config } from '../../config/index.js';
 import type { Engine } from '../../engine/engine.js';
+import { readFreeWords } from '../../engine/free-words.js';
+import type { GrammarDetails } from '../../recognizer/index.js';
 import { messageOf } from '../../runtime/errors.js';
 import { failed, ok, warning, type Finding } from './finding.js';
 
-/** The language model and the own terms, where free words are heard. */
-export async function dictationFindings(config: Config, engine: Engine): Promise<Finding[]> {
+/** The language model and the own terms, where free words are heard. `grammar`: the sentences, if they compile. */
+export async function dictationFindings(
+  config: Config,
+  engine: Engine,
+  grammar: Pick<GrammarDetails, 'graph'> | null,
+): Promise<Finding[]> {
   const { mode, languageModelPath } = config.recognizer;
-  if (mode !== 'dictation') return [];
-  const name = 'dictation';
+  const files = freeWordsFilesOf(config);
+  if (files === undefined) return [];
+  const name = mode === 'dictation' ? 'dictation' : 'open slots';
+  if (mode !== 'dictation' && grammar !== null && grammar.graph.open === undefined)
+    return [ok(name, `${languageModelPath} is not read: no sentence has a slot for any words`)];
   try {
-    const { graph, unsaid } = await freeWordsOf(config, engine);
+    const { graph, unsaid } = await readFreeWords(engine.lexicon, files);
     const number = (n: number) => n.toLocaleString('en');
     const what = `${languageModelPath}, ${number(graph.words)} words, ${number(graph.boosts.size)} of them own terms`;
     if (unsaid.length > 0)

@@ -4,10 +4,11 @@ import { access, mkdir, open, rm, statfs } from 'node:fs/promises';
 import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { clockSynced } from '../../agent/board.js';
+import { clockSynced, siteOf } from '../../agent/board.js';
 import { Capture } from '../../capture/index.js';
 import { loadConfig, type Config } from '../../config/index.js';
 import { Engine, hearOwnClip } from '../../engine/engine.js';
+import type { GrammarDetails } from '../../recognizer/index.js';
 import { systemClock } from '../../runtime/clock.js';
 import { withoutAddresses } from '../../runtime/address.js';
 import { messageOf } from '../../runtime/errors.js';
@@ -150,19 +151,27 @@ async function hearingChecks(config: Config): Promise<Finding[]> {
   try {
     engine = await Engine.open({
       modelPath: config.model.path,
-      grammarPath: config.grammar.path,
-      phonesMax: config.grammar.phonesMax,
+      ...siteOf(config),
       ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
       threads: config.recognizer.threads,
     });
   } catch (error) {
     return [failed('model', messageOf(error), 'install kikitori again, or set model.path')];
   }
-  return [
-    await modelCheck(engine),
-    await grammarCheck(engine),
-    ...(await dictationFindings(config, engine)),
-  ];
+  const model = await modelCheck(engine);
+  let grammar: GrammarDetails | null = null;
+  let sentences: Finding;
+  try {
+    grammar = await engine.sentences();
+    sentences = grammarFinding(grammar);
+  } catch (error) {
+    sentences = failed(
+      'grammar',
+      messageOf(error),
+      'correct the file and run kikitori grammar check',
+    );
+  }
+  return [model, sentences, ...(await dictationFindings(config, engine, grammar))];
 }
 
 async function modelCheck(engine: Engine): Promise<Finding> {
@@ -180,24 +189,19 @@ async function modelCheck(engine: Engine): Promise<Finding> {
   return ok('model', what);
 }
 
-async function grammarCheck(engine: Engine): Promise<Finding> {
-  try {
-    const { sentences, warnings, pronunciations } = await engine.compile();
-    const guessed = [...pronunciations].filter(([, p]) => p.every((x) => x.source === 'g2p'));
-    const what = `${sentences.toLocaleString('en')} sentences, ${pronunciations.size} words`;
-    const [first] = warnings;
-    if (first !== undefined)
-      return warning('grammar', `${what}; ${first.message}`, 'kikitori grammar check says all');
-    if (guessed.length > 0)
-      return warning(
-        'grammar',
-        `${what}; pronunciation guessed: ${guessed.map(([word]) => word).join(', ')}`,
-        'check each with kikitori grammar say, and correct it in grammar.wordsPath',
-      );
-    return ok('grammar', what);
-  } catch (error) {
-    return failed('grammar', messageOf(error), 'correct the file and run kikitori grammar check');
-  }
+function grammarFinding({ sentences, warnings, pronunciations }: GrammarDetails): Finding {
+  const guessed = [...pronunciations].filter(([, p]) => p.every((x) => x.source === 'g2p'));
+  const what = `${sentences.toLocaleString('en')} sentences, ${pronunciations.size} words`;
+  const [first] = warnings;
+  if (first !== undefined)
+    return warning('grammar', `${what}; ${first.message}`, 'kikitori grammar check says all');
+  if (guessed.length > 0)
+    return warning(
+      'grammar',
+      `${what}; pronunciation guessed: ${guessed.map(([word]) => word).join(', ')}`,
+      'check each with kikitori grammar say, and correct it in grammar.wordsPath',
+    );
+  return ok('grammar', what);
 }
 
 async function clockCheck(): Promise<Finding> {

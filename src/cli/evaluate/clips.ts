@@ -37,7 +37,7 @@ import {
   type Io,
 } from '../shared/command.js';
 import { commonOptions, conditionsOf, noiseOptions, percent, type Condition } from './options.js';
-import { freeWordsOf } from '../shared/free-words.js';
+import { freeWordsReader } from '../shared/free-words.js';
 import { writeChart } from '../shared/write-chart.js';
 
 const usage = `kikitori evaluate --grammar FILE [--labels FILE.json|tsv] [--noise FILE... --snr DB...] [--talk PATH...] [--noise-alone PATH...] [--machines SECONDS] [--curve FILE.svg|json] [--per-hour N] [--model DIR|FILE] [--words FILE] [--language-model FILE] [--min-confidence P] [--min-certainty P] [--channel N] [--limit N] [--clips] [--json] [DIR]
@@ -92,18 +92,17 @@ export const run: CommandRun = async (argv, io) => {
   if (nothing || positionals.length > 1 || typeof values.grammar !== 'string') {
     throw usageError('expected a folder of recordings and --grammar', usage.split('\n')[0] ?? '');
   }
+  const languageModel = values['language-model'];
   const engine = await Engine.open({
     modelPath: String(values.model),
     grammarPath: values.grammar,
+    ...(languageModel === undefined ? {} : { freeWords: freeWordsReader(languageModel, io) }),
     ...(typeof values.words === 'string' ? { wordsPath: values.words } : {}),
     recognizer: {
       minConfidence: numberOption('min-confidence', values['min-confidence']),
       minCertainty: numberOption('min-certainty', values['min-certainty']),
     },
   });
-  const languageModel = values['language-model'];
-  if (languageModel !== undefined)
-    engine.hearOpenSlots(await freeWordsOf(engine, languageModel, io));
   const grammar = await engine.compile();
   const limit = numberOption('limit', values.limit);
   const labels =

@@ -8,6 +8,7 @@ import {
   GrammarError,
   sampleSentence,
   searchCost,
+  shownWord,
   type Confusables,
   type GrammarDetails,
   type GrammarSource,
@@ -23,16 +24,20 @@ import {
   type CommandRun,
   type Io,
 } from '../shared/command.js';
+import { openModel } from '../lm/models.js';
 import { importHa } from './import-ha.js';
 import { sayGrammar, sayText } from './say.js';
 
-const usage = `kikitori grammar check|sample|say [--model DIR|FILE] [--words FILE] [--count N] [--seed N] [--near DISTANCE] [--word TEXT] [--json] [FILE]
+const usage = `kikitori grammar check|sample|say [--model DIR|FILE] [--words FILE] [--count N] [--seed N] [--near DISTANCE] [--word TEXT] [--language-model FILE] [--json] [FILE]
 
 check   says everything that is wrong, with line and column, counts the sentences, and warns of
         commands that sound alike (at --near or nearer, see docs/grammar.md; 0: the same sound)
 sample  prints sentences that the grammar allows (--count of them, chosen by --seed), with what they mean
 say     shows how each word is pronounced and where that came from: user, dictionary, spelled or g2p;
         --word tries one word, or a text such as "PLC 12", without a grammar
+
+--language-model: of "kikitori lm"; sentences with {dictation} or a list with "wildcard: true" are part of
+the grammar then, as they are in a daemon with recognizer.languageModelPath.
 
 FILE may be a folder: all *.yaml in it are one grammar.
 kikitori grammar import-ha --help: the names of a house from Home Assistant`;
@@ -54,6 +59,7 @@ export const run: CommandRun = async (argv, io) => {
       count: { type: 'string', default: '10' },
       seed: { type: 'string', default: '1' },
       near: { type: 'string' },
+      'language-model': { type: 'string' },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h' },
     },
@@ -76,7 +82,10 @@ export const run: CommandRun = async (argv, io) => {
   const lexicon = await readLexicon(bundle, values.words);
   if (action === 'say' && values.word !== undefined) return sayText(values.word, lexicon, json, io);
   const source = await readGrammar(file);
-  const grammar = compileOrExplain(source, file, lexicon, action === 'check' && json, io);
+  const languageModel = values['language-model'];
+  if (languageModel !== undefined) await openModel(languageModel);
+  const options = { file, lexicon, openSlots: languageModel !== undefined };
+  const grammar = compileOrExplain(source, options, action === 'check' && json, io);
   if (grammar === null) return 1;
   if (!(action === 'check' && json)) {
     for (const w of grammar.warnings)
@@ -109,16 +118,15 @@ function wholeNumber(name: string, text: string | undefined, max: number): numbe
 /** With --json the faults of a grammar are an answer too. */
 function compileOrExplain(
   source: GrammarSource,
-  file: string,
-  lexicon: Lexicon,
+  options: { readonly file: string; readonly lexicon: Lexicon; readonly openSlots: boolean },
   explain: boolean,
   io: Io,
 ): GrammarDetails | null {
   try {
-    return compileGrammar(source, { file, lexicon });
+    return compileGrammar(source, options);
   } catch (error) {
     if (!explain || !(error instanceof GrammarError)) throw error;
-    jsonLine(io, { file, ok: false, faults: error.faults });
+    jsonLine(io, { file: options.file, ok: false, faults: error.faults });
     io.stderr.write(`${error.message}\n`);
     return null;
   }
@@ -128,7 +136,7 @@ function sample(grammar: GrammarDetails, count: number, seed: number, json: bool
   const random = randomFrom(seed);
   for (let i = 0; i < count; i++) {
     const ids = sampleSentence(grammar, random);
-    const text = ids.map((w) => grammar.graph.words[w]).join(' ');
+    const text = ids.map((w) => shownWord(grammar.graph, w)).join(' ');
     const { intent, slots, said } = grammar.interpret(ids);
     if (json) jsonLine(io, { text, intent, slots, said });
     else io.stdout.write(`${text}  ->  ${intent} ${JSON.stringify(slots)}\n`);

@@ -1,6 +1,7 @@
 import { Bundle, type Manifest } from '../../bundle/index.js';
 import { defaultModelPath } from '../../runtime/paths.js';
 import { confinedName } from '../../runtime/confine.js';
+import { readFreeWords } from '../../engine/free-words.js';
 import { selfTest, selfTestFault, type SelfTestResult } from '../../engine/selftest.js';
 import { jsonLine, parse, usageError, type CommandRun } from '../shared/command.js';
 
@@ -75,7 +76,7 @@ function networkText({ network: { kind, layers, ranks, inputRank = 0 } }: Manife
 }
 
 const selftestUsage =
-  'kikitori model selftest [--json] [--grammar FILE] [--words FILE] [--threads N] DIR|FILE';
+  'kikitori model selftest [--json] [--grammar FILE] [--words FILE] [--language-model FILE [--boost FILE] [--dictation]] [--threads N] DIR|FILE';
 
 /** Loads a bundle and recognises the clip that it carries: right phrase, and logits bit for bit if it says them, or status 1. */
 export const selftest: CommandRun = async (argv, io) => {
@@ -85,6 +86,9 @@ export const selftest: CommandRun = async (argv, io) => {
       ...options,
       grammar: { type: 'string' },
       words: { type: 'string' },
+      'language-model': { type: 'string' },
+      boost: { type: 'string' },
+      dictation: { type: 'boolean', default: false },
       threads: { type: 'string', default: '1' },
     },
     selftestUsage,
@@ -96,12 +100,18 @@ export const selftest: CommandRun = async (argv, io) => {
 Opens a bundle as the daemon would and hears the clip that it carries. Status 1 unless the phrase is the
 one it names and, for an 8-bit network, the logits are those it was packed with, bit for bit. Also says
 the real-time factor and the memory. --grammar and --words: a site's own must compile with it.
+--language-model: sentences may have slots for any words, which are then listened for; with --dictation they are
+even if there is no such slot.
 `);
     return 0;
   }
   const threads = Number(values.threads);
   if (!Number.isInteger(threads) || threads < 1)
     throw usageError('--threads is no number from 1', selftestUsage);
+  const languageModelPath = values['language-model'];
+  const { boost: boostPath, dictation } = values;
+  if (languageModelPath === undefined && (boostPath !== undefined || dictation))
+    throw usageError('--boost and --dictation need --language-model FILE', selftestUsage);
   let result: SelfTestResult;
   try {
     result = await selfTest({
@@ -109,6 +119,10 @@ the real-time factor and the memory. --grammar and --words: a site's own must co
       threads,
       ...(values.grammar === undefined ? {} : { grammarPath: values.grammar }),
       ...(values.words === undefined ? {} : { wordsPath: values.words }),
+      ...(languageModelPath === undefined
+        ? {}
+        : { freeWords: (lexicon) => readFreeWords(lexicon, { languageModelPath, boostPath }) }),
+      dictation,
     });
   } catch (error) {
     if (values.json === true) jsonLine(io, selfTestFault(error));

@@ -207,7 +207,7 @@ async function measureOne(
   const set = o.orders;
   for (const condition of set?.conditions ?? []) {
     if (set === undefined) break;
-    grammar ??= await engine.compile(set.grammarPath);
+    grammar ??= await engine.compile({ grammarPath: set.grammarPath });
     const rules = grammar;
     const key = [
       engine.bundle.sha256,

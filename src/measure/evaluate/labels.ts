@@ -110,6 +110,5 @@ export function labelMeaning(
 ): { intent: string; slots: Readonly<Record<string, SlotValue>> } | null | undefined {
   if (label.intent === null) return null;
   if (label.intent !== undefined) return { intent: label.intent, slots: label.slots ?? {} };
-  const ids = grammar.read(label.text ?? '');
-  return ids === null ? undefined : grammar.interpret(ids);
+  return grammar.understand(label.text ?? '') ?? undefined;
 }

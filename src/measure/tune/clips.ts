@@ -65,9 +65,9 @@ export async function readSite(
       else if (wakePhrase !== undefined && wordsOf(said).join(' ') === wakePhrase)
         wake.push(samples);
       else {
-        const words = grammar.read(said);
-        if (words === null) faults.push(`${name}: the grammar does not allow "${said}"`);
-        else commands.push({ file: name, meaning: grammar.interpret(words), samples });
+        const meaning = grammar.understand(said);
+        if (meaning === null) faults.push(`${name}: the grammar does not allow "${said}"`);
+        else commands.push({ file: name, meaning, samples });
       }
     } catch (error) {
       if (!(error instanceof KikitoriError)) throw error;

@@ -1,5 +1,5 @@
-import type { Engine } from '../../engine/engine.js';
-import type { GrammarDetails, WakePhrase } from '../../recognizer/index.js';
+import type { Engine, SiteGrammar } from '../../engine/engine.js';
+import type { WakePhrase } from '../../recognizer/index.js';
 import type { Heard } from '../../records.js';
 import { hearAgain, throughNetwork, withLooks } from '../evaluate/network.js';
 import { sameMeaning } from '../evaluate/score.js';
@@ -57,7 +57,7 @@ const warps = [0.88, 0.92, 0.96, 1.04, 1.08, 1.12];
  */
 export async function tune(
   engine: Engine,
-  grammar: GrammarDetails,
+  grammar: SiteGrammar,
   site: SiteRecordings,
   from: Settings,
   progress: (line: string) => void,
@@ -69,7 +69,10 @@ export async function tune(
     const out: HeardClip[] = [];
     for (const { meaning, samples } of site.commands) {
       const clip = await withLooks(engine, amplified(samples, s.gainDb), s.warp);
-      const heard = await hearAgain(manifest, clip, grammar, { minConfidence: s.minConfidence });
+      const heard = await hearAgain(manifest, clip, grammar, {
+        minConfidence: s.minConfidence,
+        ...(grammar.freeWords === undefined ? {} : { openSlots: grammar.freeWords }),
+      });
       out.push({ right: sameMeaning(heard, meaning), heard });
     }
     return out;

@@ -31,7 +31,7 @@ function slotOf(name: string, value: SlotValue, said: string | undefined, heard:
     entity: name,
     slotName: name,
     rawValue: said ?? String(value),
-    confidence: rounded(heard.confidence),
+    confidence: rounded(heard.openSlots?.[name]?.confidence ?? heard.confidence),
     value: { kind: typeof value === 'number' ? 'Number' : 'Custom', value },
     ...(start < 0 ? {} : { range: { start, end: start + (said ?? '').length } }),
   };

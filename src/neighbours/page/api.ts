@@ -35,7 +35,8 @@ export function apiOf(house: House, gate: Gate, checks: CheckThread): Api {
   const check = async (text: string) => {
     const { path, phonesMax, wordsPath } = house.config().grammar;
     const modelPath = house.engine().bundle.path;
-    const job = { text, file: basename(path), phonesMax, modelPath, wordsPath };
+    const openSlots = house.config().recognizer.languageModelPath !== '';
+    const job = { text, file: basename(path), phonesMax, modelPath, wordsPath, openSlots };
     const checked = await checks.check(job);
     if (checked === null)
       throw new Refusal(429, 'Other sentences are being checked. Try again in a moment.');

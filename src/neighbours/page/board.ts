@@ -70,12 +70,13 @@ export class Board {
       grammar: { sentences: number };
     };
     const { connected, queued, published, queuedBytes, dropped, setAside, lacks } = house.letters();
-    const { mode, wake } = config.recognizer;
+    const { mode, wake, dictation } = config.recognizer;
     return {
       device: config.device.id,
       version,
       mode,
       ...(mode === 'wake' ? { wakePhrase: wake.phrase } : {}),
+      ...(mode === 'dictation' && dictation === 'push-to-talk' ? { byRequest: true } : {}),
       health: house.health(),
       outbox: { connected, queued, published, queuedBytes, dropped, setAside, lacks },
       model: { name: model.name, version: model.version },

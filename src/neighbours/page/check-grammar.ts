@@ -26,7 +26,12 @@ export type Checked =
 /** Takes from a millisecond to minutes. */
 export function checkGrammar(
   text: string,
-  options: { readonly file: string; readonly lexicon: Lexicon; readonly phonesMax: number },
+  options: {
+    readonly file: string;
+    readonly lexicon: Lexicon;
+    readonly phonesMax: number;
+    readonly openSlots: boolean;
+  },
 ): Checked {
   try {
     const { sentences, warnings } = compileGrammar(text, options);

@@ -17,6 +17,8 @@ export interface CheckJob {
   readonly modelPath: string;
   /** '': none. */
   readonly wordsPath: string;
+  /** There is a language model for any words. */
+  readonly openSlots: boolean;
 }
 
 /** Checks sentences one at a time, each in a thread of its own that ends with it. */

@@ -10,9 +10,9 @@ import type { CheckJob } from './check-thread.js';
 const niceness = 10;
 
 setPriority(niceness);
-const { text, file, phonesMax, modelPath, wordsPath } = workerData as CheckJob;
+const { text, file, phonesMax, modelPath, wordsPath, openSlots } = workerData as CheckJob;
 const lexicon = await readLexicon(
   await Bundle.open(modelPath),
   wordsPath === '' ? undefined : wordsPath,
 );
-parentPort?.postMessage(checkGrammar(text, { file, lexicon, phonesMax }));
+parentPort?.postMessage(checkGrammar(text, { file, lexicon, phonesMax, openSlots }));

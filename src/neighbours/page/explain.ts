@@ -1,7 +1,7 @@
 /** The confidence of an answer, in words for who stands beside the machine. */
 import type { Confidence } from '../../bundle/index.js';
 import type { Heard } from '../../records.js';
-import { certaintyOf } from '../../recognizer/index.js';
+import { certaintyOf, slotConfidenceMin, slotWordsMax } from '../../recognizer/index.js';
 
 export interface Part {
   readonly question: string;
@@ -15,7 +15,7 @@ export interface Explained {
   readonly verdict: string;
   /** What would help, if anything would. */
   readonly advice?: string;
-  /** The three questions that the confidence is made of; none where nothing was found. */
+  /** The questions that the confidence is made of; none where nothing was found. */
   readonly parts: readonly Part[];
 }
 
@@ -48,9 +48,10 @@ const questions = {
   speech: 'Was that clear speech?',
   said: 'Was it this sentence?',
   rival: 'Was it this command, and no other?',
+  free: 'Were the free words made out?',
 } as const;
 
-function partsOf({ text, second, evidence }: Heard, model: Confidence): Part[] {
+function partsOf({ text, second, evidence, openSlots }: Heard, model: Confidence): Part[] {
   const parts: Part[] = [];
   const ask = (question: string, probability: number, words: [string, string, string]) =>
     parts.push({
@@ -77,6 +78,12 @@ function partsOf({ text, second, evidence }: Heard, model: Confidence): Part[] {
       `Two commands sound alike here${other}.`,
     ]);
   }
+  if (openSlots !== undefined)
+    ask(questions.free, Math.min(...Object.values(openSlots).map((slot) => slot.confidence)), [
+      'Every free word was clear.',
+      'Some of the free words are a guess.',
+      'The free words could not be made out.',
+    ]);
   return parts;
 }
 
@@ -85,6 +92,7 @@ function verdictOf(
   thresholds: { readonly minConfidence: number; readonly minCertainty: number },
 ): string {
   const { reason, second, text, confidence } = heard;
+  const slot = unclear(heard);
   switch (reason) {
     case undefined:
       return `Accepted, ${percent(confidence)} sure.`;
@@ -93,16 +101,28 @@ function verdictOf(
         ? 'Refused: another command sounds nearly as likely.'
         : `Refused: it could also have been ${quoted(second.text)}.`;
     case 'low-confidence':
+      if (slot !== undefined)
+        return `Refused: ${percent(slot.confidence)} sure of the words of ${quoted(slot.name)}, ${percent(slotConfidenceMin)} is asked for.`;
       return `Refused: ${percent(confidence)} sure, ${percent(thresholds.minConfidence)} is asked for.`;
     case 'not-a-command':
       return text === ''
         ? 'Refused: it is no command.'
         : `Refused: it is no command. The nearest one is ${quoted(text)}.`;
     case 'too-long':
-      return 'Refused: it went on for longer than any command.';
+      return heard.openSlots === undefined
+        ? 'Refused: it went on for longer than any command.'
+        : `Refused: more than ${slotWordsMax} words in the free part of the command.`;
     case 'noise':
       return 'A noise, or words that are no command.';
   }
+}
+
+/** The open slot for which a command was refused. */
+function unclear({ openSlots = {} }: Heard) {
+  const [worst] = Object.entries(openSlots)
+    .map(([name, { confidence }]) => ({ name, confidence }))
+    .sort((a, b) => a.confidence - b.confidence);
+  return worst !== undefined && worst.confidence < slotConfidenceMin ? worst : undefined;
 }
 
 function adviceFor({ accepted, reason }: Heard, weakest: string | undefined): string | undefined {
@@ -111,6 +131,8 @@ function adviceFor({ accepted, reason }: Heard, weakest: string | undefined): st
     return 'Pause before and after a command. Is a radio or a conversation near the microphone?';
   if (reason === 'ambiguous' || weakest === questions.rival)
     return 'Say it again, slowly. If it happens often, give one of the two other words.';
+  if (weakest === questions.free)
+    return 'Say it again, clearly. If it is a word of your site, name it in recognizer.boostPath.';
   if (weakest === questions.speech)
     return 'Speak nearer to the microphone, or louder than the machine.';
   return 'Say it again as one sentence, with the words of the grammar.';

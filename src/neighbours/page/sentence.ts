@@ -4,6 +4,7 @@ import {
   pronounceText,
   readingsOf,
   type ConfusablePair,
+  shownWord,
   type GrammarDetails,
   type Lexicon,
 } from '../../recognizer/index.js';
@@ -52,11 +53,10 @@ export class SentenceDesk {
 
   /** Takes up to a second of the processor the first time. */
   ask(text: string, grammar: GrammarDetails, lexicon: Lexicon): SentenceAnswer {
-    const ids = grammar.read(text);
-    const found = ids === null ? undefined : grammar.interpret(ids);
+    const found = grammar.understand(text) ?? undefined;
     const pronounced = pronounceText(text, lexicon);
     const { pairs, complete } = this.alikeIn(grammar, lexicon);
-    const words = (ids ?? []).map((id) => grammar.graph.words[id] ?? '');
+    const words = (grammar.read(text) ?? []).map((id) => shownWord(grammar.graph, id));
     return {
       allowed: found !== undefined,
       ...(found === undefined ? {} : { intent: found.intent, slots: found.slots }),
@@ -127,7 +127,10 @@ function whereStuck(
     const id = ids.get(word) ?? -1;
     return dfa.edges[state]?.get(id) ?? (skipped(id) ? state : -1);
   };
+  const open = graph.open ?? -1;
   let states = new Set([0]);
+  /** Where open slots lead to that may take another word. */
+  let slots = new Set<number>();
   const said: string[] = [];
   let stuckAt = '';
   for (const ways of readingsOf(text, { own: lexicon.ownWords, exactTimes: true })) {
@@ -137,6 +140,8 @@ function whereStuck(
         const end = way.reduce((at, { word }) => (at < 0 ? at : step(at, word)), state);
         if (end >= 0 && next.size < statesMax) next.add(end);
       }
+    slots = new Set([...slots, ...[...states].flatMap((at) => dfa.edges[at]?.get(open) ?? [])]);
+    for (const behind of slots) next.add(behind);
     const word = (ways[0] ?? []).map((w) => w.word).join(' ');
     if (next.size === 0) {
       stuckAt = word;
@@ -147,7 +152,7 @@ function whereStuck(
   }
   const expected = new Set(
     [...states].flatMap((state) =>
-      [...(dfa.edges[state]?.keys() ?? [])].map((id) => graph.words[id] ?? ''),
+      [...(dfa.edges[state]?.keys() ?? [])].map((id) => shownWord(graph, id)),
     ),
   );
   return {

@@ -157,11 +157,10 @@ export class WyomingService implements Begun, Neighbour {
   }
 
   private meaningOf(text: string): Meaning | null {
-    const grammar = this.house?.grammar();
-    const words = grammar?.read(text) ?? null;
-    if (grammar === undefined || words === null || words.length === 0) return null;
-    const { intent, slots, refuse } = grammar.interpret(words);
-    return refuse === true ? null : { intent, slots };
+    const meaning = this.house?.grammar().understand(text) ?? null;
+    if (meaning === null || meaning.refuse === true) return null;
+    const { intent, slots } = meaning;
+    return { intent, slots };
   }
 
   private place(): (() => void) | null {

@@ -56,6 +56,14 @@ export const infoSchema = object(
     },
   },
   {
+    languageModel: object(
+      {
+        sha256: sha256('Of its file.'),
+        words: count('How many words may be said.'),
+      },
+      {},
+      'What any words are heard with: in open slots of commands and in mode dictation. Not there where none are heard. Since 0.11.0.',
+    ),
     shortened: flag(
       'true: the broker does not take the whole of it; config is empty. Since 0.7.0.',
     ),

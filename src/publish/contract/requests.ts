@@ -30,7 +30,8 @@ const threshold = (description: string) => orNull(share(description));
 
 export const requests = {
   listen: {
-    meaning: 'Push-to-talk: hears one utterance.',
+    meaning:
+      'Push-to-talk: hears one utterance. In mode dictation what is said up to a pause, or stop, is one transcript; there is an answer on rejected where nothing was said.',
     example: {},
     data: nothing,
     dataExample: {},
@@ -72,7 +73,8 @@ export const requests = {
     dataExample: { minConfidence: 0.6, minCertainty: null },
   },
   grammar: {
-    meaning: 'Reads the file of sentences again; a wrong file changes nothing.',
+    meaning:
+      'Reads the sentences again, and the language model and own terms where there are any; a wrong file changes nothing.',
     example: {},
     data: object({
       sentences: atLeast0('How many sentences may be said.'),

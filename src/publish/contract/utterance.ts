@@ -18,6 +18,16 @@ const slots = map('What the sentence filled in, by name.', {
   type: ['string', 'number', 'boolean'],
 });
 
+/** Said of those slots in which any words may be said. */
+const openSlots = map(
+  'Of the slots those in which any words may be said. Its words are those of the utterance between its times. Not there where no slot is such a one. Since 0.11.0.',
+  object({
+    confidence: share('Mean of its words; 0 where none were made out.'),
+    startMs: number('From the beginning of the audio of the utterance, as of words.'),
+    endMs: number('The same, of its end.'),
+  }),
+);
+
 const words = list(
   'Its words.',
   object({
@@ -68,6 +78,7 @@ export const intentSchema = object(
       'The words that gave each slot: 15 was said as "fifteen". Slots that belong to the whole sentence have none.',
       { type: 'string' },
     ),
+    openSlots,
     confirm: {
       description: 'true: the grammar asks that whoever acts on it makes sure first. Absent: act.',
       const: true,
@@ -93,7 +104,7 @@ export const rejectedSchema = object(
         intent: orNull(text('Its intent.')),
         slots,
       },
-      {},
+      { openSlots },
       'What it was most like.',
     ),
     ...circumstances,
@@ -108,7 +119,9 @@ export const rejectedSchema = object(
 );
 
 export const partialSchema = object({
-  text: text('The sentence so far, while it is being said. Not a command.'),
+  text: text(
+    'The sentence so far, while it is being said; "..." stands for any words of an open slot, which are made out at the end. Not a command.',
+  ),
 });
 
 const heard = {

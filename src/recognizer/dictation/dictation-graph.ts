@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { LanguageModel } from '../../language/model.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { Lexicon } from '../lexicon/index.js';
@@ -48,12 +49,41 @@ export interface DictationOptions {
   readonly boosted?: ReadonlyMap<string, number>;
 }
 
+/** Words between two rests: of unknown ones a board guesses so many in some 50 ms. */
+const wordsAtOnce = 16;
+
 /** The words of a language model with the lexicon's pronunciations, as a tree. Throws when none has one. */
 export function compileDictation(
   model: LanguageModel,
   lexicon: Lexicon,
-  { weights: some = {}, boosted = new Map() }: DictationOptions = {},
+  options: DictationOptions = {},
 ): DictationGraph {
+  const work = compiling(model, lexicon, options);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same beside other work, which has its turn again and again: letters to sounds take seconds. */
+export async function compileDictationInTurns(
+  model: LanguageModel,
+  lexicon: Lexicon,
+  options: DictationOptions = {},
+): Promise<DictationGraph> {
+  const work = compiling(model, lexicon, options);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    await setImmediate();
+  }
+}
+
+function* compiling(
+  model: LanguageModel,
+  lexicon: Lexicon,
+  { weights: some = {}, boosted = new Map() }: DictationOptions,
+): Generator<undefined, DictationGraph> {
   const weights = { ...defaultWeights, ...some };
   const list = new PronunciationList();
   const own = [...boosted.keys()].filter((text) => !isKnown(model, text));
@@ -74,6 +104,7 @@ export function compileDictation(
     const text = model.wordAt(word);
     // <s> and such are said by nobody.
     if (!/^<.*>$/.test(text)) take(word, text);
+    if (word % wordsAtOnce === 0) yield;
   }
   own.forEach((text, i) => {
     take(model.size + i, text);
@@ -83,7 +114,9 @@ export function compileDictation(
       kind: 'input',
       expected: 'words of letters, in the language of the bundle',
     });
+  yield;
   const tree = prefixTree(list);
+  yield;
   const modelWord = (word: number) => (word < model.size ? word : model.unknown);
   const wordAt = (word: number) =>
     word < model.size ? model.wordAt(word) : (own[word - model.size] ?? '');

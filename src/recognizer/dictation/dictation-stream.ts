@@ -48,7 +48,7 @@ const phoneStepsMin = 2;
 /** Kept from before the first phone. Until then nothing is searched, so silence costs no more than the network. */
 export const leadMs = 300;
 /** While nobody speaks the network starts afresh this often, so that no old state builds up. */
-const idleRefreshMs = 15_000;
+export const idleRefreshMs = 15_000;
 
 /**
  * Speech without an end as segments: rows of features in, segments out. Each segment has a network state and a search of its own,
@@ -223,6 +223,33 @@ export class DictationStream {
   private fresh(): Dictation {
     return new Dictation(this.graph, this.options.limits ?? defaultLimits);
   }
+}
+
+/** Segments that follow each other as one; null for none. */
+export function joinedSegment(parts: readonly DictatedSegment[]): DictatedSegment | null {
+  const [first, last] = [parts[0], parts.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  if (parts.length === 1) return first;
+  const words = parts.reduce((sum, part) => sum + part.evidence.words, 0);
+  const ms = (part: DictatedSegment) => part.endMs - part.startMs;
+  const mean = (of: (part: DictatedSegment) => number, weight: (part: DictatedSegment) => number) =>
+    parts.reduce((sum, part) => sum + weight(part) * of(part), 0) /
+    parts.reduce((sum, part) => sum + weight(part), 0);
+  const evidence: DictationEvidence = {
+    wordMean: mean(
+      (part) => part.evidence.wordMean,
+      (part) => part.evidence.words,
+    ),
+    words,
+    phoneShare: mean((part) => part.evidence.phoneShare, ms),
+  };
+  return {
+    startMs: first.startMs,
+    endMs: last.endMs,
+    words: parts.flatMap((part) => part.words),
+    confidence: segmentConfidence(evidence),
+    evidence,
+  };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** dictation: posteriors in, words of a large vocabulary out, by an n-gram model. */
 export { compileDictation, defaultWeights } from './dictation-graph.js';
 export type { DictationGraph, DictationOptions, DictationWeights } from './dictation-graph.js';
-export { openSlotModel } from './open-slot-model.js';
+export { openSlotModel, openSlotModelInTurns } from './open-slot-model.js';
 export type { OpenSlotModel } from './open-slot-model.js';
 export { defaultLimits } from './dictation-search.js';
 export type { SearchLimits } from './dictation-search.js';

@@ -2,6 +2,7 @@ import type { LanguageModel } from '../../language/model.js';
 import type { Lexicon } from '../lexicon/index.js';
 import {
   compileDictation,
+  compileDictationInTurns,
   waysToSay,
   type DictationGraph,
   type DictationOptions,
@@ -18,8 +19,18 @@ export function openSlotModel(
   lexicon: Lexicon,
   options: DictationOptions = {},
 ): OpenSlotModel {
-  return {
-    graph: compileDictation(model, lexicon, options),
-    phonesOf: (word) => waysToSay(word, lexicon),
-  };
+  return { graph: compileDictation(model, lexicon, options), ...saidAs(lexicon) };
 }
+
+/** The same beside other work. */
+export async function openSlotModelInTurns(
+  model: LanguageModel,
+  lexicon: Lexicon,
+  options: DictationOptions = {},
+): Promise<OpenSlotModel> {
+  return { graph: await compileDictationInTurns(model, lexicon, options), ...saidAs(lexicon) };
+}
+
+const saidAs = (lexicon: Lexicon): Pick<OpenSlotModel, 'phonesOf'> => ({
+  phonesOf: (word) => waysToSay(word, lexicon),
+});

@@ -49,7 +49,9 @@ export interface GrammarDetails extends CompiledGrammar {
   /** What is listened for beside that: the words as they sound in a sentence. */
   readonly forms: ReadonlyMap<string, readonly Pronunciation[]>;
   /** A written sentence as word ids, however its numbers are written; null when it is none of the grammar's. */
-  read(text: string): number[] | null;
+  read(text: string): readonly number[] | null;
+  /** What a written sentence means; null when it is none of the grammar's. */
+  understand(text: string): Interpretation | null;
 }
 
 export interface CompileOptions {
@@ -146,6 +148,21 @@ function assemble(
   const slow = slowWarning(phones);
   const mayBeSkipped = new Set(skip);
   const shown = (word: number) => (word === open ? unknownWords : (nfa.words[word] ?? ''));
+  const interpret: CompiledGrammar['interpret'] = (sentence, texts) => {
+    if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
+    const told = sentence.flatMap((word, i) =>
+      mayBeSkipped.has(word) ? [] : [{ word, text: texts?.get(i) ?? shown(word) }],
+    );
+    const found = (best ? bestMeaning : interpretWords)(
+      nfa,
+      told.map(({ word }) => word),
+      told.map(({ text }) => text),
+    );
+    if (found === null) throw new Error('the search gave words that the grammar does not allow');
+    return found;
+  };
+  const read = (text: string) =>
+    readSentence(text, dfa, words, mayBeSkipped, { own: lexicon.ownWords }, skipAnywhere);
   return {
     graph,
     dfa,
@@ -161,26 +178,21 @@ function assemble(
       ...slotsFilledTwice(grammar),
       ...(best ? [] : shadowed.warnings()),
     ].sort(byPlace),
-    pronunciations,
-    forms: new Map(words.map((word, id) => [word, forms[id] ?? []])),
+    pronunciations: withoutOpen(pronunciations),
+    forms: withoutOpen(new Map(words.map((word, id) => [word, forms[id] ?? []]))),
     phonesOf: (word) => ways[word] ?? [],
-    read: (text) =>
-      readSentence(text, dfa, words, mayBeSkipped, { own: lexicon.ownWords }, skipAnywhere),
-    interpret(sentence, texts) {
-      if (sentence.some((w) => w >= words.length)) return noCommand(sentence);
-      const told = sentence.flatMap((word, i) =>
-        mayBeSkipped.has(word) ? [] : [{ word, text: texts?.get(i) ?? shown(word) }],
-      );
-      const found = (best ? bestMeaning : interpretWords)(
-        nfa,
-        told.map(({ word }) => word),
-        told.map(({ text }) => text),
-      );
-      if (found === null) throw new Error('the search gave words that the grammar does not allow');
-      return found;
+    read: (text) => read(text)?.words ?? null,
+    interpret,
+    understand(text) {
+      const found = read(text);
+      return found === null ? null : interpret(found.words, found.texts);
     },
   };
 }
+
+/** Any words have no sound of their own. */
+const withoutOpen = <T>(of: ReadonlyMap<string, T>): ReadonlyMap<string, T> =>
+  new Map([...of].filter(([word]) => word !== openWord));
 
 const byPlace = (a: Fault, b: Fault) =>
   (a.file ?? '').localeCompare(b.file ?? '', 'en') || a.line - b.line || a.column - b.column;

@@ -2,6 +2,7 @@ import type { DecodingGraph, Interpretation } from '../graph.js';
 import { phoneCosts, type PhoneCosts } from '../lexicon/phone-distance.js';
 import type { GrammarDetails } from './compile.js';
 import type { Dfa } from './dfa.js';
+import { shownWord } from './open-slot.js';
 import { expandPhones } from './phones.js';
 
 /** Two sentences that mean different things and sound alike. */
@@ -318,7 +319,7 @@ function differentInMeaning(
   const nearest = [...search.found.values()].sort((a, b) => a.distance - b.distance);
   for (const { a, b, distance, contexts } of nearest) {
     if (pairs.length >= pairsMax || left <= 0) return { pairs, complete: false };
-    const text = (ids: readonly number[]) => ids.map((w) => grammar.graph.words[w]).join(' ');
+    const text = (ids: readonly number[]) => ids.map((w) => shownWord(grammar.graph, w)).join(' ');
     examples: for (const { a: oneWay, b: otherWay, before, after } of contexts) {
       for (const head of ways.into(before)) {
         for (const tail of ways.outOf(after)) {

@@ -4,6 +4,7 @@ export type { GrammarDetails } from './compile.js';
 export { confusableDistance, findConfusable } from './confusable.js';
 export type { ConfusablePair, Confusables } from './confusable.js';
 export { costInWords, searchCost } from './search-cost.js';
+export { shownWord } from './open-slot.js';
 export { readNumber, spokenNumber } from './numbers.js';
 export { readingsOf, wordsOf } from './readings.js';
 export { enumerateSentences, sampleSentence } from './sample.js';

@@ -44,7 +44,10 @@ const hints: ReadonlyMap<string, string> = new Map([
     `list {${list}}`,
     ' (kikitori grammar import-ha writes it for a house)',
   ]),
-  [`list {${dictationList}}`, ' (any words need a language model: docs/dictation.md)'],
+  [
+    `list {${dictationList}}`,
+    ' (any words need a language model, recognizer.languageModelPath: docs/dictation.md)',
+  ],
 ]);
 
 export function buildNfa(

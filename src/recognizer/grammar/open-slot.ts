@@ -7,6 +7,10 @@ export const openWord = '{}';
 /** Any words, where it is not known which. */
 export const unknownWords = '...';
 
+/** A word of a graph as people are shown it. */
+export const shownWord = ({ words, open }: Pick<DecodingGraph, 'words' | 'open'>, word: number) =>
+  word === open ? unknownWords : (words[word] ?? '');
+
 /**
  * What each phone of an open slot pays, in nats: about what the phone chain asks for one (see search/filler.ts). Less, and the
  * slot swallows the words beside it; more, and it leaves out what was said quickly.

@@ -29,7 +29,7 @@ export function readList(yaml: YamlNodes, name: string, node: unknown): ReadList
   if (isMap(node) && node.get('wildcard') === true) {
     yaml.known(node, ['wildcard', 'metadata']);
     if (yaml.openSlots) return { values: [anyWords(yaml.place(node))], open: 'wildcard' };
-    const why = `{${name}} is a wildcard: any words would have to be heard, which needs dictation; with "values:" those are heard`;
+    const why = `{${name}} is a wildcard: any words would have to be heard, which needs a language model (recognizer.languageModelPath); with "values:" those are heard`;
     return { values: [], loss: { why, at: yaml.place(node) }, open: 'wildcard' };
   }
   const written = isMap(node) ? node.get('values', true) : undefined;

@@ -55,12 +55,21 @@ export class G2p {
     let live: Hypothesis[] = [
       { cost: 0, context: findChild(this.rules.tree, 0, 0), phones: [], hash: 0 },
     ];
+    const beamCost = beamNats * this.costUnits;
     for (const letter of [...letters, '#']) {
       const next: Hypothesis[] = [];
+      const ids = this.byLetter.get(letter) ?? [];
+      // What is too far behind one that is known already would not survive: most are not even made.
+      let best = Infinity;
       for (const hypothesis of live) {
-        for (const id of this.byLetter.get(letter) ?? []) next.push(this.extend(hypothesis, id));
+        for (const id of ids) {
+          const extended = this.extend(hypothesis, id, best + beamCost);
+          if (extended === null) continue;
+          best = Math.min(best, extended.cost);
+          next.push(extended);
+        }
       }
-      live = survivors(next, count, beamNats * this.costUnits);
+      live = survivors(next, count, beamCost);
     }
     const best: Guess[] = [];
     const seen = new Set<string>();
@@ -73,7 +82,8 @@ export class G2p {
     return best.slice(0, count);
   }
 
-  private extend(from: Hypothesis, graphone: number): Hypothesis {
+  /** Null when it would cost more than `most`. */
+  private extend(from: Hypothesis, graphone: number, most: number): Hypothesis | null {
     const { tree, header } = this.rules;
     let { cost } = from;
     let at = from.context;
@@ -84,6 +94,7 @@ export class G2p {
       child = findChild(tree, at, graphone);
     }
     cost += child < 0 ? 255 : (tree.cost[child] ?? 0);
+    if (cost > most) return null;
     // The longest context that has anything to say about what follows.
     let context = Math.max(child, 0);
     while (context > 0 && tree.firstChild[context] === tree.firstChild[context + 1]) {

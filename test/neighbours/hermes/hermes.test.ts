@@ -1,6 +1,7 @@
 /** Whole conversations in Hermes: every session that begins also ends, whoever forgets it. */
 import t from 'tap';
 import { Hermes } from '../../../src/neighbours/hermes/hermes.js';
+import { intentMessage } from '../../../src/neighbours/hermes/messages.js';
 import type { House } from '../../../src/neighbours/index.js';
 import type { Context } from '../../../src/publish/index.js';
 import type { Heard } from '../../../src/records.js';
@@ -90,6 +91,20 @@ void t.test('wake phrase, command, carried out', async (t) => {
     ...['hotword/hey_machine/detected', started, captured, 'intent/Set_Speed'],
     ...[captured, 'intent/Set_Speed', ended],
   ]);
+});
+
+void t.test('any words: a slot has its own confidence and its place', (t) => {
+  const heard = heardOf({
+    ...{
+      text: 'note water is low',
+      slots: { text: 'water is low' },
+      said: { text: 'water is low' },
+    },
+    openSlots: { text: { confidence: 0.61239, startMs: 300, endMs: 900 } },
+  });
+  const { slots } = intentMessage(heard, { sessionId: 's', siteId: 'hall' }, 'i');
+  t.match(slots, [{ confidence: 0.6124, rawValue: 'water is low', range: { start: 5, end: 17 } }]);
+  t.end();
 });
 
 void t.test('every session ends: forgotten, refused, overtaken, stopped', async (t) => {

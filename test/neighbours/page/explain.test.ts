@@ -51,6 +51,40 @@ void t.test('each part of the confidence in its own words', async (t) => {
   t.equal(explain(heard(sure), { bias, weights, threshold }, thresholds).parts.length, 1);
 });
 
+void t.test('any words in a command: which were not made out', async (t) => {
+  const slots = (text: number, place: number) => ({
+    openSlots: {
+      text: { confidence: text, startMs: 0, endMs: 1 },
+      place: { confidence: place, startMs: 0, endMs: 1 },
+    },
+  });
+  const clear = explain({ ...heard(sure), ...slots(0.9, 0.95) }, model, thresholds);
+  t.match(clear.parts[3], { probability: 0.9, answer: 'Every free word was clear.' });
+  const unclear = { ...heard(sure, 'low-confidence'), ...slots(0.9, 0.21) };
+  t.match(explain(unclear, model, thresholds), {
+    verdict: 'Refused: 21 % sure of the words of "place", 30 % is asked for.',
+    advice: /clearly.*recognizer\.boostPath/,
+  });
+  const fixed = { ...heard({ ...sure, clarity: -1 }, 'low-confidence'), ...slots(0.9, 0.8) };
+  t.match(explain(fixed, model, thresholds).verdict, /62 % sure, 70 % is asked for/);
+  const long = { ...heard(sure, 'too-long'), ...slots(0.9, 0.9) };
+  t.match(explain(long, model, thresholds).verdict, /more than 12 words in the free part/);
+});
+
+void t.test('what a typed sentence with any words in it is told', async (t) => {
+  const lexicon = tinyLexicon();
+  const source = `lists: {thing: {wildcard: true}}
+intents: {Set: {data: [{sentences: ["set [the] {thing} to blue"]}]}}
+`;
+  const grammar = compileGrammar(source, { file: 'sentences.yaml', lexicon, openSlots: true });
+  const desk = new SentenceDesk();
+  const ask = (text: string) => desk.ask(text, grammar, lexicon);
+  t.match(ask('Set the hall light to blue'), { allowed: true, slots: { thing: 'hall light' } });
+  t.match(ask('set hall light'), { allowed: false, stuck: { after: 'set hall light', word: '' } });
+  t.match(ask('set').stuck, { after: 'set', expected: ['the', '...'], mayEnd: false });
+  t.match(ask('stop the light').stuck, { after: '', word: 'stop', expected: ['set'] });
+});
+
 void t.test('what a typed sentence is told', async (t) => {
   const lexicon = tinyLexicon();
   const grammar = compileGrammar(

@@ -10,8 +10,10 @@ import type { House } from '../../../src/neighbours/index.js';
 import { frameOf } from '../../../src/neighbours/wyoming/frames.js';
 import { WyomingService } from '../../../src/neighbours/wyoming/service.js';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
+import { openSlotModel } from '../../../src/recognizer/dictation/index.js';
 import { LinesLog } from '../../sim/lines-log.js';
 import { until } from '../../sim/mic-sim.js';
+import { PlainLanguageModel } from '../../sim/plain-language-model.js';
 import { TestClock } from '../../sim/test-clock.js';
 import { tinyLexicon } from '../../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../../sim/tone-model.js';
@@ -41,8 +43,13 @@ t.teardown(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function stage(t: Test, { phrase = '', clients = 4, ready = true } = {}) {
-  const { engine, grammar } = await opened;
+async function stage(
+  t: Test,
+  { phrase = '', clients = 4, ready = true } = {},
+  other?: Awaited<typeof opened>['grammar'],
+) {
+  const { engine, grammar: usual } = await opened;
+  const grammar = other ?? usual;
   const clock = new TestClock();
   const lines = new LinesLog();
   const config = loadConfig(undefined, {
@@ -177,6 +184,31 @@ void t.test('text to intent, by either name of the request', async (t) => {
   const none = ['open the door', '', 'stop', 7, 'x '.repeat(10_000), '}{"'.repeat(50)];
   for (const [i, text] of none.entries())
     t.same(await one.send('recognize', { text }).event('not-recognized', i + 1), {});
+});
+
+void t.test('any words in a command: audio to text, and that text to its intent', async (t) => {
+  const { engine, folder } = await opened;
+  const grammarPath = join(folder, 'open.yaml');
+  await writeFile(
+    grammarPath,
+    'intents: {Set: {data: [{sentences: ["set {dictation} to blue"]}]}}',
+  );
+  const words = ['<unk>', '<s>', '</s>', 'the', 'hall', 'light', 'kitchen'];
+  const ln = new Map(words.map((word): [string, number] => [word, -3]));
+  const model = new PlainLanguageModel({ order: 2, words, ln, backOff: new Map() });
+  const freeWords = async () => ({
+    ...openSlotModel(model, engine.lexicon),
+    ...{ lexicon: engine.lexicon, sha256: '', boosted: new Map(), unsaid: [] },
+  });
+  const { client } = await stage(t, {}, await engine.compile({ grammarPath, freeWords }));
+  const one = await client();
+  one.send('transcribe', {}).audio(said('set the hall light to blue'));
+  const text = await one.text();
+  t.equal(text, 'set the hall light to blue');
+  t.same(await one.send('recognize', { text }).event('intent'), {
+    name: 'Set',
+    entities: [{ name: 'dictation', value: 'the hall light' }],
+  });
 });
 
 void t.test('a wake phrase, once each time, with the time of its chunk', async (t) => {

@@ -3,6 +3,7 @@ import t from 'tap';
 import type { Manifest } from '../../../src/bundle/index.js';
 import type { Heard, Steps } from '../../../src/records.js';
 import { compileDictation, DictationListener } from '../../../src/recognizer/dictation/index.js';
+import { requestedMsMax } from '../../../src/recognizer/dictation/dictation-listener.js';
 import type { RecognizerEvent } from '../../../src/recognizer/index.js';
 import { PlainLanguageModel } from '../../sim/plain-language-model.js';
 import { listenerManifest, spokenNetwork } from '../../sim/spoken-network.js';
@@ -105,9 +106,8 @@ void t.test('after a gap nothing joins, and samples count from there', async (t)
   t.match(heard, { text: 'go home', startSample: 1_000_000 + 20 * samplesPerStep });
 });
 
-void t.test('stop ends what is being said; listen asks for nothing', async (t) => {
+void t.test('stop ends what is being said', async (t) => {
   const listener = listenerOf();
-  t.same(await listener.listen(), []);
   await listener.feed(said('light', 'keeper', 2));
   t.same(texts(await listener.stop()), ['light keeper']);
   t.same(texts(await listener.stop()), []);
@@ -142,4 +142,131 @@ void t.test('speech without a pause is handed out after maxUtteranceMs, all of i
     heard.every((h) => h.endMs <= 6500),
     heard.map((h) => h.endMs).join(),
   );
+});
+
+const started = (events: readonly RecognizerEvent[]) =>
+  events.flatMap((e) => (e.type === 'speech-start' ? [e.sample] : []));
+
+void t.test('after listen what is said up to a pause is one answer, however long', async (t) => {
+  const listener = listenerOf({ maxUtteranceMs: 3000 });
+  await listener.feed(said(60));
+  const begun = await listener.listen();
+  t.same(started(begun), [(60 - Math.ceil(manifest.endpoint.preRollMs / stepMs)) * samplesPerStep]);
+  t.same(await listener.listen(), [], 'it listens already');
+  t.notOk(listener.between, 'nothing takes over meanwhile');
+  const words = Array.from({ length: 60 }, (_, i) => ['never', 'go', 'home', 'late'][i % 4] ?? '');
+  const events = await listener.feed(said(30, ...words, pause));
+  t.same(texts(events), [words.join(' ')]);
+  const [heard] = answers(events);
+  t.equal(heard?.startSample, 90 * samplesPerStep);
+  t.equal(heard?.words.length, 60);
+  t.equal(heard?.endMs, heard?.words.at(-1)?.endMs);
+  t.ok(
+    heard?.words.every(({ startMs }, i) => startMs >= (heard.words[i - 1]?.endMs ?? 0)),
+    'times go on',
+  );
+  const partials = events.flatMap((e) => (e.type === 'partial' ? [e.partial.text] : []));
+  t.ok(
+    partials.every(
+      (text, i) => text.split(' ').length + 2 >= (partials[i - 1] ?? '').split(' ').length,
+    ),
+    'nothing of it is taken back',
+  );
+  t.ok(listener.between);
+});
+
+void t.test('what was said just before listen is heard too, and is not heard twice', async (t) => {
+  const listener = listenerOf({ byRequest: true });
+  await listener.feed(said(60, 'go'));
+  await listener.listen();
+  t.same(texts(await listener.feed(said('home', pause))), ['go home']);
+  await listener.listen();
+  t.same(texts(await listener.feed(said('late', pause))), ['late']);
+});
+
+void t.test(
+  'by request alone: nothing is heard before, and nothing after the answer',
+  async (t) => {
+    const listener = listenerOf({ byRequest: true });
+    t.same(await listener.feed(said('never', 'go', pause)), []);
+    t.same(await listener.stop(), []);
+    await listener.listen();
+    t.same(texts(await listener.feed(said(10, 'home', pause, 'late', pause))), ['home']);
+    t.same(await listener.feed(said('never', 'go', pause)), []);
+  },
+);
+
+void t.test('nothing said after listen is an answer too: at stop, or after a while', async (t) => {
+  const listener = listenerOf({ byRequest: true, maxUtteranceMs: 3000 });
+  await listener.feed(said(100));
+  await listener.listen();
+  await listener.feed(said(20));
+  const nothing = { accepted: false, reason: 'noise', text: '', words: [] };
+  t.match(answers(await listener.stop()), [nothing]);
+  await listener.listen();
+  const heard = answers(await listener.feed(said(Math.ceil(3000 / stepMs) + 1)));
+  t.match(heard, [nothing]);
+  t.ok((heard[0]?.endSample ?? 0) > (heard[0]?.startSample ?? 0));
+  t.same(answers(await listener.feed(said(200))), [], 'once');
+});
+
+void t.test('stop, mute and a gap end what was asked for', async (t) => {
+  const listener = listenerOf({ byRequest: true });
+  await listener.listen();
+  await listener.feed(said('light', 'keeper', 2));
+  t.same(texts(await listener.stop()), ['light keeper']);
+  await listener.listen();
+  await listener.feed(said('light'));
+  listener.mute(true);
+  t.same(await listener.listen(), [], 'muted');
+  listener.mute(false);
+  t.same(await listener.feed(said('keeper', pause)), [], 'dropped with it');
+  await listener.listen();
+  await listener.feed(said('light'));
+  listener.rejoin(1_000_000);
+  t.same(await listener.feed(said('keeper', pause)), []);
+});
+
+void t.test('what never ends is told after two minutes', async (t) => {
+  const listener = listenerOf({ byRequest: true, maxUtteranceMs: 3000 });
+  await listener.listen();
+  const forMs = (ms: number) =>
+    said(...Array.from({ length: Math.ceil(ms / stepMs / said('go').steps) }, () => 'go'));
+  t.same(answers(await listener.feed(forMs(requestedMsMax - 1000))), []);
+  const [heard] = answers(await listener.feed(forMs(2000)));
+  t.ok((heard?.endMs ?? 0) > requestedMsMax - 5000, `${heard?.endMs ?? 0} ms`);
+  t.ok(listener.between);
+});
+
+void t.test('how the rows are cut makes no difference', async (t) => {
+  const whole = said(
+    40,
+    'never',
+    'go',
+    pause,
+    'home',
+    4,
+    'late',
+    60,
+    'light',
+    'keeper',
+    pause,
+    200,
+  );
+  const hear = async (size: number) => {
+    const listener = listenerOf({ byRequest: true, maxUtteranceMs: 3000 });
+    const events: RecognizerEvent[] = [];
+    const asked = [40, 150];
+    for (let at = 0; at < whole.steps; at += size) {
+      if (asked[0] !== undefined && at >= asked[0]) {
+        asked.shift();
+        events.push(...(await listener.listen()));
+      }
+      const steps = Math.min(size, whole.steps - at);
+      const data = whole.data.slice(at * 2, (at + steps) * 2);
+      events.push(...(await listener.feed({ data, steps, dim: 2, firstStep: at })));
+    }
+    return events.filter((e) => e.type !== 'partial');
+  };
+  t.same(await hear(10), await hear(2));
 });

@@ -138,9 +138,11 @@ void t.test('faults of all files at once, each in its file', async (t) => {
   t.match(twice, /import-ha writes it for a house\); none is defined; 1 more places use it/);
 });
 
-void t.test('what needs dictation, an empty list or a context is left out and named', async (t) => {
-  const g = compile({
-    'a.yaml': `
+void t.test(
+  'what needs a language model, an empty list or a context is left out and named',
+  async (t) => {
+    const g = compile({
+      'a.yaml': `
 intents:
   Say: { data: [{ sentences: ["say {message}", "announce [that] {message}"] }] }
   Go:
@@ -153,21 +155,22 @@ lists:
   floor: { values: [] }
   zone: { wildcard: true }
 `,
-  });
-  t.same(
-    g.warnings.map(({ file, line, message }) => `${file ?? ''}:${line} ${message}`),
-    [
-      'a.yaml:8 left out: 1 sentence (the first: a.yaml:7:21), because nothing gives the context "area" that they require: a device knows what "context: { area: ... }" at the left edge says',
-      'a.yaml:10 left out: 2 sentences (the first: a.yaml:3:31), because {message} is a wildcard: any words would have to be heard, which needs dictation; with "values:" those are heard; nothing is left of Say',
-      'a.yaml:11 left out: parts of 1 sentence (the first: a.yaml:6:21), because the list {floor} has no values',
-    ],
-    'a wildcard that nothing uses says nothing',
-  );
-  t.same(meaningOf(g, 'go home'), { intent: 'Go', slots: {} });
-  t.same(meaningOf(g, 'go'), { intent: 'Go', slots: {} });
-  t.equal(meaningOf(g, 'go to'), null);
-  t.equal(meaningOf(g, 'go here'), null);
-});
+    });
+    t.same(
+      g.warnings.map(({ file, line, message }) => `${file ?? ''}:${line} ${message}`),
+      [
+        'a.yaml:8 left out: 1 sentence (the first: a.yaml:7:21), because nothing gives the context "area" that they require: a device knows what "context: { area: ... }" at the left edge says',
+        'a.yaml:10 left out: 2 sentences (the first: a.yaml:3:31), because {message} is a wildcard: any words would have to be heard, which needs a language model (recognizer.languageModelPath); with "values:" those are heard; nothing is left of Say',
+        'a.yaml:11 left out: parts of 1 sentence (the first: a.yaml:6:21), because the list {floor} has no values',
+      ],
+      'a wildcard that nothing uses says nothing',
+    );
+    t.same(meaningOf(g, 'go home'), { intent: 'Go', slots: {} });
+    t.same(meaningOf(g, 'go'), { intent: 'Go', slots: {} });
+    t.equal(meaningOf(g, 'go to'), null);
+    t.equal(meaningOf(g, 'go here'), null);
+  },
+);
 
 void t.test('values of another file fill a wildcard, and the own context a slot', async (t) => {
   const g = compile({
@@ -350,7 +353,9 @@ void t.test(
       intent: 'HassLightSet',
       slots: { area: 'bedroom', brightness: 50, domain: 'light' },
     });
-    const wildcards = g.warnings.filter(({ message }) => message.includes('needs dictation'));
+    const wildcards = g.warnings.filter(({ message }) =>
+      message.includes('needs a language model'),
+    );
     t.equal(wildcards.length, 7, 'each list of any words is named once');
     t.ok(g.graph.arcUnit.length < 50_000, `${g.graph.arcUnit.length} phones`);
   },

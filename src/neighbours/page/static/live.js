@@ -17,7 +17,7 @@ export const liveView = (state, act) => html`
           : html`<button
               class="main"
               ?disabled=${state.device.health.muted || state.busy.has('listen')}
-              @click=${() => act.request('listen', {}, 'It listens now: say the command.')}
+              @click=${() => act.request('listen', {}, `It listens now: ${spoken(state.device)}.`)}
             >
               Listen
             </button>`
@@ -44,9 +44,12 @@ function idleWords({ device, wake }) {
   if (device.health.muted) return 'Muted: nothing is heard.';
   if (wake) return 'Yes? Say the command.';
   if (device.mode === 'wake') return `Say “${device.wakePhrase}”, then a command.`;
-  if (device.mode === 'push-to-talk') return 'Press Listen, then say a command.';
-  return 'Say a command.';
+  if (device.mode === 'push-to-talk' || device.byRequest)
+    return `Press Listen, then ${spoken(device)}.`;
+  return device.mode === 'dictation' ? 'Speak: it is written down.' : 'Say a command.';
 }
+
+const spoken = ({ mode }) => (mode === 'dictation' ? 'speak' : 'say a command');
 
 function muteButton({ device, busy }, act) {
   const { muted } = device.health;

@@ -18,7 +18,8 @@ export const size = (bytes) =>
 /** How the device listens: a mark, a word, and how good that is. */
 export function hearing(device, link) {
   if (link !== 'live') return { mark: '!', word: 'Not connected', kind: 'bad' };
-  const { health, mode } = device;
+  const { health } = device;
+  const mode = device.byRequest ? 'push-to-talk' : device.mode;
   if (health.mic === 'lost') return { mark: '!', word: 'Microphone lost', kind: 'bad' };
   if (health.muted) return { mark: '✕', word: 'Muted', kind: 'warn' };
   if (health.mic === 'silent') return { mark: '!', word: 'Microphone silent', kind: 'warn' };
