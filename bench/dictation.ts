@@ -21,13 +21,18 @@ import { Engine } from '../src/engine/engine.js';
 import type { LanguageModel } from '../src/language/model.js';
 import { TrieModel } from '../src/language/trie-model.js';
 import { randomFrom } from '../src/measure/evaluate/statistics.js';
+import {
+  wordErrorRate,
+  wordErrors,
+  wordErrorsInWords,
+  type ClipWordErrors,
+} from '../src/measure/evaluate/word-errors.js';
 import { compileDictation, defaultLimits, Dictation } from '../src/recognizer/dictation/index.js';
 import { scoresOf } from '../src/recognizer/index.js';
 import { alignSentence } from '../src/recognizer/search/align.js';
 import { bestOf } from './lib/phone-error.js';
 import { commit, cpuMsOf, machine } from './lib/report.js';
 import { SphinxModel } from './lib/sphinx-model.js';
-import { rate, wordErrors, type WordErrors } from './lib/word-error.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -175,7 +180,7 @@ for (const set of values.sets.split(',')) {
   }
   for (const share of values.truth.split(',').map(Number)) {
     const random = randomFrom(1);
-    const errors: (WordErrors & { speaker: string })[] = [];
+    const errors: ClipWordErrors[] = [];
     const phones = { errors: 0, length: 0 };
     const total = { tokens: 0, frames: 0, framesAtLimit: 0, searchMs: 0, most: 0 };
     const sure: [number, boolean][] = [];
@@ -199,13 +204,14 @@ for (const set of values.sets.split(',')) {
         total.framesAtLimit += framesAtLimit;
       });
       total.most = Math.max(total.most, rss());
-      errors.push({ ...wordErrors(hypothesis, clip.words), speaker: clip.speaker });
+      const { file, speaker } = clip;
+      errors.push({ ...wordErrors(hypothesis, clip.words), file, speaker });
       if (values.show) say(`  ${clip.words.join(' ')}\n  -> ${hypothesis.join(' ')}`);
     }
     say(
       `${set}, truth ${share}: ${clips.length} clips, ${new Set(clips.map((c) => c.speaker)).size} people, ${seconds.toFixed(0)} s; phone errors ${((100 * phones.errors) / phones.length).toFixed(1)} %`,
     );
-    say(`  word error ${rate(errors)}`);
+    say(`  word error ${wordErrorsInWords(wordErrorRate(errors))}`);
     say(
       `  of real time: network ${(networkMs / 1000 / seconds).toFixed(4)}, search ${(total.searchMs / 1000 / seconds).toFixed(4)}; ${(total.tokens / total.frames).toFixed(0)} tokens a step, at the limit in ${((100 * total.framesAtLimit) / total.frames).toFixed(1)} % of steps; resident ${megabytes(total.most)} MB, ${megabytes(total.most - before)} more than without dictation`,
     );
@@ -261,11 +267,12 @@ async function sphinx(
     );
     const errors = heard.map(({ clip }, i) => ({
       ...wordErrors((found.get(`${i}`) ?? '').split(/\s+/).filter(Boolean), clip.words),
+      file: clip.file,
       speaker: clip.speaker,
     }));
     const cpu = /TOTAL.*?([\d.]+) seconds CPU/.exec(stdout)?.[1] ?? 'NaN';
     say(
-      `  pocketsphinx: word error ${rate(errors)}; ${(Number(cpu) / seconds).toFixed(3)} of real time`,
+      `  pocketsphinx: word error ${wordErrorsInWords(wordErrorRate(errors))}; ${(Number(cpu) / seconds).toFixed(3)} of real time`,
     );
     await rm(folder, { recursive: true });
   }
