@@ -8,7 +8,7 @@
  * one's, where no command is right. Sentences have --carrier and 2 to 12 words more. Sets of voices that are in train/ too
  * are named after a "+": +dev/arctic-slt.
  * Right: the command that was said, whether accepted or not. Words of the slot: by edits, of commands that are right.
- * Intervals: bootstrap over people, over clips where a set has one person.
+ * Intervals: bootstrap over people, over clips where a set has fewer than five.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
 import type { Interval } from '../../measure/evaluate/statistics.js';
 import { curveChart, type Series } from '../../measure/chart/charts.js';
+import { peopleMin } from '../../measure/evaluate/word-errors.js';
 import { withinAPoint, type DictatedRate } from './dictated.js';
 import { everySet, type Rate, type Report, type Row } from './report.js';
 
@@ -176,7 +177,7 @@ export function reportMarkdown(
       ? []
       : [
           '## Word errors of dictation',
-          `The same prompts as dictation by the language model ${report.languageModel.name} (sha256 ${report.languageModel.sha256.slice(0, 12)}), each as one sentence. "Unknown" words are not in it: each is at least one error. Intervals (95 %) are of a bootstrap over people, paired for the difference from the dense network in points; over clips where one person speaks or nobody says who. "At most a point more": yes or no where the interval says so, else undecided.`,
+          `The same prompts as dictation by the language model ${report.languageModel.name} (sha256 ${report.languageModel.sha256.slice(0, 12)}), each as one sentence. "Unknown" words are not in it: each is at least one error. Intervals (95 %) are of a bootstrap over people, paired for the difference from the dense network in points; over clips where fewer than ${peopleMin} people are named. "At most a point more": yes or no where the interval says so, else undecided.`,
           dictationTable(rows),
         ]),
     ...(conditions.length === 0

@@ -57,23 +57,29 @@ export interface WordPart {
   readonly of: number;
 }
 
-/** For intervals over people: each person's recordings together; one by one where at most one person is named. */
+/** Drawn from fewer people, an interval would be narrower than it is: two have hardly another mean than one of them. */
+export const peopleMin = 5;
+
+/** For intervals over people: each person's recordings together; one by one where fewer than `peopleMin` are named. */
 export function byPeople(clips: readonly ClipWordErrors[]): WordPart[] {
-  const one = new Set(clips.map((c) => c.speaker)).size < 2;
+  const few = peopleIn(clips) < peopleMin;
   const parts = new Map<string, WordPart>();
   for (const { file, speaker, length, ...kinds } of clips) {
-    const name = one || speaker === '' ? `file ${file}` : `person ${speaker}`;
+    const name = few || speaker === '' ? `file ${file}` : `person ${speaker}`;
     const { errors = 0, of = 0 } = parts.get(name) ?? {};
     parts.set(name, { file: name, errors: errors + wrongWords(kinds), of: of + length });
   }
   return [...parts.values()];
 }
 
+const peopleIn = (clips: readonly ClipWordErrors[]): number =>
+  new Set(clips.map((c) => c.speaker).filter((s) => s !== '')).size;
+
 const wrongWords = ({ substituted, left, added }: Omit<WordErrors, 'length'>) =>
   substituted + left + added;
 
 export interface WordErrorRate extends WordErrors {
-  /** With a 95 % interval: bootstrap over people, or over recordings where there is one person. */
+  /** With a 95 % interval: bootstrap over people, or over recordings where there are few. */
   readonly rate: Interval;
   readonly people: number;
 }
@@ -94,7 +100,7 @@ export function wordErrorRate(
     left: sum((c) => c.left),
     added: sum((c) => c.added),
     length: sum((c) => c.length),
-    people: new Set(clips.map((c) => c.speaker).filter((s) => s !== '')).size,
+    people: peopleIn(clips),
   };
 }
 

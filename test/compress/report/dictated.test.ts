@@ -79,7 +79,7 @@ void t.test('words before and after, by people', async (t) => {
   t.match(deaf?.dictated['all'], { substituted: 0, left: 14, added: 0, rate: { value: 1 } });
   const less = deaf?.dictated['all']?.difference;
   t.ok(Math.abs((less?.value ?? 0) - 12 / 14) < 1e-12);
-  // Three people, drawn by people: ann alone loses all of her words, bob or eve alone two of three.
+  // Three people are few, so clips are drawn: of set a alone all words are lost, of set b alone two of three.
   t.ok(Math.abs((less?.low ?? 0) - 2 / 3) < 1e-12 && less?.high === 1, JSON.stringify(less));
   t.match(stdout, /## Word errors of dictation/);
   t.match(stdout, /\| dense \| all \| 14\.3 % \([^|]*\| 2, 0, 0 \| 14 \| 1 \| 3 \|  \|  \|/);
