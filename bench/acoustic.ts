@@ -2,9 +2,9 @@
  * The cost of one 30 ms step of the network, form by form, interleaved in one run:
  *   node dist/bench/acoustic.js [--checkpoint FILE] [--rank N] [--rounds N]
  * hot: call after call, in CPU time, so that what else runs counts less; load time too. paced: one call of 4 steps each 120 ms, as when live, caches cold.
- * floor: what the factored 8-bit network could cost at best: its weights read once a step, from the processor's caches (hot)
- * or from memory (paced), or its products at the rate of a large 8-bit product, whichever is longer; measured in each round
- * beside the network, and the ratio taken within the round.
+ * floor: what the factored 8-bit network could cost at best: its weights read once a step from memory, or its products at
+ * the rate of a large 8-bit product, whichever is longer; the same with the weights in the processor's caches, where a hot
+ * network has them. Measured in each round beside the network, and the ratio taken within the round.
  * Memory: what a process of its own grows by when it loads the graph and runs it.
  * Weights are random, small enough that the recurrence is stable; --checkpoint gives their shapes.
  */

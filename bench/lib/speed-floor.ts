@@ -111,11 +111,10 @@ export class Floor {
     this.rounds.push(round);
   }
 
-  /** How many times its floor a step cost: hot, of the weights in the caches; paced, of those in memory. */
-  times(round: FloorRound): { readonly hot: number; readonly paced: number } {
-    const { caches, memory, products } = round.rates;
-    const floor = (bytes: number) => this.weights / Math.min(bytes, products);
-    return { hot: round.hotUs / floor(caches), paced: round.pacedUs / floor(memory) };
+  /** How many times a floor a step cost: what reading takes from there, or multiplying where that takes longer. */
+  times(round: FloorRound, from: 'memory' | 'caches'): { hot: number; paced: number } {
+    const floorUs = this.weights / Math.min(round.rates[from], round.rates.products);
+    return { hot: round.hotUs / floorUs, paced: round.pacedUs / floorUs };
   }
 
   table(name: string): string {
@@ -124,25 +123,24 @@ export class Floor {
       const us = rates.map((rate) => this.weights / rate);
       return `| ${what} | ${(middle(rates) / 1000).toFixed(1)} ${unit} | ${spread(us)} |`;
     };
-    const times = this.rounds.map((round) => this.times(round));
-    const hot = spread(
-      times.map((t) => t.hot),
-      1,
-    );
-    const paced = spread(
-      times.map((t) => t.paced),
-      1,
-    );
+    const times = (from: 'memory' | 'caches', what: 'hot' | 'paced') =>
+      spread(
+        this.rounds.map((round) => this.times(round, from)[what]),
+        1,
+      );
     return [
       `floor of ${name}: ${this.weights} weights, each read and multiplied once a step`,
       '',
-      '| floor | a second | us a step |',
+      '| | a second | us a step |',
       '|---|--:|--:|',
-      row('weights from the caches', 'GB', 'caches'),
       row('weights from memory', 'GB', 'memory'),
+      row('weights from the caches', 'GB', 'caches'),
       row('products of bytes', 'thousand million', 'products'),
       '',
-      `${name} at 4 steps a call, times its floor: hot ${hot}, paced ${paced}`,
+      '| times the floor, 4 steps a call | hot | paced |',
+      '|---|--:|--:|',
+      `| floor: from memory, or the products | ${times('memory', 'hot')} | ${times('memory', 'paced')} |`,
+      `| from the caches, or the products | ${times('caches', 'hot')} | |`,
       '',
     ].join('\n');
   }

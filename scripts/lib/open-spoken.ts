@@ -59,7 +59,7 @@ export async function hearSpoken(
       sum.wrong += Number(!fixed && heard.accepted);
       if (!fixed) continue;
       const wordsIn = (from: Readonly<Record<string, unknown>>) =>
-        open.flatMap((name) => wordsOfText(String(from[name] ?? '')));
+        open.flatMap((name) => wordsOfText(textOf(from[name])));
       const { substituted, left, added, length } = wordErrors(wordsIn(heard.slots), wordsIn(slots));
       sum.words += length;
       sum.errors += substituted + left + added;
@@ -70,6 +70,8 @@ export async function hearSpoken(
   }
   await engine.close();
 }
+
+const textOf = (slot: unknown) => (typeof slot === 'string' ? slot : '');
 
 /** Of each program in turn. */
 function someVoices<V extends { readonly program: string }>(all: readonly V[], count: number): V[] {

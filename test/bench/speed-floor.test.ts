@@ -15,7 +15,8 @@ void t.test('a step costs so many times the longer of reading and multiplying', 
     hotUs: 60,
     pacedUs: 250,
   };
-  t.same(floor.times(round), { hot: 3, paced: 2.5 });
+  t.same(floor.times(round, 'caches'), { hot: 3, paced: 12.5 });
+  t.same(floor.times(round, 'memory'), { hot: 0.6, paced: 2.5 });
   floor.add(round);
   floor.add({ ...round, hotUs: 80 });
   floor.add({ ...round, hotUs: 40, pacedUs: 300 });
@@ -24,7 +25,8 @@ void t.test('a step costs so many times the longer of reading and multiplying', 
   t.match(table, '| weights from the caches | 0.1 GB | 10 (10-10) |');
   t.match(table, '| weights from memory | 0.0 GB | 100 (100-100) |');
   t.match(table, '| products of bytes | 0.1 thousand million | 20 (20-20) |');
-  t.match(table, 'times its floor: hot 3.0 (2.0-3.0), paced 2.5 (2.5-2.5)');
+  t.match(table, '| floor: from memory, or the products | 0.6 (0.4-0.6) | 2.5 (2.5-2.5) |');
+  t.match(table, '| from the caches, or the products | 3.0 (2.0-3.0) | |');
 });
 
 void t.test('matrices count, biases do not', async (t) => {

@@ -106,7 +106,7 @@ void t.test('words before and after, by people', async (t) => {
     const failed = await cli(...argv.slice(0, -1), out, '--language-model', file(model));
     t.not(failed.status, 0);
     t.match(failed.stderr, what);
-    t.rejects(readdir(out), { code: 'ENOENT' }, 'nothing is written');
+    await t.rejects(readdir(out), { code: 'ENOENT' }, 'nothing is written');
   }
   const alone = await cli(
     'model',
