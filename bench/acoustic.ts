@@ -2,6 +2,9 @@
  * The cost of one 30 ms step of the network, form by form, interleaved in one run:
  *   node dist/bench/acoustic.js [--checkpoint FILE] [--rank N] [--rounds N]
  * hot: call after call, in CPU time, so that what else runs counts less; load time too. paced: one call of 4 steps each 120 ms, as when live, caches cold.
+ * floor: what the factored 8-bit network could cost at best: its weights read once a step from memory, or its products at
+ * the rate of a large 8-bit product, whichever is longer; the same with the weights in the processor's caches, where a hot
+ * network has them. Measured in each round beside the network, and the ratio taken within the round.
  * Memory: what a process of its own grows by when it loads the graph and runs it.
  * Weights are random, small enough that the recurrence is stable; --checkpoint gives their shapes.
  */
@@ -23,6 +26,7 @@ import { buildGraph } from '../src/compress/graph/build.js';
 import { activationNames } from '../src/compress/quantize/scales.js';
 import { loadOnnxRuntime } from '../src/recognizer/index.js';
 import { denseDynamicGraph } from './lib/dense-dynamic.js';
+import { ByteProducts, Floor, matrixWeights, middle, Reading, spread } from './lib/speed-floor.js';
 
 const { values } = parseArgs({
   options: {
@@ -106,7 +110,9 @@ function randomWeights(shape: Omit<NetworkCheckpoint, 'tensors' | 'training'>): 
   return { ...network, quantization: { weights: 'uint8', activations } };
 }
 
-async function graphs(): Promise<Map<string, Uint8Array>> {
+const bytesForm = 'factored 8 bit';
+
+async function graphs(): Promise<{ all: Map<string, Uint8Array>; weights: number }> {
   const layers = [500, 500, 500, 500, 500];
   const rank = Number(values.rank);
   const sizes = { inputs: 320, outputs: 40 };
@@ -124,25 +130,18 @@ async function graphs(): Promise<Map<string, Uint8Array>> {
           ranks: dense.layers.map(() => rank),
           inputRank: rank,
         });
-  return new Map([
+  const all = new Map([
     ['dense float32', buildGraph(dense, 'float32').onnx],
     ['dense 8 bit (dynamic)', denseDynamicGraph(dense)],
     ['dense 8 bit (static)', buildGraph(dense, 'uint8').onnx],
     ['factored float32', buildGraph(factored, 'float32').onnx],
-    ['factored 8 bit', buildGraph(factored, 'uint8').onnx],
+    [bytesForm, buildGraph(factored, 'uint8').onnx],
     ['factored 4 bit', buildGraph(factored, 'int4').onnx],
   ]);
+  return { all, weights: matrixWeights(factored) };
 }
 
 const residentMb = () => process.memoryUsage().rss / 1e6;
-const middle = (list: readonly number[]) =>
-  [...list].sort((a, b) => a - b)[list.length >> 1] ?? NaN;
-const spread = (list: readonly number[]) => {
-  const sorted = [...list].sort((a, b) => a - b);
-  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] ?? NaN;
-  return `${middle(list).toFixed(0)} (${at(0.25).toFixed(0)}-${at(0.75).toFixed(0)})`;
-};
-
 /** In a process of its own: MB that a graph adds, the file read included, and its load time. */
 async function memoryOf(path: string): Promise<void> {
   await Candidate.open(
@@ -159,7 +158,7 @@ async function memoryOf(path: string): Promise<void> {
 
 async function main(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-bench-'));
-  const all = await graphs();
+  const { all, weights } = await graphs();
   const candidates = new Map<string, Candidate>();
   const memory = new Map<string, { addedMb: number[]; loadMs: number[] }>();
   for (const [name, onnx] of all) {
@@ -182,6 +181,9 @@ async function main(): Promise<void> {
     memory.set(name, seen);
   }
   await rm(folder, { recursive: true });
+  const floor = new Floor(weights);
+  const reading = new Reading(weights);
+  const products = await ByteProducts.open();
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const candidate of candidates.values()) {
       await candidate.measureHot(1, 24);
@@ -191,6 +193,16 @@ async function main(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 120));
       candidate.paced.push((await candidate.call(4)) / 4);
     }
+    const measured = candidates.get(bytesForm);
+    floor.add({
+      rates: {
+        caches: reading.caches(),
+        memory: reading.memory(),
+        products: await products.rate(),
+      },
+      hotUs: measured?.hot.get(4)?.at(-1) ?? NaN,
+      pacedUs: measured?.paced.at(-1) ?? NaN,
+    });
   }
   const load = loadavg()
     .map((v) => v.toFixed(1))
@@ -215,6 +227,7 @@ async function main(): Promise<void> {
     ];
     process.stdout.write(`| ${name} | ${cells.join(' | ')} |\n`);
   }
+  process.stdout.write(`\n${floor.table(bytesForm)}`);
 }
 
 if (values.memory !== undefined) await memoryOf(values.memory);

@@ -12,13 +12,13 @@ import { readAudioFile } from '../src/audio/index.js';
 import { dictate } from '../src/engine/dictate.js';
 import { Engine } from '../src/engine/engine.js';
 import { TrieModel } from '../src/language/trie-model.js';
+import { wordErrors } from '../src/measure/evaluate/word-errors.js';
 import {
   compileDictation,
   segmentConfidence,
   type DictatedSegment,
 } from '../src/recognizer/dictation/index.js';
 import { commit, cpuMsOf, machine } from './lib/report.js';
-import { wordErrors } from './lib/word-error.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

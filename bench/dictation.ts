@@ -21,13 +21,19 @@ import { Engine } from '../src/engine/engine.js';
 import type { LanguageModel } from '../src/language/model.js';
 import { TrieModel } from '../src/language/trie-model.js';
 import { randomFrom } from '../src/measure/evaluate/statistics.js';
+import {
+  wordErrorRate,
+  wordErrors,
+  wordErrorsInWords,
+  type ClipWordErrors,
+} from '../src/measure/evaluate/word-errors.js';
 import { compileDictation, defaultLimits, Dictation } from '../src/recognizer/dictation/index.js';
 import { scoresOf } from '../src/recognizer/index.js';
 import { alignSentence } from '../src/recognizer/search/align.js';
+import { spokenClips, type SpokenClip } from './lib/dev-clips.js';
 import { bestOf } from './lib/phone-error.js';
 import { commit, cpuMsOf, machine } from './lib/report.js';
 import { SphinxModel } from './lib/sphinx-model.js';
-import { rate, wordErrors, type WordErrors } from './lib/word-error.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -53,31 +59,10 @@ const [data = '../shared/data'] = positionals;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 
-interface Clip {
-  readonly file: string;
-  readonly speaker: string;
-  readonly words: readonly string[];
-}
-
-/** Clips of a set, spread over its people: the first of each, then the second of each. Of dev/ without people who are in train/ too. */
-async function clipsOf(set: string): Promise<Clip[]> {
-  const lines = (await readFile(join(data, 'clips.tsv'), 'utf8')).split('\n');
-  const trained = new Set(
-    lines.filter((l) => l.startsWith('train/')).map((l) => l.split('\t')[2] ?? ''),
-  );
-  const bySpeaker = new Map<string, Clip[]>();
-  for (const line of lines) {
-    const [file = '', seconds, speaker = '', , text = ''] = line.split('\t');
-    if (set.startsWith('dev/') && trained.has(speaker)) continue;
-    if (Number(seconds) > Number(values['seconds-max'])) continue;
-    if (!file.startsWith(`${set}/`) || text.trim() === '') continue;
-    const clip = { file, speaker, words: text.trim().split(/\s+/) };
-    bySpeaker.set(speaker, [...(bySpeaker.get(speaker) ?? []), clip]);
-  }
-  const people = [...bySpeaker.values()];
-  const longest = Math.max(...people.map((p) => p.length));
-  const order = Array.from({ length: longest }, (_, i) => people.flatMap((p) => p.slice(i, i + 1)));
-  return order.flat().slice(Number(values.skip), Number(values.skip) + Number(values.clips));
+async function clipsOf(set: string): Promise<SpokenClip[]> {
+  const longest = Number(values['seconds-max']);
+  const clips = await spokenClips(data, set, { fits: ({ seconds }) => seconds <= longest });
+  return clips.slice(Number(values.skip), Number(values.skip) + Number(values.clips));
 }
 
 async function languageModel(path: string): Promise<LanguageModel> {
@@ -129,7 +114,7 @@ say(
 );
 
 /** Phones of the forced alignment made certain, a share of them, by chance from a fixed seed. */
-function helped(clip: Clip, logProbs: Float32Array, share: number, random: () => number) {
+function helped(clip: SpokenClip, logProbs: Float32Array, share: number, random: () => number) {
   if (share === 0) return logProbs;
   const ways = clip.words.map((w) => engine.lexicon.lookup(w).map((p) => p.phones));
   const { phones } = alignSentence(ways, scoresOf(logProbs, decoding), units);
@@ -161,7 +146,7 @@ const limits = { ...defaultLimits, beam: Number(values.beam), tokensMax: Number(
 
 for (const set of values.sets.split(',')) {
   const clips = await clipsOf(set);
-  const heard: { clip: Clip; logProbs: Float32Array; samples: Float32Array }[] = [];
+  const heard: { clip: SpokenClip; logProbs: Float32Array; samples: Float32Array }[] = [];
   let seconds = 0;
   let networkMs = 0;
   for (const clip of clips) {
@@ -175,7 +160,7 @@ for (const set of values.sets.split(',')) {
   }
   for (const share of values.truth.split(',').map(Number)) {
     const random = randomFrom(1);
-    const errors: (WordErrors & { speaker: string })[] = [];
+    const errors: ClipWordErrors[] = [];
     const phones = { errors: 0, length: 0 };
     const total = { tokens: 0, frames: 0, framesAtLimit: 0, searchMs: 0, most: 0 };
     const sure: [number, boolean][] = [];
@@ -199,13 +184,14 @@ for (const set of values.sets.split(',')) {
         total.framesAtLimit += framesAtLimit;
       });
       total.most = Math.max(total.most, rss());
-      errors.push({ ...wordErrors(hypothesis, clip.words), speaker: clip.speaker });
+      const { file, speaker } = clip;
+      errors.push({ ...wordErrors(hypothesis, clip.words), file, speaker });
       if (values.show) say(`  ${clip.words.join(' ')}\n  -> ${hypothesis.join(' ')}`);
     }
     say(
       `${set}, truth ${share}: ${clips.length} clips, ${new Set(clips.map((c) => c.speaker)).size} people, ${seconds.toFixed(0)} s; phone errors ${((100 * phones.errors) / phones.length).toFixed(1)} %`,
     );
-    say(`  word error ${rate(errors)}`);
+    say(`  word error ${wordErrorsInWords(wordErrorRate(errors))}`);
     say(
       `  of real time: network ${(networkMs / 1000 / seconds).toFixed(4)}, search ${(total.searchMs / 1000 / seconds).toFixed(4)}; ${(total.tokens / total.frames).toFixed(0)} tokens a step, at the limit in ${((100 * total.framesAtLimit) / total.frames).toFixed(1)} % of steps; resident ${megabytes(total.most)} MB, ${megabytes(total.most - before)} more than without dictation`,
     );
@@ -227,7 +213,7 @@ function reliability(sure: readonly (readonly [number, boolean])[]): string {
 
 /** What pocketsphinx makes of the same clips, all in one process. */
 async function sphinx(
-  heard: readonly { clip: Clip; samples: Float32Array }[],
+  heard: readonly { clip: SpokenClip; samples: Float32Array }[],
   seconds: number,
 ): Promise<void> {
   const folder = join(scratch, 'sphinx');
@@ -261,11 +247,12 @@ async function sphinx(
     );
     const errors = heard.map(({ clip }, i) => ({
       ...wordErrors((found.get(`${i}`) ?? '').split(/\s+/).filter(Boolean), clip.words),
+      file: clip.file,
       speaker: clip.speaker,
     }));
     const cpu = /TOTAL.*?([\d.]+) seconds CPU/.exec(stdout)?.[1] ?? 'NaN';
     say(
-      `  pocketsphinx: word error ${rate(errors)}; ${(Number(cpu) / seconds).toFixed(3)} of real time`,
+      `  pocketsphinx: word error ${wordErrorsInWords(wordErrorRate(errors))}; ${(Number(cpu) / seconds).toFixed(3)} of real time`,
     );
     await rm(folder, { recursive: true });
   }

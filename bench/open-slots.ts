@@ -11,11 +11,11 @@ import { Engine, hearClip } from '../src/engine/engine.js';
 import { TrieModel } from '../src/language/trie-model.js';
 import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import { installedVoices, padded, speak } from '../src/measure/evaluate/synthesis.js';
+import { wordErrors } from '../src/measure/evaluate/word-errors.js';
 import { openSlotModel } from '../src/recognizer/dictation/index.js';
 import { compileGrammar } from '../src/recognizer/index.js';
 import type { Heard } from '../src/records.js';
 import { commit, machine } from './lib/report.js';
-import { wordErrors } from './lib/word-error.js';
 
 const { values } = parseArgs({
   options: {

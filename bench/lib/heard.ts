@@ -8,7 +8,7 @@ import { networkGraph } from '../../src/compress/graph/network.js';
 import { GraphSession } from '../../src/compress/graph/session.js';
 import type { Part } from '../../src/compress/report/paired.js';
 import { greedyPhones, phoneErrors } from '../../src/compress/report/phones.js';
-import type { PromptSet } from '../../src/compress/report/report.js';
+import type { PromptSet } from '../../src/compress/report/measure.js';
 import { Frontend } from '../../src/frontend/index.js';
 import type { Lexicon } from '../../src/recognizer/index.js';
 import { atomicWrite } from '../../src/runtime/atomic-write.js';

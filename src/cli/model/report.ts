@@ -26,6 +26,7 @@ import { jsonLine, numberOption, parse, usageError, type CommandRun } from '../s
 import { packageFile } from '../shared/package-file.js';
 import { promptsOf } from '../shared/prompts.js';
 import { writeChart } from '../shared/write-chart.js';
+import { freeSpeechOf } from './free-speech.js';
 import { isAboutOnnx, reportOnnx } from './report-onnx.js';
 
 const usage = 'kikitori model report --dense PATH --candidate NAME=PATH... --out DIR [options]';
@@ -50,6 +51,9 @@ Every PATH is a bundle or a checkpoint; a checkpoint is packed with the lexicon 
   --set          sets of it to use (column "set"), such as reader; may be given several times; each is
                  a column of the report. Only files whose path begins with --only count
   --only         such as dev/ (default: all)
+  --language-model
+                 FILE of "kikitori lm": the prompts as dictation too, and what compressing costs in words. Intervals are
+                 over people, by the column "speaker"
   --limit        clips of each set, and orders, evenly spread (default: all)
   --orders       a folder of spoken orders, with --labels FILE.json and --grammar FILE
   --noise        a recording that is mixed into the orders at each --snr; may be given several times: each
@@ -79,6 +83,7 @@ export const run: CommandRun = async (argv, io) => {
       set: { type: 'string', multiple: true, default: [] },
       only: { type: 'string', default: '' },
       limit: { type: 'string' },
+      'language-model': { type: 'string' },
       orders: { type: 'string' },
       labels: { type: 'string' },
       grammar: { type: 'string' },
@@ -105,6 +110,9 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError('--dense and --out are needed', usage);
   if (values.prompts === undefined && values.orders === undefined)
     throw usageError('neither --prompts nor --orders: nothing to measure', usage);
+  const languageModel = values['language-model'];
+  if (languageModel !== undefined && values.prompts === undefined)
+    throw usageError('--language-model goes with --prompts', usage);
   if ((values.noise.length === 0) !== (values.snr.length === 0))
     throw usageError('--noise and --snr go together', usage);
   const ratios = values.ratios.split(',').map((r) => numberOption('ratios', r) ?? NaN);
@@ -117,6 +125,7 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError('--curve goes with --calibration and a checkpoint as --dense', usage);
   const progress = (line: string) => void io.stderr.write(`${line}\n`);
   const prompts = await promptsOf(values, usage);
+  const freeSpeech = languageModel === undefined ? undefined : await freeSpeechOf(languageModel);
   const orders = await ordersOf(values);
   const bins = values.reliability === undefined ? undefined : await binsOf(values.reliability);
   const like = await Bundle.open(values.like ?? packageFile('models/kikitori-en'));
@@ -141,6 +150,7 @@ export const run: CommandRun = async (argv, io) => {
     dense: denseSubject,
     candidates,
     prompts,
+    ...(freeSpeech === undefined ? {} : { freeSpeech }),
     ...(orders === undefined ? {} : { orders }),
     folder: out,
     cost:

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { PromptSet } from '../../compress/report/index.js';
+import type { Prompt, PromptSet } from '../../compress/report/index.js';
 import { readText } from '../../engine/engine.js';
 import { numberOption, usageError } from './command.js';
 
@@ -10,6 +10,9 @@ export interface PromptOptions {
   readonly only: string;
   readonly limit?: string;
 }
+
+const promptOf = ({ file, text, speaker }: Required<Prompt>): Prompt =>
+  speaker === '' ? { file, text } : { file, text, speaker };
 
 /** Sets of held-out prompts from a table of clips, `--limit` of each spread evenly. */
 export async function promptsOf(
@@ -31,6 +34,7 @@ export async function promptsOf(
       file: cells[column('file')] ?? '',
       text: (cells[column('text')] ?? '').trim(),
       set: cells[column('set')] ?? '',
+      speaker: cells[column('speaker')] ?? '',
     }))
     .filter((c) => c.text !== '' && c.file.startsWith(only));
   const most = numberOption('limit', limit) ?? Infinity;
@@ -41,7 +45,7 @@ export async function promptsOf(
     const every = Math.max(1, all.length / most);
     const count = Math.min(all.length, most);
     const prompts = Array.from({ length: count }, (_, i) => all[Math.floor(i * every)]).flatMap(
-      (c) => (c === undefined ? [] : [{ file: c.file, text: c.text }]),
+      (c) => (c === undefined ? [] : [promptOf(c)]),
     );
     return { name, folder, prompts };
   });

@@ -1,12 +1,19 @@
 export { curveSvg, reportMarkdown, withoutLoss } from './markdown.js';
-export { measurePrompts, type Condition, type Prompt, type PromptResult } from './measure.js';
+export {
+  measurePrompts,
+  promptsKey,
+  type Condition,
+  type Prompt,
+  type PromptResult,
+  type PromptSet,
+} from './measure.js';
+export { type FreeSpeech } from './dictated.js';
 export {
   everySet,
   report,
   withEverySet,
   type Cost,
   type OrderSet,
-  type PromptSet,
   type Report,
   type Subject,
 } from './report.js';

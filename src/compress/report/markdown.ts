@@ -1,5 +1,7 @@
 import type { Interval } from '../../measure/evaluate/statistics.js';
 import { curveChart, type Series } from '../../measure/chart/charts.js';
+import { peopleMin } from '../../measure/evaluate/word-errors.js';
+import { withinAPoint, type DictatedRate } from './dictated.js';
 import { everySet, type Rate, type Report, type Row } from './report.js';
 
 const percent = (v: number) => (Number.isFinite(v) ? `${(100 * v).toFixed(1)} %` : '');
@@ -29,6 +31,42 @@ export function withoutLoss(
   if (!orders) return 'no';
   if (Object.values(row.phoneError).every(small)) return 'on every set';
   return everySet in row.phoneError && small(row.phoneError[everySet]) ? 'on all together' : 'no';
+}
+
+/** Word errors of dictation: each set's own interval, what was wrong, and the difference. */
+function dictationTable(rows: readonly Row[]): string {
+  const [first] = rows;
+  const sets = Object.keys(first?.dictated ?? {});
+  const line = (row: Row, set: string, r: DictatedRate) => [
+    label(row),
+    set,
+    `${percent(r.rate.value)} (${(100 * r.rate.low).toFixed(1)} to ${(100 * r.rate.high).toFixed(1)})`,
+    `${r.substituted}, ${r.left}, ${r.added}`,
+    `${r.length}`,
+    `${r.unknown}`,
+    r.people === 0 ? '' : `${r.people}`,
+    between(r.difference),
+    withinAPoint(r),
+  ];
+  return table(
+    [
+      'network',
+      'set',
+      'word error',
+      'wrong, left out, added',
+      'words',
+      'unknown',
+      'people',
+      'points',
+      'at most a point more',
+    ],
+    rows.flatMap((row) =>
+      sets.flatMap((set) => {
+        const r = row.dictated[set];
+        return r === undefined ? [] : [line(row, set, r)];
+      }),
+    ),
+  );
 }
 
 const between = (d: Interval | undefined) =>
@@ -134,6 +172,13 @@ export function reportMarkdown(
           '## Errors on read prompts',
           'Phones that the network hears by itself, without grammar or word list, against the nearest pronunciation of the text. A word has an error when a phone of it is wrong, missing or too many.',
           errors,
+        ]),
+    ...(report.languageModel === undefined
+      ? []
+      : [
+          '## Word errors of dictation',
+          `The same prompts as dictation by the language model ${report.languageModel.name} (sha256 ${report.languageModel.sha256.slice(0, 12)}), each as one sentence. "Unknown" words are not in it: each is at least one error. Intervals (95 %) are of a bootstrap over people, paired for the difference from the dense network in points; over clips where fewer than ${peopleMin} people are named. "At most a point more": yes or no where the interval says so, else undecided.`,
+          dictationTable(rows),
         ]),
     ...(conditions.length === 0
       ? []

@@ -13,7 +13,19 @@ import { greedyPhones, phoneErrors } from './phones.js';
 export interface Prompt {
   readonly file: string;
   readonly text: string;
+  /** Who speaks, for intervals over people. */
+  readonly speaker?: string;
 }
+
+export interface PromptSet {
+  readonly name: string;
+  readonly folder: string;
+  readonly prompts: readonly Prompt[];
+}
+
+/** What a network makes of a set hangs on this; who speaks is for intervals alone. */
+export const promptsKey = (sets: PromptSet | readonly PromptSet[]): string =>
+  JSON.stringify(sets, (key, value: unknown) => (key === 'speaker' ? undefined : value));
 
 export interface PromptResult {
   readonly phones: readonly Part[];

@@ -1,29 +1,30 @@
-import { createHash } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Engine } from '../../engine/engine.js';
 import type { GrammarDetails } from '../../recognizer/index.js';
-import { atomicWrite } from '../../runtime/atomic-write.js';
 import type { Label } from '../../measure/evaluate/labels.js';
 import type { Interval } from '../../measure/evaluate/statistics.js';
+import {
+  dictatedRates,
+  measureSets,
+  type DictatedRate,
+  type DictatedSets,
+  type FreeSpeech,
+} from './dictated.js';
+import { kept, Remaining, type Progress } from './kept.js';
 import {
   keptClips,
   measureOrders,
   measurePrompts,
+  promptsKey,
   type Condition,
   type OrdersResult,
-  type Prompt,
   type PromptResult,
+  type PromptSet,
   type ReadClip,
   type Tick,
 } from './measure.js';
 import { pairedDifference, rateOf } from './paired.js';
-
-export interface PromptSet {
-  readonly name: string;
-  readonly folder: string;
-  readonly prompts: readonly Prompt[];
-}
 
 export interface OrderSet {
   readonly folder: string;
@@ -50,21 +51,21 @@ export type Cost = (
   path: string,
 ) => Promise<{ realTimeFactor: number; peakMemoryMb: number } | null>;
 
-export interface ReportOptions {
+export interface ReportOptions extends Progress {
   readonly dense: Subject;
   readonly candidates: readonly Subject[];
   readonly prompts: readonly PromptSet[];
+  /** The prompts as dictation too. */
+  readonly freeSpeech?: FreeSpeech;
   readonly orders?: OrderSet;
   /** Where finished measurements are kept, so that a report cut off goes on where it was. */
   readonly folder: string;
   readonly cost: Cost;
-  readonly progress: (line: string) => void;
-  /** Monotonic milliseconds. */
-  readonly nowMs: () => number;
 }
 
 export interface Measured {
   readonly prompts: Readonly<Record<string, PromptResult>>;
+  readonly dictated: DictatedSets;
   readonly orders: readonly OrdersResult[];
   readonly cost: { readonly realTimeFactor: number; readonly peakMemoryMb: number } | null;
 }
@@ -91,6 +92,8 @@ export interface Row {
   /** Per set, and `all` of them together where there are several: rates, and the candidate's less the dense one's. */
   readonly phoneError: Readonly<Record<string, Rate>>;
   readonly wordError: Readonly<Record<string, Rate>>;
+  /** Word errors of dictation; none without a language model. */
+  readonly dictated: Readonly<Record<string, DictatedRate>>;
   readonly ordersRight: Readonly<Record<string, Rate>>;
   readonly ordersAccepted: Readonly<Record<string, Rate>>;
   readonly realTimeFactor: number | null;
@@ -110,6 +113,7 @@ export interface Report {
   readonly clips: Readonly<Record<string, number>>;
   /** In which each order is heard at each level. */
   readonly noises: readonly string[];
+  readonly languageModel?: { readonly name: string; readonly sha256: string };
 }
 
 /** Name of the row of all sets together. */
@@ -117,20 +121,25 @@ export const everySet = 'all';
 
 /** Measures everything that is not measured yet and puts it together. */
 export async function report(options: ReportOptions): Promise<Report> {
-  const { dense, candidates, prompts, orders } = options;
+  const { dense, candidates, prompts, orders, freeSpeech } = options;
   await mkdir(join(options.folder, 'partial'), { recursive: true });
   const subjects = [dense, ...candidates];
   const promptsEach = prompts.reduce((sum, s) => sum + s.prompts.length, 0);
   const ordersEach = orders === undefined ? 0 : orders.labels.length * orders.conditions.length;
   const full = subjects.filter((s) => s.curve === undefined).length;
-  const clock = new Remaining(subjects.length * promptsEach + full * ordersEach, options);
+  const fullEach = ordersEach + (freeSpeech === undefined ? 0 : promptsEach);
+  const clock = new Remaining(subjects.length * promptsEach + full * fullEach, options);
   const rows: Row[] = [];
   const read = keptClips();
   const all = new Map<string, Measured>();
   for (const subject of subjects) {
     const engine = await Engine.open({ modelPath: subject.path });
     const measured = await measureOne(subject, engine, { ...options, read }, clock);
-    const summed = { ...measured, prompts: withEverySet(measured.prompts) };
+    const summed = {
+      ...measured,
+      prompts: withEverySet(measured.prompts),
+      dictated: withEveryClip(measured.dictated),
+    };
     rows.push(rowOf(subject, engine, summed, all.get(dense.name)));
     all.set(subject.name, summed);
     await engine.close();
@@ -148,39 +157,10 @@ export async function report(options: ReportOptions): Promise<Report> {
     noises: [
       ...new Set(orders?.conditions.flatMap((c) => c.mixed?.noises.map((n) => n.name) ?? [])),
     ],
+    ...(freeSpeech === undefined
+      ? {}
+      : { languageModel: { name: freeSpeech.name, sha256: freeSpeech.sha256 } }),
   };
-}
-
-/** Says how far it is and how long it will take, at most every few seconds. */
-class Remaining {
-  private done = 0;
-  private skipped = 0;
-  private saidMs = -Infinity;
-  private readonly beganMs: number;
-
-  constructor(
-    private readonly of: number,
-    private readonly options: Pick<ReportOptions, 'progress' | 'nowMs'>,
-  ) {
-    this.beganMs = options.nowMs();
-  }
-
-  skip(clips: number): void {
-    this.done += clips;
-    this.skipped += clips;
-  }
-
-  step(what: string): void {
-    this.done++;
-    const now = this.options.nowMs();
-    if (now - this.saidMs < 5000) return;
-    this.saidMs = now;
-    const each = (now - this.beganMs) / Math.max(1, this.done - this.skipped);
-    const left = ((this.of - this.done) * each) / 1000;
-    this.options.progress(
-      `${what}: ${this.done} of ${this.of} clips, ${left < 90 ? `${Math.ceil(left)} s` : `${Math.ceil(left / 60)} min`} left`,
-    );
-  }
 }
 
 async function measureOne(
@@ -195,13 +175,14 @@ async function measureOne(
       clock.step(`${subject.name}, ${what}`);
   const prompts: Record<string, PromptResult> = {};
   for (const set of o.prompts) {
-    const key = [engine.bundle.sha256, 'prompts', JSON.stringify(set)];
+    const key = [engine.bundle.sha256, 'prompts', promptsKey(set)];
     prompts[set.name] = await kept(o.folder, key, clock, set.prompts.length, () =>
       measurePrompts(engine, set.folder, set.prompts, ticks(set.name), o.read),
     );
   }
   // A point of the curve is its phone error.
-  if (subject.curve !== undefined) return { prompts, orders: [], cost: null };
+  if (subject.curve !== undefined) return { prompts, dictated: {}, orders: [], cost: null };
+  const dictated = await measureSets(engine, o, clock, ticks);
   const orders: OrdersResult[] = [];
   let grammar: GrammarDetails | undefined;
   const set = o.orders;
@@ -234,33 +215,7 @@ async function measureOne(
   const cost = await kept(o.folder, [engine.bundle.sha256, 'cost'], clock, 0, () =>
     o.cost(subject.path),
   );
-  return { prompts, orders, cost };
-}
-
-/** A measurement from the folder, or made and put there: whole or not at all. */
-async function kept<T>(
-  folder: string,
-  key: readonly string[],
-  clock: Remaining,
-  clips: number,
-  make: () => Promise<T>,
-): Promise<T> {
-  const name = createHash('sha256').update(key.join('\n')).digest('hex').slice(0, 32);
-  const path = join(folder, 'partial', `${name}.json`);
-  const old = await readFile(path, 'utf8').catch(() => undefined);
-  if (old !== undefined) {
-    try {
-      const value = JSON.parse(old) as { value: T };
-      clock.skip(clips);
-      return value.value;
-    } catch {
-      // Not ours or damaged: measured again.
-    }
-  }
-  const value = await make();
-  // What could not be measured is tried again the next time.
-  if (value !== null) await atomicWrite(path, JSON.stringify({ key, value }), 0o644);
-  return value;
+  return { prompts, dictated, orders, cost };
 }
 
 /** With the clips of all sets as one more; a file that two sets share counts once. */
@@ -275,6 +230,13 @@ export function withEverySet(prompts: Measured['prompts']): Measured['prompts'] 
     ...prompts,
     [everySet]: { ...first, phones: together('phones'), words: together('words') },
   };
+}
+
+/** The same of dictated prompts. */
+function withEveryClip(sets: DictatedSets): DictatedSets {
+  const all = Object.values(sets).flat();
+  if (Object.keys(sets).length < 2 || everySet in sets) return sets;
+  return { ...sets, [everySet]: [...new Map(all.map((clip) => [clip.file, clip])).values()] };
 }
 
 /** The interval of a candidate against its control, clip by clip. */
@@ -357,6 +319,7 @@ function rowOf(
     ...(subject.of === undefined ? {} : { of: subject.of }),
     phoneError: rates('phones'),
     wordError: rates('words'),
+    dictated: dictatedRates(measured.dictated, dense?.dictated),
     ordersRight: orders('wrong'),
     ordersAccepted: orders('wrongOrRefused'),
     realTimeFactor: measured.cost?.realTimeFactor ?? first?.realTimeFactor ?? null,

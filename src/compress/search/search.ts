@@ -14,7 +14,7 @@ import {
   smallestPrice,
   type Analysis,
 } from '../factorize/index.js';
-import { bundleLike, everySet, type PromptSet } from '../report/index.js';
+import { bundleLike, everySet, promptsKey, type PromptSet } from '../report/index.js';
 import { rateOf } from '../report/paired.js';
 import { speechChain } from '../speech-chain.js';
 import { nextBudget } from './bisect.js';
@@ -183,7 +183,7 @@ function settingsOf(o: SearchOptions, dense: string): Record<string, unknown> {
     calibrationSeconds: o.calibrationSeconds,
     trainerConfig: o.trainer.config,
     like: o.likePath,
-    prompts: sha256(Buffer.from(JSON.stringify(o.prompts))).slice(0, 16),
+    prompts: sha256(Buffer.from(promptsKey(o.prompts))).slice(0, 16),
   };
 }
 
