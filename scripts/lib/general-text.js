@@ -2,7 +2,7 @@
  * The texts of the general language model, from their packages' folders to running text on standard output: paragraphs with
  * empty lines between them, as `kikitori lm build --prose` reads them. scripts/lm-general fetches the packages.
  *
- *   node scripts/lib/general-text.js FOLDER brown|addresses|whale|austen|wordnet
+ *   node scripts/lib/general-text.js FOLDER addresses|whale|austen|wordnet|factbook
  */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,23 +10,12 @@ import { inflateSync } from 'node:zlib';
 
 const [folder, kind] = process.argv.slice(2);
 
-/** Brown: one tagged sentence a line, "The/at jury/nn said/vbd". */
-function* brown() {
-  for (const name of readdirSync(folder).filter((file) => /^c[a-r]\d\d$/.test(file)))
-    for (const line of readFileSync(join(folder, name), 'utf8').split('\n')) {
-      const words = line
-        .trim()
-        .split(/\s+/)
-        .map((token) => token.slice(0, token.lastIndexOf('/')))
-        .filter((word) => /[A-Za-z0-9]/.test(word));
-      // Tags of headlines and of what is left out; the stops are gone, so each line is a paragraph.
-      if (words.length > 0) yield words.join(' ');
-    }
-}
+/** In one order on every machine. */
+const namesIn = (path) => readdirSync(path).sort();
 
 /** Addresses of presidents: a file is one long paragraph. */
 function* addresses() {
-  for (const name of readdirSync(join(folder, 'data')).filter((file) => file.endsWith('.txt')))
+  for (const name of namesIn(join(folder, 'data')).filter((file) => file.endsWith('.txt')))
     yield readFileSync(join(folder, 'data', name), 'utf8');
 }
 
@@ -71,9 +60,23 @@ function* wordnet() {
     }
 }
 
-const kinds = { brown, addresses, whale, austen, wordnet };
+/** Profiles of countries: every text of whole sentences, wherever it stands. */
+function* factbook() {
+  const sentences = function* (value) {
+    if (typeof value === 'string') {
+      if (/[a-z]{3}.*\.$/.test(value) && value.split(' ').length > 7)
+        yield value.replace(/\s+/g, ' ');
+    } else if (value !== null && typeof value === 'object')
+      for (const inner of Object.values(value)) yield* sentences(inner);
+  };
+  for (const region of namesIn(folder).filter((name) => !name.includes('.')))
+    for (const file of namesIn(join(folder, region)).filter((name) => name.endsWith('.json')))
+      yield* sentences(JSON.parse(readFileSync(join(folder, region, file), 'utf8')));
+}
+
+const kinds = { addresses, whale, austen, wordnet, factbook };
 const texts = kinds[kind];
 if (texts === undefined || folder === undefined) {
-  process.stderr.write('usage: general-text.js FOLDER brown|addresses|whale|austen|wordnet\n');
+  process.stderr.write('usage: general-text.js FOLDER addresses|whale|austen|wordnet|factbook\n');
   process.exitCode = 2;
 } else for (const text of texts()) process.stdout.write(`${text.trim()}\n\n`);

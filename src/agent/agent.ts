@@ -74,6 +74,8 @@ export class Agent {
     });
     this.reload = new Reload({
       ...{ ear, log },
+      site: (wanted, mode) => updates.siteOf(wanted, mode),
+      alone: (action) => updates.alone(action),
       config: () => this.config,
       use: (changed) => {
         this.config = changed;
@@ -118,8 +120,8 @@ export class Agent {
       clock,
       random,
       log: log.child({ stage: 'update' }),
-      onStatus: (status) => {
-        agentOf().publisher.retain('update', { ...status });
+      onStatus: (topic, status) => {
+        agentOf().publisher.retain(topic, { ...status });
         agentOf().neighbours.changed('update');
       },
       onEvent: (name, data) => void agentOf().event(name, data),
@@ -360,6 +362,7 @@ export class Agent {
 
   private engineReplaced(old: Ready): void {
     this.options.log.info({ event: 'model.changed', model: this.modelName }, 'another model hears');
+    if (old.engine === this.ear.engine) tellFreeWords(this.ear.grammar.freeWords, this.options.log);
     this.publishInfo();
     this.updates.retire(old);
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine, Site, SiteGrammar } from '../engine/engine.js';
-import { readFreeWords, type FreeWordsFiles } from '../engine/free-words.js';
+import { readFreeWords, type FreeWords, type FreeWordsFiles } from '../engine/free-words.js';
 import { defaultMinConfidence } from '../recognizer/dictation/index.js';
 import type { EarOptions } from './ear.js';
 import { agentVersion } from '../runtime/version.js';
@@ -56,15 +56,22 @@ export function recognizerOptions({ recognizer: r }: Config, engine: Engine): Ea
   };
 }
 
-/** The files that free words are heard with; undefined: none are heard. */
-export function freeWordsFilesOf({ recognizer }: Config): FreeWordsFiles | undefined {
-  const { languageModelPath, boostPath } = recognizer;
+/** The files that free words are heard with: the operator's, or another language model. Undefined: none are heard. */
+export function freeWordsFilesOf(
+  { recognizer }: Config,
+  languageModelPath = recognizer.languageModelPath,
+): FreeWordsFiles | undefined {
+  const { boostPath } = recognizer;
   return languageModelPath === '' ? undefined : { languageModelPath, boostPath };
 }
 
 /** What the site gives to be heard. `mode`: as it is now, where a changed one waits for a restart. */
-export function siteOf(config: Config, mode = config.recognizer.mode): Site {
-  const files = freeWordsFilesOf(config);
+export function siteOf(
+  config: Config,
+  mode = config.recognizer.mode,
+  languageModelPath?: string,
+): Site {
+  const files = freeWordsFilesOf(config, languageModelPath);
   return {
     grammarPath: config.grammar.path,
     phonesMax: config.grammar.phonesMax,
@@ -88,9 +95,7 @@ export function infoOf(
     version: agentVersion,
     model: { name: manifest.name, version: manifest.version, sha256 },
     grammar: { sha256: grammar.sha256, sentences: grammar.sentences },
-    ...(freeWords === undefined
-      ? {}
-      : { languageModel: { sha256: freeWords.sha256, words: freeWords.graph.words } }),
+    ...(freeWords === undefined ? {} : { languageModel: languageModelInfo(freeWords) }),
     thresholds: {
       minConfidence:
         minConfidence ?? (mode === 'dictation' ? defaultMinConfidence : confidence.threshold),
@@ -98,4 +103,9 @@ export function infoOf(
     },
   };
   return { whole: { ...info, config }, shorter: { ...info, config: {}, shortened: true } };
+}
+
+function languageModelInfo({ manifest, sha256, graph }: FreeWords) {
+  const { name, version } = manifest ?? {};
+  return { sha256, words: graph.words, ...(name === undefined ? {} : { name, version }) };
 }

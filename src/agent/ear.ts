@@ -1,5 +1,5 @@
 import type { Engine, Site, SiteGrammar } from '../engine/engine.js';
-import { freeWordsFor } from '../engine/free-words.js';
+import { freeWordsFor, type FreeWords } from '../engine/free-words.js';
 import type { Frontend } from '../frontend/index.js';
 import type { Chunk } from '../records.js';
 import {
@@ -9,6 +9,7 @@ import {
   type RecognizerOptions,
 } from '../recognizer/index.js';
 import { DictationListener } from '../recognizer/dictation/index.js';
+import { Deaf } from './deaf.js';
 import { RecentAudio } from './recent-audio.js';
 
 /** A bundle with the site's grammar compiled against it, ready to hear. */
@@ -35,7 +36,7 @@ const recentOf = (ready: Ready) => new RecentAudio(Math.ceil((recentMs / 1000) *
  */
 export class Ear {
   private frontend: Frontend;
-  private listener: Listener | DictationListener;
+  private listener: Listener | DictationListener | Deaf;
   private next: Ready | null = null;
   private recent: RecentAudio;
   private muted = false;
@@ -44,7 +45,7 @@ export class Ear {
     private now: Ready,
     private readonly optionsFor: (engine: Engine) => EarOptions,
     readonly mode: ListenMode | 'dictation',
-    /** Called with a bundle that is no longer needed. */
+    /** Called with what no longer hears; its engine may be the one that goes on, with other free words. */
     private readonly onReplaced: (old: Ready) => void = () => undefined,
   ) {
     this.frontend = now.engine.frontend();
@@ -66,10 +67,16 @@ export class Ear {
     return mode === 'dictation' ? (grammar.freeWords ?? grammar) : grammar;
   }
 
+  /** What hears, or waits to. */
+  get newest(): Ready {
+    return this.next ?? this.now;
+  }
+
   /** Takes effect between two utterances. Another that waits is dropped. */
   replace(next: Ready): void {
-    if (this.next !== null) this.onReplaced(this.next);
+    const dropped = this.next;
     this.next = next;
+    if (dropped !== null) this.onReplaced(dropped);
   }
 
   /**
@@ -130,29 +137,38 @@ export class Ear {
 
   private setNow(ready: Ready): void {
     this.now = ready;
-    if (this.listener instanceof Listener) this.listener.setRecognizer(this.recognizerOf(ready));
-    else this.listener.replace(this.dictationOf(ready));
+    const { listener } = this;
+    const { freeWords } = ready.grammar;
+    if (listener instanceof Listener) listener.setRecognizer(this.recognizerOf(ready));
+    else if (listener instanceof DictationListener && freeWords !== undefined)
+      listener.replace(this.dictationOf(ready, freeWords));
+    else this.begin(this.recent.endSample);
   }
 
   private async takeOver(next: Ready): Promise<RecognizerEvent[]> {
     const old = this.now;
-    const first = Math.max(this.listener.keptFromSample, this.recent.firstSample);
+    const kept = Math.max(this.listener.keptFromSample, this.recent.firstSample);
+    const first = Math.min(kept, this.recent.endSample);
     const samples = this.recent.from(first);
     this.now = next;
     this.next = null;
-    this.frontend = next.engine.frontend();
-    this.listener = this.listenerOf(next, first);
+    this.begin(first);
     if (rateOf(next) !== rateOf(old)) this.recent = recentOf(next);
     this.onReplaced(old);
     return this.listener.feed(this.frontend.feed(samples));
+  }
+
+  /** A new listener, for audio from this sample on. */
+  private begin(firstSample: number): void {
+    this.frontend = this.now.engine.frontend();
+    this.listener = this.listenerOf(this.now, firstSample);
   }
 
   private recognizerOf({ engine, grammar }: Ready) {
     return engine.recognizer(grammar, this.optionsFor(engine));
   }
 
-  private dictationOf({ engine, grammar: { freeWords } }: Ready) {
-    if (freeWords === undefined) throw new Error('dictation has no language model');
+  private dictationOf({ engine }: Ready, freeWords: FreeWords) {
     const { minConfidence, endpoint = {}, dictationByRequest = false } = this.optionsFor(engine);
     const { maxUtteranceMs, preRollMs } = endpoint;
     return {
@@ -166,12 +182,18 @@ export class Ear {
     };
   }
 
-  private listenerOf(ready: Ready, originSample: number): Listener | DictationListener {
-    const listener =
-      this.mode === 'dictation'
-        ? new DictationListener(this.dictationOf(ready), originSample)
-        : new Listener(this.recognizerOf(ready), this.mode, originSample);
+  private listenerOf(ready: Ready, originSample: number): Listener | DictationListener | Deaf {
+    const listener = this.unmutedOf(ready, originSample);
     if (this.muted) listener.mute(true);
     return listener;
+  }
+
+  /** Dictation without a language model hears nothing until one comes. */
+  private unmutedOf(ready: Ready, originSample: number): Listener | DictationListener | Deaf {
+    if (this.mode !== 'dictation')
+      return new Listener(this.recognizerOf(ready), this.mode, originSample);
+    const { freeWords } = ready.grammar;
+    if (freeWords === undefined) return new Deaf();
+    return new DictationListener(this.dictationOf(ready, freeWords), originSample);
   }
 }

@@ -20,6 +20,8 @@ export interface ProbeOptions {
   readonly config: () => Config;
   readonly clock: Clock;
   readonly log: Log;
+  /** The self-test of a bundle, as arguments of kikitori, and the files that it may read. */
+  readonly selftest: (config: Config, path: string) => SelfTestCall;
   /** The program that tries a bundle. Tests give one that fails. */
   readonly probeCommand?: readonly string[];
   /** Path of the current bundle; null before there is one. */
@@ -27,6 +29,37 @@ export interface ProbeOptions {
   readonly runningRateHz: () => number | undefined;
   /** Compiles the site's sentences for the current bundle. Rejects when they do not compile. */
   readonly compile: () => Promise<void>;
+}
+
+export interface SelfTestCall {
+  readonly action: readonly string[];
+  readonly options: readonly string[];
+  readonly read: readonly string[];
+}
+
+/** A model bundle, with the site's sentences and words, and the language model that hears. */
+export function modelSelfTest(
+  config: Config,
+  path: string,
+  languageModelPath?: string,
+): SelfTestCall {
+  const { grammar, recognizer } = config;
+  const words = grammar.wordsPath === '' ? [] : [grammar.wordsPath];
+  const free = freeWordsFilesOf(config, languageModelPath);
+  const models = free === undefined ? [] : [free.languageModelPath];
+  const terms = free?.boostPath === undefined || free.boostPath === '' ? [] : [free.boostPath];
+  return {
+    action: ['model', 'selftest'],
+    options: [
+      ...['--json', '--threads', String(recognizer.threads), '--grammar', grammar.path],
+      ...words.flatMap((at) => ['--words', at]),
+      ...models.flatMap((at) => ['--language-model', at]),
+      ...terms.flatMap((at) => ['--boost', at]),
+      ...(recognizer.mode === 'dictation' ? ['--dictation'] : []),
+      path,
+    ],
+    read: [grammar.path, ...words, ...models, ...terms, path],
+  };
 }
 
 /** A self-test that is ended from outside often means that the daemon ends too: its signal is waited for. */
@@ -98,26 +131,10 @@ export class Probe {
 
   private async run(path: string, signal: AbortSignal): Promise<ProbeEnd> {
     const { config, clock, probeCommand } = this.options;
-    const { grammar, recognizer, update } = config();
-    const words = grammar.wordsPath === '' ? [] : [grammar.wordsPath];
-    const free = freeWordsFilesOf(config());
-    const models = free === undefined ? [] : [free.languageModelPath];
-    const terms = free?.boostPath === undefined || free.boostPath === '' ? [] : [free.boostPath];
-    const options = [
-      '--json',
-      '--threads',
-      String(recognizer.threads),
-      '--grammar',
-      grammar.path,
-      ...words.flatMap((at) => ['--words', at]),
-      ...models.flatMap((at) => ['--language-model', at]),
-      ...terms.flatMap((at) => ['--boost', at]),
-      ...(recognizer.mode === 'dictation' ? ['--dictation'] : []),
-      path,
-    ];
-    const own = [process.execPath, commandPath, 'model', 'selftest', ...options];
-    const site = [grammar.path, ...words, ...models, ...terms];
-    const read = [programPath, join(programPath, 'node_modules'), ...site, path];
+    const { update } = config();
+    const { action, options, read: files } = this.options.selftest(config(), path);
+    const own = [process.execPath, commandPath, ...action, ...options];
+    const read = [programPath, join(programPath, 'node_modules'), ...files];
     const command =
       probeCommand === undefined ? confined(own, read) : [...probeCommand, ...options];
     const limits = { timeoutMs: update.limits.selftestMs, memoryMb: update.limits.memoryMb };
@@ -152,7 +169,8 @@ export class Probe {
     }
     if (said['passed'] !== true) {
       const [wanted, heard] = [String(said['wanted']), String(said['heard'])];
-      return unfit('selftest', `the clip says "${wanted}", it heard "${heard}"`);
+      const { why = `the clip says "${wanted}", it heard "${heard}"` } = said;
+      return unfit('selftest', String(why));
     }
     const { memoryMb } = this.options.config().update.limits;
     if (numberIn(said, 'peakRssMb') > memoryMb) {

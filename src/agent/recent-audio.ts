@@ -33,6 +33,10 @@ export class RecentAudio {
     return this.end - this.count;
   }
 
+  get endSample(): number {
+    return this.end;
+  }
+
   /** A copy of what there is from this sample on. */
   from(sample: number): Float32Array {
     const first = Math.min(this.end, Math.max(sample, this.firstSample));

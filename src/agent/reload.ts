@@ -1,9 +1,9 @@
 /** What is read again while running: how it is read, what is said of it, and what of a configuration waits for a restart. */
 import type { Config } from '../config/index.js';
+import type { Site } from '../engine/engine.js';
 import type { FreeWords } from '../engine/free-words.js';
 import type { GrammarDetails } from '../recognizer/index.js';
 import type { Log } from '../runtime/log.js';
-import { siteOf } from './board.js';
 import type { Ear } from './ear.js';
 import { thresholdsOf } from './requests.js';
 
@@ -11,6 +11,10 @@ type Mode = Config['recognizer']['mode'];
 
 export interface ReloadOptions {
   readonly ear: Ear;
+  /** What the site gives to be heard, with the language model that hears. */
+  readonly site: (config: Config, mode: Mode) => Site;
+  /** While no bundle and no language model is changed. */
+  readonly alone: <T>(action: () => Promise<T>) => Promise<T>;
   readonly config: () => Config;
   readonly use: (config: Config) => void;
   /** After what hears, or a threshold, has changed. */
@@ -66,10 +70,10 @@ export class Reload {
   }
 
   private async readAgain(): Promise<Loaded> {
-    const { ear, config, onChange, log } = this.options;
+    const { ear, config, site, alone, onChange, log } = this.options;
     // Of dictation that ends with the next start the words stay, whatever has become of their files.
     const keep = ear.mode === 'dictation' && config().recognizer.mode !== ear.mode;
-    const grammar = await ear.compile(siteOf(config(), ear.mode), keep);
+    const grammar = await alone(() => ear.compile(site(config(), ear.mode), keep));
     const { sentences, sha256, freeWords, warnings } = grammar;
     ear.refresh();
     onChange();

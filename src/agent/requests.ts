@@ -15,6 +15,8 @@ export interface Requested {
   readonly updates: {
     request(payload: Readonly<Record<string, unknown>>): Promise<Answer>;
     rollback(): Promise<Answer>;
+    readonly language:
+      { request(payload: Readonly<Record<string, unknown>>): Promise<Answer> } | undefined;
   };
 }
 
@@ -59,6 +61,14 @@ export function requestHandlers(agent: () => Requested): Record<RequestName, Req
       return {};
     },
     update: async (payload) => agent().updates.request(payload),
+    language: async (payload) => {
+      const { language } = agent().updates;
+      if (language !== undefined) return language.request(payload);
+      throw new KikitoriError('this device hears no free words', {
+        kind: 'input',
+        hint: 'recognizer.mode dictation hears them',
+      });
+    },
     rollback: async () => agent().updates.rollback(),
   };
 }

@@ -30,29 +30,8 @@ export class Bundle {
 
   /** Reads a folder or a .tar. Every file is checked against the manifest before this resolves. */
   static async open(path: string, version = agentVersion): Promise<Bundle> {
-    const files = await readAll(path);
-    const source = files.get('manifest.json');
-    if (source === undefined) {
-      throw new KikitoriError('there is no manifest.json in it', {
-        kind: 'bundle',
-        where: path,
-        hint: 'this is no kikitori bundle',
-      });
-    }
-    const manifest = parseManifest(Buffer.from(source).toString('utf8'), path, version);
-    for (const [name, wanted] of Object.entries(manifest.files)) {
-      const bytes = files.get(name) ?? (await readNamed(path, name));
-      if (bytes === undefined) throw damaged(path, `${name} is missing`);
-      if (bytes.length !== wanted.bytes) {
-        throw damaged(path, `${name} has ${bytes.length} bytes, the manifest says ${wanted.bytes}`);
-      }
-      const digest = sha256(bytes);
-      if (digest !== wanted.sha256) {
-        throw damaged(path, `${name} has SHA-256 ${digest}, the manifest says ${wanted.sha256}`);
-      }
-      files.set(name, bytes);
-    }
-    return new Bundle(path, manifest, sha256(source), files);
+    const read = await readChecked(path, (source) => parseManifest(source, path, version));
+    return new Bundle(path, read.manifest, read.sha256, read.files);
   }
 
   /** Gives the memory of a file back that is not needed any more. */
@@ -61,10 +40,57 @@ export class Bundle {
   }
 
   file(name: string): Uint8Array {
-    const bytes = this.files.get(name);
-    if (bytes === undefined) throw damaged(this.path, `${name} is missing`);
-    return bytes;
+    return fileOf(this, this.files, name);
   }
+}
+
+export function fileOf(
+  { path }: { readonly path: string },
+  files: ReadonlyMap<string, Uint8Array>,
+  name: string,
+): Uint8Array {
+  const bytes = files.get(name);
+  if (bytes === undefined) throw damaged(path, `${name} is missing`);
+  return bytes;
+}
+
+/** What any kind of bundle holds: its manifest, read by `parse`, and every file that it names, compared with it. */
+export async function readChecked<M extends Pick<Manifest, 'files'>>(
+  path: string,
+  parse: (source: string) => M,
+): Promise<{
+  readonly manifest: M;
+  readonly sha256: string;
+  readonly files: Map<string, Uint8Array>;
+}> {
+  const files = await readAll(path);
+  const source = files.get('manifest.json');
+  if (source === undefined) {
+    throw new KikitoriError('there is no manifest.json in it', {
+      kind: 'bundle',
+      where: path,
+      hint: 'this is no kikitori bundle',
+    });
+  }
+  const manifest = parse(Buffer.from(source).toString('utf8'));
+  for (const [name, wanted] of Object.entries(manifest.files)) {
+    const bytes = files.get(name) ?? (await readNamed(path, name));
+    if (bytes === undefined) throw damaged(path, `${name} is missing`);
+    if (bytes.length !== wanted.bytes) {
+      throw damaged(path, `${name} has ${bytes.length} bytes, the manifest says ${wanted.bytes}`);
+    }
+    const digest = sha256(bytes);
+    if (digest !== wanted.sha256) {
+      throw damaged(path, `${name} has SHA-256 ${digest}, the manifest says ${wanted.sha256}`);
+    }
+    files.set(name, bytes);
+  }
+  return { manifest, sha256: sha256(source), files };
+}
+
+/** The text of manifest.json, unchecked; '' when there is none. */
+export async function readManifest(path: string): Promise<string> {
+  return Buffer.from((await readAll(path)).get('manifest.json') ?? []).toString('utf8');
 }
 
 function damaged(where: string, what: string): KikitoriError {

@@ -1,6 +1,16 @@
 /** bundle: the model contract every side shares. A path in, a checked bundle out. */
+export { kindAt, kindOf, openBundle } from './any-bundle.js';
 export { Bundle, readTar, sha256, writeBundle } from './bundle.js';
-export { atLeast, manifestFields, parseManifest } from './manifest.js';
+export {
+  LanguageBundle,
+  languageModelName,
+  parseLanguageManifest,
+  selftestSentencesMax,
+} from './language-bundle.js';
+export type { LanguageManifest } from './language-bundle.js';
+export { manifestFields, parseManifest } from './manifest.js';
+export { atLeast, isBundleKind, nameOfKind } from './manifest-kinds.js';
+export type { BundleKind, WantedLanguageModel } from './manifest-kinds.js';
 export type {
   Confidence,
   Decoding,

@@ -1,4 +1,3 @@
-import { KikitoriError, messageOf } from '../runtime/errors.js';
 import {
   at,
   fileEntries,
@@ -11,13 +10,13 @@ import {
   optional,
   record,
   semver,
-  shownAs,
   stateTensors,
   text,
   texts,
   whole,
   type Check,
 } from './checks.js';
+import { parseAs, type WantedLanguageModel } from './manifest-kinds.js';
 
 /** Everything that turns samples into network inputs; written by the trainer, obeyed by the frontend. */
 export interface FeatureOptions {
@@ -114,6 +113,8 @@ export interface EndpointTimes {
 
 export interface Manifest {
   readonly format: 1;
+  /** Absent: 'model'. */
+  readonly kind?: 'model';
   readonly name: string;
   readonly version: string;
   readonly minAgent: string;
@@ -148,6 +149,8 @@ export interface Manifest {
   readonly confidence: Confidence;
   readonly endpoint: EndpointTimes;
   readonly measured: Readonly<Record<string, unknown>>;
+  /** With which language model free words were measured, at least. Absent: with any. */
+  readonly languageModel?: WantedLanguageModel;
 }
 
 /** Every field that must be there, and what it must look like. */
@@ -196,69 +199,22 @@ export const manifestFields: Readonly<Record<string, Check>> = {
   'endpoint.maxUtteranceMs': number(1000, 60000),
   'endpoint.preRollMs': number(0, 3000),
   measured: record,
+  languageModel: optional((v) =>
+    (text(at(v, 'name')) ?? semver(at(v, 'minVersion'))) === undefined
+      ? undefined
+      : '{"name": text, "minVersion": a version like 1.2.3}',
+  ),
 };
 
-/** a >= b for versions like 1.2.3. */
-export function atLeast(a: string, b: string): boolean {
-  const parts = (v: string) => v.split('-')[0]?.split('.').map(Number) ?? [];
-  const [x, y] = [parts(a), parts(b)];
-  for (let i = 0; i < 3; i++) {
-    if ((x[i] ?? 0) !== (y[i] ?? 0)) return (x[i] ?? 0) > (y[i] ?? 0);
-  }
-  return true;
-}
-
-/** Reads manifest.json. All faults at once, each with the field's path, what it is and what it should be. */
+/** Reads manifest.json of a model bundle. All faults at once, each with the field's path, what it is and what it should be. */
 export function parseManifest(source: string, where: string, agentVersion: string): Manifest {
-  let value: unknown;
-  try {
-    value = JSON.parse(source);
-  } catch (error) {
-    throw new KikitoriError(`manifest.json is not JSON: ${messageOf(error)}`, {
-      kind: 'bundle',
-      where,
-      hint: 'the bundle is damaged: fetch it again',
-    });
-  }
-  const format = at(value, 'format');
-  if (format !== 1) {
-    throw new KikitoriError(`format is ${shownAs(format)}`, {
-      kind: 'bundle',
-      where,
-      expected: 'format 1',
-      hint:
-        typeof format === 'number' && format > 1
-          ? 'this bundle is newer than the agent: update kikitori'
-          : 'this is no kikitori bundle',
-    });
-  }
-  const faults: string[] = [];
-  for (const [path, check] of Object.entries(manifestFields)) {
-    const got = at(value, path);
-    const expected = check(got);
-    if (expected !== undefined) {
-      faults.push(`${path}: ${shownAs(got)}, expected ${expected}`);
-    }
-  }
-  if (faults.length === 0) faults.push(...contradictions(value as Manifest));
-  if (faults.length > 0) {
-    throw new KikitoriError(`manifest.json has ${faults.length} fault(s): ${faults.join('; ')}`, {
-      kind: 'bundle',
-      where,
-    });
-  }
-  const manifest = value as Manifest;
-  if (!atLeast(agentVersion, manifest.minAgent)) {
-    throw new KikitoriError(
-      `minAgent is ${manifest.minAgent} and this is kikitori ${agentVersion}`,
-      {
-        kind: 'bundle',
-        where,
-        hint: 'update kikitori, or use an older bundle',
-      },
-    );
-  }
-  return manifest;
+  return parseAs<Manifest>(
+    source,
+    { where, agentVersion },
+    'model',
+    manifestFields,
+    contradictions,
+  );
 }
 
 /** Log energies lie far within; beyond, a feature is no number in 32 bits. */

@@ -29,6 +29,8 @@ export interface PackOptions {
   readonly confidence: Confidence;
   readonly endpoint: EndpointTimes;
   readonly measured: Readonly<Record<string, unknown>>;
+  /** With which language model free words were measured. */
+  readonly languageModel?: Manifest['languageModel'];
   /** A folder, or a path that ends in .tar. */
   readonly out: string;
 }
@@ -82,6 +84,7 @@ export async function packBundle(o: PackOptions): Promise<void> {
     confidence: o.confidence,
     endpoint: o.endpoint,
     measured: o.measured,
+    ...(o.languageModel === undefined ? {} : { languageModel: o.languageModel }),
   };
   const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
   await writeBundle(o.out, new Map([['manifest.json', bytes], ...files]));

@@ -193,6 +193,13 @@ export const channelName = {
   },
 };
 
+export const channelNameOrNone = {
+  name: 'channel-name-or-none',
+  validate: (value: unknown) => {
+    if (value !== '') channelName.validate(value);
+  },
+};
+
 /** Where a port is opened; '' is nowhere. */
 export const listenAddress = {
   name: 'listen-address',

@@ -150,10 +150,14 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
       at: 'capture.source',
       what: 'got "none", expected wyoming.listen with it: there is nothing to hear',
     };
-  if (of('recognizer.mode') === 'dictation' && of('recognizer.languageModelPath') === '')
+  if (
+    of('recognizer.mode') === 'dictation' &&
+    of('recognizer.languageModelPath') === '' &&
+    of('update.language.channel') === ''
+  )
     yield {
       at: 'recognizer.mode',
-      what: 'got "dictation", expected recognizer.languageModelPath with it: a file of kikitori lm',
+      what: 'got "dictation", expected recognizer.languageModelPath with it, a file of kikitori lm, or update.language.channel, which brings one',
     };
   if (of('recognizer.boostPath') !== '' && of('recognizer.languageModelPath') === '')
     yield {

@@ -3,7 +3,7 @@ import { text } from './formats.js';
 /** Of `recognizer`: what free words are listened for, and when. */
 export const dictationSchema = {
   languageModelPath: {
-    doc: 'The language model, a file of `kikitori lm`: for any words in open slots of commands, and for mode dictation. Empty: none.',
+    doc: 'The language model, a file of `kikitori lm build` or a bundle of `kikitori lm pack`: for any words in open slots of commands, and for mode dictation, where update.language.channel may bring another. Empty: none.',
     format: text,
     default: '',
     path: true,

@@ -15,6 +15,7 @@ export const requestsSchema = {
   grammar: allowed('let it read the sentences again'),
   selftest: allowed('let it hear the clip of its model'),
   update: allowed('look for an update, install it, or give it up'),
+  language: allowed('look for a language model, install it, give it up, or go back'),
   rollback: allowed('go back to the model before'),
   restart: allowed('end it, to be started again by the service manager'),
 } as const;

@@ -7,6 +7,7 @@ import {
   repositoryUrl,
   text,
   channelName,
+  channelNameOrNone,
   versionOrAny,
 } from './formats.js';
 
@@ -61,6 +62,18 @@ export const updateSchema = {
     doc: 'Install this version only. Empty: whatever the channel offers.',
     format: versionOrAny,
     default: '',
+  },
+  language: {
+    channel: {
+      doc: 'Mode dictation: the channel of the repository whose language models are tried in place of recognizer.languageModelPath. Empty: none; see docs/dictation.md.',
+      format: channelNameOrNone,
+      default: '',
+    },
+    pin: {
+      doc: 'Install this version of a language model only. Empty: whatever the channel offers.',
+      format: versionOrAny,
+      default: '',
+    },
   },
   hawkbit: {
     url: {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import type { LanguageManifest } from '../bundle/index.js';
 import type { LanguageModel } from '../language/model.js';
-import type { TrieModel } from '../language/trie-model.js';
 import {
   openSlotModelInTurns,
   parseBoosts,
@@ -9,11 +9,11 @@ import {
 } from '../recognizer/dictation/index.js';
 import type { Lexicon } from '../recognizer/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
-import { readModelFile } from './model-file.js';
+import { readModelFile, type ReadModel } from './model-file.js';
 import { readText } from './read-text.js';
 
 export interface FreeWordsFiles {
-  /** A file of `kikitori lm`. */
+  /** A file of `kikitori lm`, or a bundle of one. */
   readonly languageModelPath: string;
   /** A site's own terms and how much likelier each is; empty or none: no such list. */
   readonly boostPath?: string | undefined;
@@ -23,6 +23,8 @@ export interface FreeWordsFiles {
 export interface FreeWords extends OpenSlotModel {
   /** Of the language model's file; '' where it is no file of `kikitori lm`. */
   readonly sha256: string;
+  /** Of its bundle; absent: it is a file alone, without a name. */
+  readonly manifest?: LanguageManifest | undefined;
   /** What else they were made of: they are made again only if any of it has changed. */
   readonly lexicon: Lexicon;
   readonly boosted: ReadonlyMap<string, number>;
@@ -50,16 +52,18 @@ export async function readFreeWords(
     throw bothFaults(terms.reason, language.reason);
   if (terms.status === 'rejected') throw terms.reason;
   if (language.status === 'rejected') throw language.reason;
-  const [boosted, { model, sha256 }] = [terms.value, language.value];
+  const [boosted, { model, sha256, manifest }] = [terms.value, language.value];
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
-  if (same && JSON.stringify([...known.boosted]) === JSON.stringify([...boosted])) return known;
-  return made(model, sha256, lexicon, boosted);
+  if (same && JSON.stringify([...known.boosted]) === JSON.stringify([...boosted]))
+    return { ...known, manifest };
+  return { ...(await made(model, sha256, lexicon, boosted)), manifest };
 }
 
 /** The same words, as they stand, for another bundle: its lexicon may say them otherwise. */
 export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<FreeWords> {
-  const { graph, sha256, boosted } = known;
-  return known.lexicon === lexicon ? known : made(graph.model, sha256, lexicon, boosted);
+  const { graph, sha256, boosted, manifest } = known;
+  if (known.lexicon === lexicon) return known;
+  return { ...(await made(graph.model, sha256, lexicon, boosted)), manifest };
 }
 
 async function made(
@@ -94,10 +98,10 @@ export function unsaidOf(
   return [...boosted.keys()].filter((word) => !said.has(word));
 }
 
-async function readLanguageModel(path: string): Promise<{ model: TrieModel; sha256: string }> {
-  const { model, file } = await readModelFile(path, {
+async function readLanguageModel(path: string): Promise<ReadModel & { sha256: string }> {
+  const read = await readModelFile(path, {
     expected: 'a language model of "kikitori lm"',
     hint: 'an ARPA file becomes one by kikitori lm import',
   });
-  return { model, sha256: createHash('sha256').update(file).digest('hex') };
+  return { ...read, sha256: createHash('sha256').update(read.file).digest('hex') };
 }

@@ -66,7 +66,7 @@ export function selfTestFault(error: unknown): SelfTestFault {
 }
 
 /** The kernel's own high-water mark; rusage may count what the parent was before exec. */
-function peakRssMb(): number {
+export function peakRssMb(): number {
   try {
     const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
     if (found !== undefined) return (Number(found) * 1024) / 1e6;

@@ -1,7 +1,16 @@
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { atLeast, Bundle, sha256, writeBundle } from '../bundle/index.js';
+import {
+  atLeast,
+  kindOf,
+  nameOfKind,
+  openBundle,
+  sha256,
+  writeBundle,
+  type Bundle,
+  type LanguageBundle,
+} from '../bundle/index.js';
 import { KikitoriError } from '../runtime/errors.js';
 import { channelNamePattern, parseChannelFile, type ChannelFile } from '../update/index.js';
 import { bundleTarget, channelTarget, publisherOf } from '../update/trust/index.js';
@@ -43,6 +52,7 @@ export async function planPublication(
   const before = await readChannel(repository, o.channel);
   const { bundle, bytes } = await readOrRepack(o, known);
   const { name, version, minAgent } = bundle.manifest;
+  const more = moreOf(bundle);
   const offered: Offered = {
     path: bundleTarget(publisher, { name, version, sha256: sha256(bytes) }),
     name,
@@ -50,7 +60,9 @@ export async function planPublication(
     sha256: sha256(bytes),
     bytes: bytes.length,
     minAgent,
+    ...more,
   };
+  refuseOtherKind(before, offered);
   refuseRevoked(repository, offered, bundle.sha256);
   refuseSameVersion(offered, known);
   if (before !== undefined && before.bundle.name === name && !o.downgrade)
@@ -74,7 +86,7 @@ export async function planPublication(
     [offered.path]: {
       length: bytes.length,
       hashes: { sha256: offered.sha256 },
-      custom: { name, version, manifestSha256: bundle.sha256, minAgent },
+      custom: { name, version, manifestSha256: bundle.sha256, minAgent, ...more },
     },
     [channelTarget(o.channel)]: targetOf(channelBytes),
   };
@@ -83,6 +95,28 @@ export async function planPublication(
     [channelTarget(o.channel), channelBytes],
   ]);
   return { edit: { files, targets: new Map([[role, { targets }]]) }, channel, role };
+}
+
+/** What is said of a bundle beside its name and version; nothing for a model bundle that wants nothing. */
+export function moreOf(bundle: Bundle | LanguageBundle): Pick<Offered, 'kind' | 'languageModel'> {
+  const { manifest } = bundle;
+  if (kindOf(bundle) !== 'model') return { kind: kindOf(bundle) };
+  const { languageModel } = manifest as Bundle['manifest'];
+  return languageModel === undefined ? {} : { languageModel };
+}
+
+/** Boards that follow a channel take one kind from it. */
+function refuseOtherKind(before: ChannelFile | undefined, { name, kind = 'model' }: Offered): void {
+  const { kind: was = 'model' } = before?.bundle ?? { kind };
+  if (was === kind) return;
+  throw new KikitoriError(
+    `${name} is ${nameOfKind[kind]}, and ${before?.channel} offers another kind`,
+    {
+      kind: 'input',
+      expected: nameOfKind[was],
+      hint: 'make a channel of its own: `kikitori fleet channel add NAME`',
+    },
+  );
 }
 
 export function encodeChannel(channel: ChannelFile): Buffer {
@@ -187,8 +221,8 @@ function refuseOlder(before: ChannelFile, offered: Offered, channel: string): vo
 async function readOrRepack(
   o: PublishOptions,
   known: Readonly<Record<string, TargetJson>>,
-): Promise<{ bundle: Bundle; bytes: Uint8Array }> {
-  const given = await Bundle.open(o.bundle);
+): Promise<{ bundle: Bundle | LanguageBundle; bytes: Uint8Array }> {
+  const given = await openBundle(o.bundle);
   const isFolder = (await stat(o.bundle)).isDirectory();
   if (!o.downgrade && o.asVersion !== undefined)
     throw new KikitoriError('--as-version is for --downgrade only', { kind: 'usage' });
@@ -204,14 +238,17 @@ async function readOrRepack(
   try {
     const path = join(folder, 'bundle.tar');
     await writeBundle(path, files);
-    return { bundle: await Bundle.open(path), bytes: await readFile(path) };
+    return { bundle: await openBundle(path), bytes: await readFile(path) };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
 /** The patch after the highest version published under this name. */
-function nextVersion(bundle: Bundle, known: Readonly<Record<string, TargetJson>>): string {
+function nextVersion(
+  bundle: Bundle | LanguageBundle,
+  known: Readonly<Record<string, TargetJson>>,
+): string {
   let highest = bundle.manifest.version;
   for (const { custom } of Object.values(known)) {
     const version = custom?.['version'];

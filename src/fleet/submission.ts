@@ -3,11 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { atomicWrite } from '../runtime/atomic-write.js';
-import { Bundle, readTar, sha256, writeBundle } from '../bundle/index.js';
+import { openBundle, readTar, sha256, writeBundle } from '../bundle/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { parseChannelFile, type ChannelFile } from '../update/index.js';
 import { bundleTarget, channelTarget } from '../update/trust/index.js';
 import { parseSigned, type SignedFile, type TargetJson, type TargetsJson } from './metadata.js';
+import { moreOf } from './publish.js';
 import type { Edit, Repository } from './repository.js';
 
 interface Cover {
@@ -206,21 +207,25 @@ async function checkBundles(
       throw bad(`${target}: ${messageOf(error)}`);
     });
     const { name, version, minAgent } = bundle.manifest;
-    const said = { name, version, minAgent, manifestSha256: bundle.sha256 };
+    const { kind, languageModel } = moreOf(bundle);
+    const said = { name, version, minAgent, manifestSha256: bundle.sha256, kind };
     for (const [key, value] of Object.entries(said))
-      if (custom?.[key] !== value) throw bad(`${target}: ${key} is ${value}, the list says other`);
+      if (custom?.[key] !== value)
+        throw bad(`${target}: ${key} is ${value ?? 'model'}, the list says other`);
+    if (JSON.stringify(custom?.['languageModel']) !== JSON.stringify(languageModel))
+      throw bad(`${target}: languageModel is other than the list says`);
     if (repository.settings.revoked.includes(bundle.sha256)) throw bad(`${label} was revoked`);
     if (bundleTarget(publisher, { name, version, sha256: hashes.sha256 }) !== target)
       throw bad(`${target} is not the name of ${label}`);
   }
 }
 
-async function opened(bytes: Uint8Array): Promise<Bundle> {
+async function opened(bytes: Uint8Array) {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-accept-'));
   try {
     const path = join(folder, 'bundle.tar');
     await atomicWrite(path, bytes);
-    return await Bundle.open(path);
+    return await openBundle(path);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

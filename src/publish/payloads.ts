@@ -14,6 +14,7 @@ export function topicsOf(base: string, device: string) {
     partial: `${root}/partial`,
     event: `${root}/event`,
     update: `${root}/update`,
+    language: `${root}/language`,
     requests: `${root}/request/+`,
     response: (name: string) => `${root}/response/${name}`,
   };

@@ -273,7 +273,7 @@ export class Publisher {
    * place where the broker does not take it all.
    */
   retain(
-    topic: 'info' | 'health' | 'update',
+    topic: 'info' | 'health' | 'update' | 'language',
     payload: Readonly<Record<string, unknown>>,
     shorter?: Readonly<Record<string, unknown>>,
   ): void {

@@ -62,6 +62,14 @@ export const logEvents = {
   'dictation.loaded': info(
     'Words of a language model are heard, so many; `unpronounced` of it have no known sound.',
   ),
+  'dictation.no-model': warn(
+    'Free words are to be heard and there is no language model yet: nothing is heard.',
+    'Nothing, if `update.language.channel` offers one; else name a file in `recognizer.languageModelPath`.',
+  ),
+  'dictation.other-model': warn(
+    'The model bundle names another language model than the one that hears, or a newer one; it is heard with all the same.',
+    'Publish the one that it names to `update.language.channel`.',
+  ),
   'dictation.unsaid': warn(
     'Own terms (`recognizer.boostPath`) that nothing says how to pronounce are never heard.',
     'Name them in `grammar.wordsPath`.',

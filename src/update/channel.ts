@@ -1,3 +1,4 @@
+import { isBundleKind, type BundleKind, type WantedLanguageModel } from '../bundle/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 
 /** Who gets a bundle: written by the publisher for each channel, signed with the repository. */
@@ -16,6 +17,10 @@ export interface ChannelFile {
     readonly bytes: number;
     /** The oldest kikitori that can run it. */
     readonly minAgent: string;
+    /** Absent: 'model'. */
+    readonly kind?: BundleKind;
+    /** Where free words are heard, the language model that it wants. */
+    readonly languageModel?: WantedLanguageModel;
   };
   readonly rollout: {
     /** 0 to 100, with up to two decimals: a device is in when its number of 10,000 is below. */
@@ -48,6 +53,7 @@ const number =
 
 const label = matches(/^[A-Za-z0-9][\w.-]{0,63}$/, 'letters, digits, _ . and -, at most 64');
 const version = matches(/^\d+\.\d+\.\d+(-[\w.]+)?$/, 'a version like 1.2.3');
+const name = matches(/^[\w][\w .-]{0,63}$/, 'a name of at most 64 characters');
 const groups: Check = (v) =>
   Array.isArray(v) && v.length <= 1000 && v.every((g) => label(g) === undefined)
     ? undefined
@@ -64,11 +70,17 @@ const fields: Readonly<Record<string, Check>> = {
   channel: matches(channelNamePattern, 'the name of a channel'),
   deployment: label,
   'bundle.path': relativePath,
-  'bundle.name': matches(/^[\w][\w .-]{0,63}$/, 'a name of at most 64 characters'),
+  'bundle.name': name,
   'bundle.version': version,
   'bundle.sha256': matches(/^[0-9a-f]{64}$/, '64 hexadecimal digits'),
   'bundle.bytes': number(1, 1 << 30, true),
   'bundle.minAgent': version,
+  'bundle.kind': (v) =>
+    v === undefined || isBundleKind(v) ? undefined : 'model or language-model',
+  'bundle.languageModel': (v) =>
+    v === undefined || (name(at(v, 'name')) ?? version(at(v, 'minVersion'))) === undefined
+      ? undefined
+      : '{"name": a name, "minVersion": a version like 1.2.3}',
   'rollout.percent': number(0, 100, false),
   'rollout.groups': groups,
   'rollout.state': (v) =>

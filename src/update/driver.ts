@@ -146,6 +146,7 @@ export class Driver {
   }
 
   get mayChange(): boolean {
+    if (this.options.beside?.()?.changing === true) return false;
     if (this.gate !== 'open') return this.gate === 'forced';
     return isOpen(this.options.window, new Date(this.options.clock.now()));
   }

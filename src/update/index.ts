@@ -11,7 +11,7 @@ export type { Cost } from './cost.js';
 export { realDisk } from './disk.js';
 export { LazySource } from './lazy-source.js';
 export { FaultError } from './ports.js';
-export type { Hearing, Hears, PortFault, UpdaterOptions } from './ports.js';
+export type { Hearing, Hears, PortFault, UnderWay, UpdaterOptions } from './ports.js';
 export { runProbe } from './probe.js';
 export type { ProbeEnd, ProbeLimits } from './probe.js';
 export type { Place } from './slots.js';

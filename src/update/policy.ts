@@ -1,4 +1,4 @@
-import { atLeast } from '../bundle/index.js';
+import { atLeast, type WantedLanguageModel } from '../bundle/index.js';
 import { eligibility, type Device } from './eligibility.js';
 import { isBusy } from './machine.js';
 import type { Offer } from './source.js';
@@ -21,6 +21,10 @@ export interface PolicyContext {
   readonly explicit: boolean;
   /** An operator asked for a bundle that was refused here. */
   readonly retry: boolean;
+  /** What is changed beside it: one at a time, so that a trial says something. Null: nothing. */
+  readonly beside: string | null;
+  /** Why the language model that a bundle wants is not here; null: it is, or no free words are heard. */
+  readonly lacks: (wanted: WantedLanguageModel) => string | null;
 }
 
 export type NoReason =
@@ -31,6 +35,7 @@ export type NoReason =
   | 'refused'
   | 'not-newer'
   | 'agent-too-old'
+  | 'needs-language-model'
   | 'not-in-rollout'
   | 'paused'
   | 'aborted';
@@ -72,9 +77,12 @@ export function decide(state: UpdateState, offer: Offer | null, c: PolicyContext
       'agent-too-old',
       `${label} needs kikitori ${bundle.minAgent}, this is ${c.agentVersion}`,
     );
+  const lacking = bundle.languageModel === undefined ? null : c.lacks(bundle.languageModel);
+  if (lacking !== null) return no('needs-language-model', `${label}: ${lacking}`);
   if (rollout.state === 'aborted') return no('aborted', `the roll-out of ${label} was aborted`);
   const allowed = eligibility(c.device, offer);
   if (!allowed.eligible && !c.explicit)
     return no(allowed.reason, `${label}: ${rollout.percent} % of the devices, ${rollout.state}`);
+  if (c.beside !== null) return no('busy', `${label} waits: ${c.beside}`);
   return { go: true };
 }

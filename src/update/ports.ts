@@ -1,3 +1,4 @@
+import type { WantedLanguageModel } from '../bundle/index.js';
 import type { Clock } from '../runtime/clock.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
 import type { Log } from '../runtime/log.js';
@@ -46,6 +47,13 @@ export function faultOf(error: unknown): PortFault {
   return { reason: ours ? 'storage' : 'does-not-load', detail: messageOf(error), ours };
 }
 
+/** An update that has begun: another waits, so that a trial says something. */
+export interface UnderWay {
+  readonly what: string;
+  /** It is being opened, or on trial. */
+  readonly changing: boolean;
+}
+
 export interface UpdaterOptions {
   /** state/slots and state/update. */
   readonly slotsFolder: string;
@@ -56,6 +64,10 @@ export interface UpdaterOptions {
   /** What says which bundle to try; without one the channel is asked now and then. */
   readonly trigger?: UpdateTrigger;
   readonly hearing: Hearing;
+  /** Another update of this board. Absent or null: there is none. */
+  readonly beside?: () => UnderWay | null;
+  /** Why the language model that a bundle wants is not here; absent or null: it is, or no free words are heard. */
+  readonly lacks?: (wanted: WantedLanguageModel) => string | null;
   readonly device: Device;
   readonly pin: string;
   readonly window: MaintenanceWindow | null;

@@ -7,14 +7,16 @@ import { Driver } from './driver.js';
 import { Journal } from './journal.js';
 import { canRollBack, isBusy } from './machine.js';
 import { decide, type Decision } from './policy.js';
-import type { Hears, UpdaterOptions } from './ports.js';
+import type { Hears, UnderWay, UpdaterOptions } from './ports.js';
 import { Slots, type Place } from './slots.js';
 import type { Offer, Wanted } from './source.js';
 import { statusOf, type UpdateStatus } from './status.js';
+import { nothingHeard } from './trial.js';
 import { PollTrigger, type Board, type UpdateTrigger } from './trigger.js';
 
 const saveStatisticsEveryMs = 600_000;
 const checkMsMax = 10 * 60_000;
+const stuckFor: ReadonlySet<string> = new Set(['agent-too-old', 'needs-language-model']);
 
 interface Asked {
   readonly explicit: boolean;
@@ -140,6 +142,19 @@ export class Updater {
     });
   }
 
+  /** Null: nothing is downloaded, tried or on trial. */
+  get underWay(): UnderWay | null {
+    const { phase, offer } = this.driver.state;
+    if (!isBusy(phase)) return null;
+    const what = `${offer?.bundle.name} ${offer?.bundle.version} is ${phase}`;
+    return { what, changing: phase === 'trial' || this.driver.opening };
+  }
+
+  /** What hears with it is another: numbers from before compare nothing. */
+  forget(): void {
+    if (this.driver.state.phase !== 'trial') this.driver.statistics = nothingHeard;
+  }
+
   /** When the repository or the trigger last answered, Unix ms; null before the first time. */
   get lastCheckMs(): number | null {
     return this.answeredMs;
@@ -198,6 +213,10 @@ export class Updater {
         hint: 'stop it with the action abort first',
       });
     }
+    // Without a factory's, going back may mean to hear nothing at all: no person asks for that.
+    const before = state.previous ?? 'factory';
+    if (before === 'factory' && this.options.factoryPath === '' && state.phase !== 'trial')
+      throw new KikitoriError('there is none before this one to go back to', { kind: 'input' });
     if (!canRollBack(state)) {
       throw new KikitoriError('the bundle that came with the installation hears already', {
         kind: 'input',
@@ -220,7 +239,7 @@ export class Updater {
       return { ...this.status };
     }
     const decision = await this.check({ explicit: true, retry });
-    if (!decision.go && decision.reason !== 'up-to-date' && decision.reason !== 'busy')
+    if (!decision.go && !['up-to-date', 'busy'].includes(decision.reason))
       throw new KikitoriError(decision.detail, { kind: 'input' });
     return this.answer(decision);
   }
@@ -287,10 +306,12 @@ export class Updater {
       },
       agentVersion,
       pin: this.options.pin,
+      beside: this.options.beside?.()?.what ?? null,
+      lacks: (wanted) => this.options.lacks?.(wanted) ?? null,
       ...asked,
     });
     // What only a person can mend is shown; the rest is as it should be.
-    const stuck = !decision.go && decision.reason === 'agent-too-old';
+    const stuck = !decision.go && stuckFor.has(decision.reason);
     this.checkError = stuck ? decision.detail : '';
     this.checkReason = stuck ? decision.reason : '';
     this.options.log.debug(

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
-import { Probe, waitsMs } from '../../src/agent/probe.js';
+import { modelSelfTest, Probe, waitsMs } from '../../src/agent/probe.js';
 import { loadConfig } from '../../src/config/index.js';
 import { systemClock, type Clock } from '../../src/runtime/clock.js';
 
@@ -74,6 +74,7 @@ async function tried(answers: Answers, signal = new AbortController().signal) {
     clock,
     log: pino({ level: 'silent' }),
     probeCommand: ['env', '-u', 'NODE_OPTIONS', process.execPath, '-e', code, '--'],
+    selftest: modelSelfTest,
     runningPath: () => 'running',
     runningRateHz: () => 16_000,
     compile: async () => undefined,
@@ -92,7 +93,12 @@ void t.test('the files of the site go with it', async (t) => {
       config: () => ({ ...config, recognizer: { ...config.recognizer, ...recognizer } }),
       ...{ clock, log: pino({ level: 'silent' }) },
       probeCommand: ['env', '-u', 'NODE_OPTIONS', process.execPath, '-e', code, '--'],
-      ...{ runningPath: () => null, runningRateHz: () => 16_000, compile: async () => undefined },
+      ...{
+        selftest: modelSelfTest,
+        runningPath: () => null,
+        runningRateHz: () => 16_000,
+        compile: async () => undefined,
+      },
     });
     await probe.try('candidate', new AbortController().signal);
     const asked = JSON.parse(await readFile(argv, 'utf8')) as string[];

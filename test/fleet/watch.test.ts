@@ -8,8 +8,8 @@ import { FleetReader } from '../../src/fleet/watch/broker.js';
 import { History } from '../../src/fleet/watch/history.js';
 import { page } from '../../src/fleet/watch/page.js';
 import { table } from '../../src/fleet/watch/table.js';
-import { FleetView, troubleOf } from '../../src/fleet/watch/view.js';
-import { cohortOf } from '../../src/update/index.js';
+import { FleetView, reportsOn, troubleOf } from '../../src/fleet/watch/view.js';
+import { cohortOf, type ChannelFile } from '../../src/update/index.js';
 import { builtAlready, program } from '../sim/daemon.js';
 import { FleetDevice } from '../sim/fleet-device.js';
 import { FleetSim, passphrase, testFolder } from '../sim/fleet-sim.js';
@@ -146,6 +146,43 @@ void t.test('what a device says cannot hurt the manager', async (t) => {
   t.ok(view.ignored > 8, 'and it is counted what was left out');
   t.ok(view.list().every((d) => Array.isArray(troubleOf(d))));
 });
+
+void t.test(
+  'language models are counted, and their deployments decide as those of models do',
+  async (t) => {
+    const view = new FleetView('kikitori');
+    const tell = (device: string, kind: string, value: unknown) =>
+      view.apply(`kikitori/${device}/${kind}`, Buffer.from(JSON.stringify(value)), true, 1000);
+    const deployment = 'english-20261130T100000-0001';
+    const states = ['committed', 'committed', 'rolled-back', 'trial', ''];
+    states.forEach((state, i) => {
+      const device = `board-${i}`;
+      const sha256 = 'f'.repeat(64);
+      tell(device, 'state', { state: 'online' });
+      tell(device, 'info', {
+        model: { name: 'tiny', version: '1.0.0', sha256 },
+        ...(i < 2 ? { languageModel: { name: 'general', version: '1.1.0', sha256 } } : {}),
+      });
+      tell(device, 'update', { state: 'committed', deployment: 'stable-1' });
+      if (state !== '') tell(device, 'language', { state, deployment, reason: 'refuses' });
+    });
+    const channel = channelOf({ deployment });
+    t.same(reportsOn(view.list(), channel), {
+      ...{ known: 5, offline: 0, taking: 5, committed: 2, failed: 1 },
+    });
+    t.match(reportsOn(view.list(), channelOf({ deployment: 'stable-1' })), { committed: 5 });
+    const shown = table(view.list(), 1000);
+    t.match(shown, /^language models: 2 general 1\.1\.0$/m);
+    t.match(shown, /board-2 .*language model rolled-back: refuses/);
+  },
+);
+
+const channelOf = (change: Partial<ChannelFile>) =>
+  ({
+    channel: 'english',
+    rollout: { percent: 100, groups: [], state: 'running' },
+    ...change,
+  }) as ChannelFile;
 
 void t.test('a fleet of none, and one of many', async (t) => {
   t.match(table([], 0), /no board was heard of/);

@@ -86,12 +86,17 @@ async function packOnce(): Promise<ReadonlyMap<string, Uint8Array>> {
 }
 
 /** The tiny bundle as a .tar, under any version. */
-export async function bundleTar(folder: string, version: string, name = 'tiny'): Promise<string> {
+export async function bundleTar(
+  folder: string,
+  version: string,
+  name = 'tiny',
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<string> {
   const files = new Map(await (packed ??= packOnce()));
   const manifest = JSON.parse(
     Buffer.from(files.get('manifest.json') ?? []).toString('utf8'),
   ) as Record<string, unknown>;
-  files.set('manifest.json', Buffer.from(JSON.stringify({ ...manifest, name, version })));
+  files.set('manifest.json', Buffer.from(JSON.stringify({ ...manifest, name, version, ...more })));
   const path = join(folder, `${name}-${version}.tar`);
   await writeBundle(path, files);
   return path;

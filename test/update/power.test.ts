@@ -2,58 +2,22 @@
  * The power is cut before every single step that an update takes on disk or in what hears; after each
  * the device must hear with a bundle that was verified, and find its way.
  */
-import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import t from 'tap';
 import { sha256 } from '../../src/bundle/index.js';
-import type { Disk } from '../../src/update/disk.js';
 import { FaultError, type Hearing, type Hears } from '../../src/update/ports.js';
 import type { Place } from '../../src/update/slots.js';
 import { Updater } from '../../src/update/updater.js';
 import { FolderSource } from '../sim/folder-source.js';
+import { diskOf, Power } from '../sim/power-steps.js';
 import { TestClock } from '../sim/test-clock.js';
 
 const home = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
 t.teardown(() => rm(home, { recursive: true, force: true }));
-
-/** Power that ends before the step number `cutAt`; afterwards nothing happens any more. */
-class Power {
-  steps = 0;
-  readonly taken: string[] = [];
-  constructor(private readonly cutAt = Infinity) {}
-  get gone(): boolean {
-    return this.steps >= this.cutAt;
-  }
-  step(name: string): void {
-    if (this.gone) throw new Error('no power');
-    this.steps++;
-    if (this.gone) throw new Error('no power');
-    this.taken.push(name);
-  }
-}
-
-/** The steps of the real disk without the waiting for it. */
-const diskOf = (power: Power): Disk => ({
-  async write(path, data) {
-    power.step(`write ${path.split('/').at(-1)}`);
-    writeFileSync(`${path}.tmp`, data);
-    renameSync(`${path}.tmp`, path);
-  },
-  async move(from, to) {
-    power.step(`move ${to.split('/').at(-1)}`);
-    renameSync(from, to);
-  },
-  async remove(path) {
-    power.step(`remove ${path.split('/').at(-1)}`);
-    rmSync(path, { recursive: true, force: true });
-  },
-  async folder(path) {
-    mkdirSync(path, { recursive: true });
-  },
-});
 
 const files = new Map<string, string>();
 function bundle(version: string) {

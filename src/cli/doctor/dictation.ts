@@ -14,8 +14,16 @@ export async function dictationFindings(
 ): Promise<Finding[]> {
   const { mode, languageModelPath } = config.recognizer;
   const files = freeWordsFilesOf(config);
-  if (files === undefined) return [];
   const name = mode === 'dictation' ? 'dictation' : 'open slots';
+  if (files === undefined && mode === 'dictation')
+    return [
+      warning(
+        name,
+        `no language model of the operator's: nothing is heard until the channel ${config.update.language.channel} has brought one`,
+        'name a file in recognizer.languageModelPath, or wait; the topic language says how far it is',
+      ),
+    ];
+  if (files === undefined) return [];
   if (mode !== 'dictation' && grammar !== null && grammar.graph.open === undefined)
     return [ok(name, `${languageModelPath} is not read: no sentence has a slot for any words`)];
   try {

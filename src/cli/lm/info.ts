@@ -26,7 +26,7 @@ export const run: CommandRun = async (argv, io) => {
   }
   const [path] = positionals;
   if (path === undefined) throw usageError('no model is named', usage);
-  const { model, trie, grams, bytes } = await openModel(path);
+  const { model, trie, grams, bytes, manifest } = await openModel(path);
   const { wordPairs, tripleWord } = trie === undefined ? grams() : {};
   const counts = trie?.shape.counts ?? [
     model.size,
@@ -39,9 +39,15 @@ export const run: CommandRun = async (argv, io) => {
     const { bits, about } = trie?.shape ?? {};
     jsonLine(io, {
       ...{ model: path, order: model.order, counts, bytes, bytesByNgram: bytes / all, bits },
-      ...{ unknownProbability: unknown, about },
+      ...{ unknownProbability: unknown, about, manifest },
     });
     return 0;
+  }
+  if (manifest !== undefined) {
+    const { name, version, licence, texts, minAgent } = manifest;
+    io.stdout.write(`${name} ${version}, for kikitori ${minAgent} or newer; ${licence}\n`);
+    for (const of of texts)
+      io.stdout.write(`  ${String(of['name'])}: ${String(of['from'])}, ${String(of['licence'])}\n`);
   }
   io.stdout.write(`${path}: ${trie === undefined ? 'ARPA, ' : ''}${inWords(counts, bytes)}\n`);
   io.stdout.write(

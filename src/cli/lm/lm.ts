@@ -5,9 +5,11 @@ const usage = `kikitori lm build TEXT... --out FILE [--order N] [--vocabulary N]
        kikitori lm export MODEL --out FILE.arpa[.gz]
        kikitori lm perplexity [--json] MODEL TEXT...
        kikitori lm mix MODEL MODEL... --out FILE (--weights W,W | --fit TEXT) [--bytes B]
-       kikitori lm info [--json] MODEL`;
+       kikitori lm info [--json] MODEL
+       kikitori lm pack MODEL --card FILE.json --selftest TEXT --out DIR|FILE.tar [--readme FILE]
+       kikitori lm selftest [--json] [--model DIR|FILE.tar] [--words FILE] [--boost FILE] MODEL`;
 
-const actions = 'build import export perplexity mix info'.split(' ');
+const actions = 'build import export perplexity mix info pack selftest'.split(' ');
 
 export const run: CommandRun = async (argv, io) => {
   const [name, ...rest] = argv;
@@ -24,6 +26,10 @@ export const run: CommandRun = async (argv, io) => {
       return (await import('./mix.js')).run(rest, io);
     case 'info':
       return (await import('./info.js')).run(rest, io);
+    case 'pack':
+      return (await import('./pack.js')).run(rest, io);
+    case 'selftest':
+      return (await import('./selftest.js')).run(rest, io);
     case '--help':
     case '-h':
       io.stdout.write(`usage: ${usage}\n`);

@@ -1,9 +1,10 @@
 import { access, constants, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readModelFile } from '../../engine/model-file.js';
+import { isBundlePath, readModelFile } from '../../engine/model-file.js';
 import { gramsOf, readArpa } from '../../language/build/arpa.js';
 import { GramsModel, type Grams } from '../../language/build/grams.js';
 import { shapeOf, trieFile, type WriteOptions } from '../../language/build/write-trie.js';
+import type { LanguageManifest } from '../../bundle/index.js';
 import type { LanguageModel } from '../../language/model.js';
 import { isModelFile } from '../../language/trie-file.js';
 import type { TrieModel } from '../../language/trie-model.js';
@@ -19,11 +20,17 @@ export interface OpenedModel {
   /** Undefined: it came from an ARPA file. */
   readonly trie?: TrieModel;
   readonly bytes: number;
+  /** Of a bundle. */
+  readonly manifest?: LanguageManifest | undefined;
 }
 
-/** A model of `lm build` or an ARPA file, packed with gzip or not. */
+/** A model of `lm build`, a bundle of `lm pack`, or an ARPA file, packed with gzip or not. */
 export async function openModel(path: string, zeroBackOffs = false): Promise<OpenedModel> {
   const expected = 'a model of "lm build", or an ARPA file';
+  if (await isBundlePath(path)) {
+    const { model: trie, file, manifest } = await readModelFile(path, { expected });
+    return { model: trie, grams: () => gramsOf(trie), trie, bytes: file.length, manifest };
+  }
   let begin: Buffer;
   let bytes: number;
   try {

@@ -1,4 +1,4 @@
-import { PerplexityMeter } from '../../language/build/perplexity.js';
+import { PerplexityMeter } from '../../language/perplexity.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import { jsonLine, parse, usageError, type CommandRun } from '../shared/command.js';
 import { openModel } from './models.js';

@@ -61,6 +61,9 @@ Every file of a bundle is checked against its manifest first.
       `  units       ${m.units.length}`,
       `  refuses     below a confidence of ${m.confidence.threshold}`,
       `  licence     ${m.licence}`,
+      ...(m.languageModel === undefined
+        ? []
+        : [`  free words  by ${m.languageModel.name} ${m.languageModel.minVersion} or newer`]),
       `  trained on  ${m.trainingData.map(nameOfSet).join(', ')}`,
       `  measured    ${JSON.stringify(m.measured)}`,
       '',

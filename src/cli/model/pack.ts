@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { encodeWav, readAudioFile } from '../../audio/index.js';
-import type { Confidence, Decoding, EndpointTimes } from '../../bundle/index.js';
+import type {
+  Confidence,
+  Decoding,
+  EndpointTimes,
+  WantedLanguageModel,
+} from '../../bundle/index.js';
 import { readCheckpoint } from '../../compress/checkpoint.js';
 import type { WeightFormat } from '../../compress/graph/build.js';
 import { packBundle, repackLexicon } from '../../compress/pack.js';
@@ -21,7 +26,8 @@ Makes a bundle, all that a device needs to hear, of a trained network: dense, fa
                 checkpoint), float16 (the default of others; computes in float32), float32,
                 or int4 (an experiment: docs/quantization.md)
   --card        JSON with name, version, licence, trainingData, selftest {text, grammar}, and, from
-                "model calibrate", decoding, confidence and endpoint
+                "model calibrate", decoding, confidence and endpoint; if you like languageModel
+                {name, minVersion}, with which free words were measured
   --selftest    a recording of that text, which every device must recognise before it trusts the bundle.
                 Of an 8-bit network the manifest also gets the SHA-256 of its logits: they are the same,
                 bit for bit, on every board
@@ -49,6 +55,7 @@ interface Card {
   readonly confidence?: Confidence;
   readonly endpoint?: EndpointTimes;
   readonly measured?: Readonly<Record<string, unknown>>;
+  readonly languageModel?: WantedLanguageModel;
 }
 
 /** Reasoned values, until `model calibrate` has measured some. */
@@ -126,6 +133,7 @@ export const run: CommandRun = async (argv, io) => {
     confidence: card.confidence ?? uncalibrated.confidence,
     endpoint: card.endpoint ?? uncalibrated.endpoint,
     measured: card.measured ?? {},
+    languageModel: card.languageModel,
     out,
   });
   io.stderr.write(`${out}: packed\n`);

@@ -56,6 +56,7 @@ export function summary(devices: readonly DeviceView[]): string[] {
   return [
     `${c.devices} devices, ${c.online} online, ${c.troubled} to look at`,
     ...line('models:', c.models),
+    ...line('language models: ', c.languageModels),
     ...line('updates:', c.updates),
     ...line('trouble:', c.troubles),
   ];

@@ -16,6 +16,10 @@ export interface DeviceView {
   readonly modelSinceMs: number | null;
   readonly health: Readonly<Record<string, number | string | boolean>>;
   readonly update: UpdateReport | null;
+  /** Of the language model of free words; null where none is fetched. */
+  readonly language: UpdateReport | null;
+  /** `name version`, or '' where there is none or it is a file alone. */
+  readonly languageModel: string;
   /** Newest event that is no good news. */
   readonly lastEvent: string;
 }
@@ -35,7 +39,7 @@ const textMax = 200;
 const payloadBytesMax = 64 * 1024;
 const failures = ['rolled-back', 'rejected', 'failed'];
 
-export const watchedTopics = ['state', 'info', 'health', 'update', 'event'] as const;
+export const watchedTopics = ['state', 'info', 'health', 'update', 'language', 'event'] as const;
 
 /** The fleet as its retained topics tell it. A change of one device returns it; what is not understood, undefined. */
 export class FleetView {
@@ -98,6 +102,8 @@ function emptyView(device: string): DeviceView {
     modelSinceMs: null,
     health: {},
     update: null,
+    language: null,
+    languageModel: '',
     lastEvent: '',
   };
 }
@@ -120,7 +126,10 @@ function changed(
       };
       const same = view.model?.sha256 === model.sha256;
       const modelSinceMs = same ? view.modelSinceMs : view.model === null ? null : nowMs;
-      return { ...view, agentVersion: text(value['version']), model, modelSinceMs };
+      const language = (value['languageModel'] ?? {}) as Record<string, unknown>;
+      const languageModel = `${text(language['name'])} ${text(language['version'])}`.trim();
+      const agentVersion = text(value['version']);
+      return { ...view, agentVersion, model, modelSinceMs, languageModel };
     }
     case 'health': {
       const health: Record<string, number | string | boolean> = {};
@@ -132,20 +141,12 @@ function changed(
       return { ...view, health };
     }
     case 'update': {
-      const progress = value['progress'];
-      const since = typeof value['since'] === 'string' ? Date.parse(value['since']) : NaN;
-      const update: UpdateReport = {
-        state: text(value['state']),
-        progress: typeof progress === 'number' ? progress : null,
-        deployment: text(value['deployment']),
-        reason: text(value['reason']),
-        error: text(value['error']),
-        latestVersion: text(value['latestVersion']),
-        sinceMs: Number.isFinite(since) ? since : null,
-      };
+      const update = reportIn(value);
       const committed = update.state === 'committed' && update.sinceMs !== null;
       return { ...view, update, ...(committed ? { modelSinceMs: update.sinceMs } : {}) };
     }
+    case 'language':
+      return { ...view, language: reportIn(value) };
     default: {
       const name = text(value['event'] ?? value['type']);
       return /lost|full|dropped|rolled|failed|error|rejected|set-aside|left-out/.test(name)
@@ -153,6 +154,20 @@ function changed(
         : view;
     }
   }
+}
+
+function reportIn(value: Readonly<Record<string, unknown>>): UpdateReport {
+  const progress = value['progress'];
+  const since = typeof value['since'] === 'string' ? Date.parse(value['since']) : NaN;
+  return {
+    state: text(value['state']),
+    progress: typeof progress === 'number' ? progress : null,
+    deployment: text(value['deployment']),
+    reason: text(value['reason']),
+    error: text(value['error']),
+    latestVersion: text(value['latestVersion']),
+    sinceMs: Number.isFinite(since) ? since : null,
+  };
 }
 
 /** Printable, without control characters (a device could else write to the manager's terminal), and short. */
@@ -168,9 +183,7 @@ function text(value: unknown): string {
 export function troubleOf(d: DeviceView): string[] {
   const found: string[] = [];
   if (d.online === false) found.push('offline');
-  if (d.update !== null && failures.includes(d.update.state))
-    found.push(`${d.update.state}${d.update.reason === '' ? '' : `: ${d.update.reason}`}`);
-  else if (d.update !== null && d.update.error !== '') found.push(d.update.error);
+  found.push(...troubleWith(d.update, ''), ...troubleWith(d.language, 'language model '));
   const {
     mic,
     dropped,
@@ -199,12 +212,21 @@ export function troubleOf(d: DeviceView): string[] {
   return found;
 }
 
+function troubleWith(report: UpdateReport | null, of: string): string[] {
+  if (report === null) return [];
+  const { state, reason, error } = report;
+  if (failures.includes(state)) return [`${of}${state}${reason === '' ? '' : `: ${reason}`}`];
+  return error === '' ? [] : [`${of}${error}`];
+}
+
 export interface Counted {
   readonly devices: number;
   readonly online: number;
   readonly troubled: number;
   /** name version -> devices */
   readonly models: ReadonlyMap<string, number>;
+  /** The same of language models; devices without one are not counted. */
+  readonly languageModels: ReadonlyMap<string, number>;
   /** update state -> devices */
   readonly updates: ReadonlyMap<string, number>;
   /** what to look at -> devices */
@@ -213,11 +235,13 @@ export interface Counted {
 
 export function count(devices: readonly DeviceView[]): Counted {
   const models = new Map<string, number>();
+  const languageModels = new Map<string, number>();
   const updates = new Map<string, number>();
   const troubles = new Map<string, number>();
   const add = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1);
   for (const d of devices) {
     add(models, d.model === null ? 'unknown' : `${d.model.name} ${d.model.version}`);
+    if (d.languageModel !== '') add(languageModels, d.languageModel);
     if (d.update !== null) add(updates, d.update.state);
     // Numbers in it would make one kind of each device.
     for (const trouble of troubleOf(d)) add(troubles, trouble.replace(/^\d+ /, ''));
@@ -227,6 +251,7 @@ export function count(devices: readonly DeviceView[]): Counted {
     online: devices.filter((d) => d.online === true).length,
     troubled: devices.filter((d) => troubleOf(d).length > 0).length,
     models,
+    languageModels,
     updates,
     troubles,
   };
@@ -238,21 +263,27 @@ export function reportsOn(
   channel: ChannelFile,
   percent = channel.rollout.percent,
 ): Reports {
-  const about = devices.filter((d) => d.update?.deployment === channel.deployment);
-  const state = (d: DeviceView) => d.update?.state ?? '';
+  // A deployment is of a model bundle or of a language model; which one, the boards say.
+  const reports = new Map(
+    devices.flatMap((d) => {
+      const report = [d.update, d.language].find((r) => r?.deployment === channel.deployment);
+      return report === null || report === undefined ? [] : [[d.device, report] as const];
+    }),
+  );
+  const about = [...reports.values()];
   const inStep = devices.filter((d) => cohortOf(d.device, channel.deployment) < percent * 100);
   const taking = inStep.filter((d) => d.online === true);
-  const both = new Set([...taking, ...about].map((d) => d.device));
+  const both = new Set([...taking.map((d) => d.device), ...reports.keys()]);
   return {
     known: devices.length,
     offline: inStep.filter((d) => !both.has(d.device)).length,
     taking: both.size,
-    committed: about.filter((d) => state(d) === 'committed').length,
-    failed: about.filter((d) => failures.includes(state(d)) && !transient(d)).length,
+    committed: about.filter(({ state }) => state === 'committed').length,
+    failed: about.filter((r) => failures.includes(r.state) && !transient(r)).length,
   };
 }
 
 /** A broken line says nothing about the model: the board tries again and is not finished. */
-function transient({ update }: DeviceView): boolean {
-  return update?.state === 'failed' && update.reason === 'download-failed';
+function transient({ state, reason }: UpdateReport): boolean {
+  return state === 'failed' && reason === 'download-failed';
 }

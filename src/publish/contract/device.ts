@@ -61,7 +61,10 @@ export const infoSchema = object(
         sha256: sha256('Of its file.'),
         words: count('How many words may be said.'),
       },
-      {},
+      {
+        name: text('Of its bundle; absent: it is a file alone.'),
+        version: text('Semantic version of it.'),
+      },
       'What any words are heard with: in open slots of commands and in mode dictation. Not there where none are heard. Since 0.11.0.',
     ),
     shortened: flag(

@@ -31,6 +31,17 @@ const model = {
 
 const deployment = { deployment: 'stable-20260302T021500-7f3a', version: '0.8.1' };
 
+const languageModel = {
+  always: model.always,
+  sometimes: {
+    deployment: model.sometimes.deployment,
+    version: text('Of the language model that it is about.'),
+    installedVersion: text('Of the language model that hears now.'),
+  },
+};
+
+const languageDeployment = { deployment: 'english-20260302T020500-91c2', version: '1.0.0' };
+
 export const publishedEvents = {
   restarted: {
     meaning:
@@ -112,6 +123,26 @@ export const publishedEvents = {
       installedVersion: '0.8.0',
       reason: 'refuses',
       detail: 'refuses 31 % of 50 utterances, it was 5 % before',
+    },
+  },
+  'language-model-committed': {
+    meaning: 'A new language model has passed its trial. Since 0.11.0.',
+    ...languageModel,
+    example: {
+      ...languageDeployment,
+      installedVersion: '1.0.0',
+      detail: 'refuses 9 % of 50 utterances, it was 12 % before',
+    },
+  },
+  'language-model-rolled-back': {
+    meaning: 'A new language model has not passed, and the one before hears again. Since 0.11.0.',
+    ...languageModel,
+    sometimes: { ...languageModel.sometimes, reason: text('A code, see docs/updates.md.') },
+    example: {
+      ...languageDeployment,
+      installedVersion: '',
+      reason: 'refuses',
+      detail: 'refuses 80 % of 50 utterances',
     },
   },
 } as const satisfies Readonly<Record<string, PublishedEventEntry>>;

@@ -141,6 +141,31 @@ export const requests = {
       detail: '0.8.0 is installed',
     },
   },
+  language: {
+    meaning: 'The same as update, of the language model of free words. Since 0.11.0.',
+    sometimes: {
+      action: oneOf('check when absent.', ['check', 'install', 'rollback', 'abort']),
+      retry: flag('install: also one that was refused here before.'),
+    },
+    example: { action: 'check' },
+    data: object(update.always, {
+      ...update.sometimes,
+      available: flag('check, install: a language model is taken.'),
+      why: text('Why none is taken, a code.'),
+      detail: text('The same for people.'),
+    }),
+    dataExample: {
+      state: 'idle',
+      progress: null,
+      installedVersion: '1.0.0',
+      latestVersion: '1.0.0',
+      deployment: null,
+      since: '2026-03-01T09:00:00.000Z',
+      available: false,
+      why: 'up-to-date',
+      detail: 'kikitori-general-en 1.0.0 is installed',
+    },
+  },
   rollback: {
     meaning: 'Back to the model bundle before this one.',
     example: {},

@@ -7,7 +7,7 @@ import * as device from './device.js';
 import { eventExample, eventSchema, publishedEventEntries, publishedEvents } from './events.js';
 import type { Schema } from './json-schema.js';
 import { requests, requestSchema, responseExample, responseSchema } from './requests.js';
-import { updateExample, updateSchema } from './update.js';
+import { languageExample, languageSchema, updateExample, updateSchema } from './update.js';
 import * as utterance from './utterance.js';
 
 type Payload = Readonly<Record<string, unknown>>;
@@ -135,6 +135,15 @@ export const topicContracts: readonly TopicContract[] = [
     rely: '`reason` is there where a bundle is not used. New reasons come with new versions: go by `state`.',
     schema: updateSchema,
     example: { topic: example.update, payload: updateExample },
+  },
+  {
+    name: 'language',
+    topic: general.language,
+    ...state,
+    when: 'the state of updates of the language model, where `update.language.channel` is set; as `update`. Since 0.11.0',
+    rely: 'As for `update`.',
+    schema: languageSchema,
+    example: { topic: example.language, payload: languageExample },
   },
   {
     name: 'request',

@@ -45,3 +45,21 @@ export const updateExample = {
   deployment: 'stable-20260302T021500-7f3a',
   since: '2026-03-02T02:00:31.004Z',
 };
+
+/** The same of the language model. */
+export const languageSchema = object(
+  {
+    ...always,
+    installedVersion: text('Of the language model that hears; empty: a file without one, or none.'),
+  },
+  sometimes,
+);
+
+export const languageExample = {
+  state: 'committed',
+  progress: null,
+  installedVersion: '1.0.0',
+  latestVersion: '1.0.0',
+  deployment: 'english-20260302T020500-91c2',
+  since: '2026-03-03T02:05:31.004Z',
+};

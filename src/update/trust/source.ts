@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Metadata, Root, Snapshot, TargetFile, Timestamp } from '@tufjs/models';
 import { Updater } from 'tuf-js';
-import { Bundle } from '../../bundle/index.js';
+import { nameOfKind, openBundle, type BundleKind } from '../../bundle/index.js';
 import type { Clock } from '../../runtime/clock.js';
 import { codeOf, messageOf } from '../../runtime/errors.js';
 import { withLock } from '../../runtime/lock.js';
@@ -24,6 +24,8 @@ export interface TrustedSourceOptions {
   /** http(s)://host/path of the folder that holds metadata/ and targets/. */
   readonly url: string;
   readonly channel: string;
+  /** Of the bundles that are taken; others are refused before they are fetched. Absent: 'model'. */
+  readonly kind?: BundleKind;
   readonly clock: Clock;
   /** PEM of the authority that signed the server's certificate; else the system's. */
   readonly ca?: string;
@@ -197,8 +199,10 @@ export class TrustedSource implements BundleSource {
   private async checkBundle(path: string, wanted: Offer['bundle']): Promise<void> {
     let fault: string | undefined;
     try {
-      const { manifest } = await Bundle.open(path, this.options.agentVersion);
-      if (manifest.name !== wanted.name || manifest.version !== wanted.version)
+      const { manifest } = await openBundle(path, this.options.agentVersion);
+      const kind = manifest.kind ?? 'model';
+      if (kind !== this.kind) fault = `it is ${nameOfKind[kind]}`;
+      else if (manifest.name !== wanted.name || manifest.version !== wanted.version)
         fault = `it is ${manifest.name} ${manifest.version}`;
     } catch (error) {
       fault = messageOf(error);
@@ -220,7 +224,17 @@ export class TrustedSource implements BundleSource {
     const file = parseVerified(bytes, target);
     if (file.channel !== channel)
       throw new UpdateError('malformed', { where: target, what: `it is of ${file.channel}` });
+    this.checkKind(file.bundle, channel);
     return file;
+  }
+
+  private get kind(): BundleKind {
+    return this.options.kind ?? 'model';
+  }
+
+  private checkKind({ name, kind = 'model' }: Offer['bundle'], where: string): void {
+    if (kind === this.kind) return;
+    throw new UpdateError('wrong-kind', { where, what: `${name} is ${nameOfKind[kind]}` });
   }
 
   /** By the name of its file, else by what its name is made of. */
@@ -233,13 +247,17 @@ export class TrustedSource implements BundleSource {
       const info = await infoOf(updater, path);
       if (info?.hashes['sha256'] !== wanted.sha256) continue;
       const said = (info.custom ?? {}) as Readonly<Record<string, unknown>>;
-      const { name, version, minAgent } = said;
-      const bundle = { path, name, version, sha256: wanted.sha256, bytes: info.length, minAgent };
+      const { name, version, minAgent, kind, languageModel } = said;
+      const about = { path, sha256: wanted.sha256, bytes: info.length };
+      const offered = { ...about, name, version, minAgent, kind, languageModel };
+      const { channel } = this.options;
       // The same strictness as for what a channel offers.
-      return parseVerified(
-        Buffer.from(JSON.stringify({ ...anyChannel, channel: this.options.channel, bundle })),
+      const { bundle } = parseVerified(
+        Buffer.from(JSON.stringify({ ...anyChannel, channel, bundle: offered })),
         path,
-      ).bundle;
+      );
+      this.checkKind(bundle, path);
+      return bundle;
     }
     throw new UpdateError('not-signed', { where: given });
   }

@@ -21,7 +21,11 @@ const agent: Requested = {
   reloadGrammar: async () => ({ sentences: 1, sha256: '' }),
   selftest: async () => ({}),
   restart: () => undefined,
-  updates: { request: async () => ({}), rollback: async () => ({}) },
+  updates: {
+    request: async () => ({}),
+    rollback: async () => ({}),
+    language: { request: async () => ({}) },
+  },
 };
 const names = requestEntries.map(([name]) => name);
 

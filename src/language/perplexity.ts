@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../model.js';
+import type { LanguageModel } from './model.js';
 
 export interface Perplexity {
   readonly sentences: number;

@@ -1,0 +1,39 @@
+/** Power that goes before the nth step that an update takes on disk or in what hears. */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { Disk } from '../../src/update/disk.js';
+
+/** Power that ends before the step number `cutAt`; afterwards nothing happens any more. */
+export class Power {
+  steps = 0;
+  readonly taken: string[] = [];
+  constructor(private readonly cutAt = Infinity) {}
+  get gone(): boolean {
+    return this.steps >= this.cutAt;
+  }
+  step(name: string): void {
+    if (this.gone) throw new Error('no power');
+    this.steps++;
+    if (this.gone) throw new Error('no power');
+    this.taken.push(name);
+  }
+}
+
+/** The steps of the real disk without the waiting for it. */
+export const diskOf = (power: Power): Disk => ({
+  async write(path, data) {
+    power.step(`write ${path.split('/').at(-1)}`);
+    writeFileSync(`${path}.tmp`, data);
+    renameSync(`${path}.tmp`, path);
+  },
+  async move(from, to) {
+    power.step(`move ${to.split('/').at(-1)}`);
+    renameSync(from, to);
+  },
+  async remove(path) {
+    power.step(`remove ${path.split('/').at(-1)}`);
+    rmSync(path, { recursive: true, force: true });
+  },
+  async folder(path) {
+    mkdirSync(path, { recursive: true });
+  },
+});
