@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { LanguageModel } from '../language/model.js';
+import type { ListedModel } from '../language/model.js';
 import type { TrieModel } from '../language/trie-model.js';
 import {
   openSlotModelInTurns,
@@ -63,7 +63,7 @@ export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<
 }
 
 async function made(
-  model: LanguageModel,
+  model: ListedModel,
   sha256: string,
   lexicon: Lexicon,
   boosted: ReadonlyMap<string, number>,
