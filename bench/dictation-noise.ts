@@ -2,8 +2,11 @@
  * Dictation of what is no speech, and of speech: evidence of each segment, and what a floor on it lets through.
  *   npm run build && node dist/bench/dictation-noise.js DATA --language-model FILE [--minutes N] [--clips N] [--json FILE]
  *   node dist/bench/dictation-noise.js --from FILE
+ *   node dist/bench/dictation-noise.js DATA --language-model FILE --fit src/recognizer/dictation/segment-weights.ts
  * --json: keeps what was heard. --from: the table again of what was kept, with the confidence as it is now.
- * Noise: dev/ of noise/, in turn, so many minutes of it. Speech: the first clip of each person of dev/novels who is not in train/.
+ * --fit: what tells speech from noise is fitted anew, and written there. It is fitted on train/: people of train/novels, noise of
+ * noise/train. Without it dev/ is counted: people of dev/novels who are not in train/, noise of noise/dev.
+ * Of speech the first clip of each person; of noise every so many of the recordings, until there are so many minutes.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,6 +21,11 @@ import {
   segmentConfidence,
   type DictatedSegment,
 } from '../src/recognizer/dictation/index.js';
+import { fitLogistic } from '../src/measure/calibrate/logistic.js';
+import {
+  segmentWeights,
+  type SegmentWeights,
+} from '../src/recognizer/dictation/segment-weights.js';
 import { commit, cpuMsOf, machine } from './lib/report.js';
 
 const { values, positionals } = parseArgs({
@@ -29,10 +37,13 @@ const { values, positionals } = parseArgs({
     clips: { type: 'string', default: '25' },
     json: { type: 'string' },
     from: { type: 'string' },
+    fit: { type: 'string' },
   },
 });
 const [data = '../shared/data'] = positionals;
 const say = (line: string) => process.stdout.write(`${line}\n`);
+
+const part = values.fit === undefined ? 'dev' : 'train';
 
 type Kind = 'noise' | 'speech';
 interface Heard {
@@ -70,16 +81,21 @@ async function listen(): Promise<Kept> {
   const trained = new Set(lines.filter(([f = '']) => f.startsWith('train/')).map((l) => l[2]));
   const people = new Set<string>();
   for (const [file = '', , speaker = '', , text = ''] of lines) {
-    if (!file.startsWith('dev/novels/') || trained.has(speaker) || people.has(speaker)) continue;
+    if (!file.startsWith(`${part}/novels/`) || people.has(speaker)) continue;
+    if (part === 'dev' && trained.has(speaker)) continue;
     if (people.size >= Number(values.clips) || text.trim() === '') continue;
     people.add(speaker);
     await hear('speech', join(data, file), text.trim());
   }
-  const noise = join(data, 'noise/dev');
-  for (const file of (await readdir(noise)).sort()) {
-    if (seconds.noise >= 60 * Number(values.minutes)) break;
-    await hear('noise', join(noise, file), '');
-  }
+  const folder = join(data, 'noise', part);
+  const files = (await readdir(folder)).sort();
+  // Spread over the sources, which stand together in the names.
+  const apart = part === 'dev' ? 1 : 3;
+  for (let first = 0; first < apart; first++)
+    for (let i = first; i < files.length; i += apart) {
+      if (seconds.noise >= 60 * Number(values.minutes)) break;
+      await hear('noise', join(folder, files[i] ?? ''), '');
+    }
   for (const kind of ['noise', 'speech'] as const)
     say(
       `${kind}: ${seconds[kind].toFixed(0)} s, ${(cpuMs[kind] / 1000 / seconds[kind]).toFixed(4)} of real time on one core, memory ${(process.memoryUsage.rss() / 1e6).toFixed(0)} MB`,
@@ -95,10 +111,38 @@ const { seconds, all } =
     : (JSON.parse(await readFile(values.from, 'utf8')) as Kept);
 if (values.json !== undefined) await writeFile(values.json, JSON.stringify({ seconds, all }));
 
+/** What was heard as evidence, speech right. Both weigh the same in sum. */
+function fitted(): SegmentWeights {
+  const examples = all.flatMap(({ kind, segments }) =>
+    segments.map(({ evidence: { wordMean, words, phoneShare } }) => ({
+      evidence: { wordMean, lnWords: Math.log(words), phoneShare },
+      right: kind === 'speech',
+    })),
+  );
+  const { bias, weights } = fitLogistic(examples, { wordMean: 1, lnWords: 1, phoneShare: 1 });
+  const of = (value: number | undefined) => Number((value ?? 0).toFixed(2));
+  const { wordMean, lnWords, phoneShare } = weights;
+  say(`fitted on ${examples.length} segments, ${examples.filter((e) => e.right).length} of speech`);
+  return {
+    ...{ bias: of(bias), wordMean: of(wordMean), lnWords: of(lnWords) },
+    phoneShare: of(phoneShare),
+  };
+}
+
+let weights = segmentWeights;
+if (values.fit !== undefined) {
+  weights = fitted();
+  const source = await readFile(values.fit, 'utf8');
+  const [head] = source.split(/(?<=export const segmentWeights: SegmentWeights = )/);
+  const fields = Object.entries(weights).map(([name, value]) => `  ${name}: ${value},\n`);
+  await writeFile(values.fit, `${head}{\n${fields.join('')}};\n`);
+}
+say(`weights ${JSON.stringify(weights)}`);
+
 const each = (kind: Kind) => all.filter((h) => h.kind === kind);
 for (let floor = 0; floor < 0.95; floor += 0.1) {
   const kept = ({ segments }: Heard) =>
-    segments.filter(({ evidence }) => segmentConfidence(evidence) >= floor);
+    segments.filter(({ evidence }) => segmentConfidence(evidence, weights) >= floor);
   const wordsOf = (h: Heard) => kept(h).flatMap((s) => s.words.map((w) => w.word));
   const words = each('noise').flatMap(wordsOf).length;
   const messages = each('noise').flatMap(kept).length;

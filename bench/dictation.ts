@@ -2,7 +2,7 @@
  * Dictation of read sentences: word error, time, memory, tokens.
  *   npm run build && node dist/bench/dictation.js DATA --language-model FILE [--sets dev/novels,dev/reader] [--clips N]
  *     [--weights LANGUAGE,WORD] [--prior P --blank B] [--beam B --tokens N] [--truth SHARE] [--sphinx] [--json]
- * --language-model: a model of `kikitori lm`, or en-us.lm.bin of CMU Sphinx. --clips: so many of a set, spread over its people.
+ * --language-model: a model of `kikitori lm`; that of CMU Sphinx becomes one by sphinx-arpa.ts. --clips: so many of a set, spread over its people.
  * --truth: this share of the phones of each sentence (by forced alignment) is made certain, to see what a better network would give;
  * several, by commas, one after the other.
  * --checkpoint: this network, in float, with all else of the bundle.
@@ -18,7 +18,6 @@ import { Bundle } from '../src/bundle/index.js';
 import { readCheckpoint } from '../src/compress/checkpoint.js';
 import { packBundle } from '../src/compress/pack.js';
 import { Engine } from '../src/engine/engine.js';
-import type { LanguageModel } from '../src/language/model.js';
 import { TrieModel } from '../src/language/trie-model.js';
 import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import {
@@ -33,7 +32,7 @@ import { alignSentence } from '../src/recognizer/search/align.js';
 import { spokenClips, type SpokenClip } from './lib/dev-clips.js';
 import { bestOf } from './lib/phone-error.js';
 import { commit, cpuMsOf, machine } from './lib/report.js';
-import { SphinxModel } from './lib/sphinx-model.js';
+import { sphinxArguments } from './lib/sphinx-batch.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -65,11 +64,6 @@ async function clipsOf(set: string): Promise<SpokenClip[]> {
   return clips.slice(Number(values.skip), Number(values.skip) + Number(values.clips));
 }
 
-async function languageModel(path: string): Promise<LanguageModel> {
-  if (path.endsWith('.bin')) return SphinxModel.read(path);
-  return new TrieModel(await readFile(path));
-}
-
 const scratch = await mkdtemp(join(tmpdir(), 'kikitori-dictation-'));
 
 /** The bundle, or one with another network in it. */
@@ -99,7 +93,7 @@ const decoding = {
 };
 const rss = () => process.memoryUsage().rss;
 const before = rss();
-const model = await languageModel(values['language-model']);
+const model = new TrieModel(await readFile(values['language-model']));
 const [language, word] = (values.weights ?? '').split(',').map(Number);
 const began = performance.now();
 const graph = compileDictation(model, engine.lexicon, {
@@ -219,24 +213,12 @@ async function sphinx(
   const folder = join(scratch, 'sphinx');
   await mkdir(folder, { recursive: true });
   {
-    const models = '/usr/share/pocketsphinx/model/en-us';
     for (const [i, { samples }] of heard.entries())
       await writeFile(join(folder, `${i}.wav`), encodeWav(samples, 16_000));
     await writeFile(join(folder, 'ctl'), heard.map((_, i) => `${i}`).join('\n'));
-    const options = [
-      ['-hmm', `${models}/en-us`],
-      ['-lm', `${models}/en-us.lm.bin`],
-      ['-dict', `${models}/cmudict-en-us.dict`],
-      ['-ctl', join(folder, 'ctl')],
-      ['-cepdir', folder],
-      ['-cepext', '.wav'],
-      ['-adcin', 'yes'],
-      ['-adchdr', '44'],
-      ['-hyp', join(folder, 'hyp')],
-    ].flat();
     const { stdout } = await promisify(execFile)(
       'bash',
-      ['-c', 'pocketsphinx_batch "$@" 2>&1 | tail -40', 'bash', ...options],
+      ['-c', 'pocketsphinx_batch "$@" 2>&1 | tail -40', 'bash', ...sphinxArguments(folder)],
       { maxBuffer: 64e6 },
     );
     const found = new Map(

@@ -30,8 +30,8 @@ capture.channel; -1, as without it: all mixed.
 too: any words in that place of a command.
 
 --dictation: free speech instead of commands, by a language model of "kikitori lm": a line for what was
-said between two pauses, with its times. Nothing is accepted or refused; the confidence says how much
-of it is likely to be right. --boost: own terms, a line each, and how many times as likely each is than the
+said between two pauses, with its times. Nothing is accepted or refused. In brackets the probability that it
+was speech, and how certain its words are on the mean. --boost: own terms, a line each, and how many times as likely each is than the
 language model says: "conveyor: 20". Those that it does not know are listened for too.`;
 
 /** The contract of \`transcribe --json\`: one object a file. */
@@ -67,12 +67,13 @@ function humanLine(file: string, heard: Heard): string {
 
 /** The contract of \`transcribe --dictation --json\`: one object for what was said between two pauses. */
 export function dictatedLine(file: string, segment: DictatedSegment) {
-  const { words, startMs, endMs } = segment;
+  const { words, startMs, endMs, confidence } = segment;
   const mean = words.reduce((sum, w) => sum + w.confidence, 0) / words.length;
   return {
     file,
     text: words.map((w) => w.word).join(' '),
-    confidence: Number(mean.toFixed(4)),
+    confidence: Number(confidence.toFixed(4)),
+    wordConfidence: Number(mean.toFixed(4)),
     startMs,
     endMs,
     words: words.map((w) => ({ ...w, confidence: Number(w.confidence.toFixed(4)) })),
@@ -80,9 +81,9 @@ export function dictatedLine(file: string, segment: DictatedSegment) {
 }
 
 function dictatedHumanLine(file: string, segment: DictatedSegment): string {
-  const { text, confidence, startMs, endMs } = dictatedLine(file, segment);
+  const { text, confidence, wordConfidence, startMs, endMs } = dictatedLine(file, segment);
   const seconds = (ms: number) => (ms / 1000).toFixed(2);
-  return `${file}: ${seconds(startMs)} to ${seconds(endMs)} s: ${JSON.stringify(text)} [${confidence.toFixed(2)}]\n`;
+  return `${file}: ${seconds(startMs)} to ${seconds(endMs)} s: ${JSON.stringify(text)} [${confidence.toFixed(2)}, words ${wordConfidence.toFixed(2)}]\n`;
 }
 
 export const run: CommandRun = async (argv, io) => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { LanguageManifest } from '../bundle/index.js';
-import type { LanguageModel } from '../language/model.js';
+import type { ListedModel } from '../language/model.js';
+import type { TrieModel } from '../language/trie-model.js';
 import {
   openSlotModelInTurns,
   parseBoosts,
@@ -67,7 +68,7 @@ export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<
 }
 
 async function made(
-  model: LanguageModel,
+  model: ListedModel,
   sha256: string,
   lexicon: Lexicon,
   boosted: ReadonlyMap<string, number>,

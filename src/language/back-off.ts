@@ -1,11 +1,11 @@
-import type { LanguageModel } from './model.js';
+import type { ListedModel } from './model.js';
 
 /**
  * What a back-off model of at most three words answers, wherever its numbers lie. Contexts: 0 has no word, 1 + w is word
  * w, 1 + size + i is pair i. A context is one that some longer n-gram begins with: of others nothing depends, so a search
  * may join the tokens that differ only in them.
  */
-export abstract class BackOffModel implements LanguageModel {
+export abstract class BackOffModel implements ListedModel {
   abstract readonly order: number;
   abstract readonly size: number;
   abstract readonly end: number;
@@ -17,9 +17,11 @@ export abstract class BackOffModel implements LanguageModel {
   abstract numberOf(text: string): number | undefined;
 
   protected abstract lnOfWord(word: number): number;
-  protected abstract lnBackOffOfWord(word: number): number;
+  abstract lnBackOffOfWord(word: number): number;
   /** Does a pair begin with it? */
   protected abstract isContextWord(word: number): boolean;
+  /** Numbers of the first pair of a word and of the one behind its last. */
+  abstract pairsOf(word: number): readonly [number, number];
   /** Number of the pair, or -1. */
   protected abstract pairOf(first: number, second: number): number;
   protected abstract secondOf(pair: number): number;
@@ -55,5 +57,15 @@ export abstract class BackOffModel implements LanguageModel {
       if (pair >= 0 && this.isContextPair(pair)) return 1 + this.size + pair;
     }
     return this.order > 1 && this.isContextWord(word) ? 1 + word : this.empty;
+  }
+
+  lastWord(context: number): number {
+    const last = context - 1;
+    return last < this.size ? last : this.secondOf(last - this.size);
+  }
+
+  followers(word: number, take: (second: number, ln: number) => void): void {
+    const [from, to] = this.pairsOf(word);
+    for (let pair = from; pair < to; pair++) take(this.secondOf(pair), this.lnOfPair(pair));
   }
 }

@@ -18,3 +18,13 @@ export interface LanguageModel {
   /** Longest context that the model holds of the words of `context` and then `word`, at most order - 1 words. */
   advance(context: number, word: number): number;
 }
+
+/** One that tells what it holds of a word, so that a search can look at all that may follow at once. */
+export interface ListedModel extends LanguageModel {
+  /** Last word of a context; -1: it has none. */
+  lastWord(context: number): number;
+  /** Each pair that the model holds after a word: its second word and ln P. */
+  followers(word: number, take: (second: number, ln: number) => void): void;
+  /** ln that a word's back-off adds to all others. */
+  lnBackOffOfWord(word: number): number;
+}

@@ -42,6 +42,14 @@ samples.set(clip[0] ?? []);
 samples.set(clip[1] ?? [], clip[0]?.length ?? 0);
 await writeFile(said, encodeWav(samples, 16000));
 
+interface Line {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly wordConfidence: number;
+  readonly words: readonly { readonly confidence: number }[];
+}
+
 void t.test('a line for what was said between two pauses, with times', async (t) => {
   t.equal((await cli('lm', 'build', text, '--out', words)).status, 0);
   const options = ['transcribe', '--dictation', '--language-model', words, '--model', model];
@@ -50,15 +58,32 @@ void t.test('a line for what was said between two pauses, with times', async (t)
   const lines = stdout
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as { text: string; startMs: number; endMs: number });
+    .map((line) => JSON.parse(line) as Line);
   t.match(lines, [
     { file: said, text: 'set the light to blue' },
     { file: said, text: 'stop conveyor two' },
   ]);
-  t.same(Object.keys(lines[0] ?? {}), ['file', 'text', 'confidence', 'startMs', 'endMs', 'words']);
+  t.same(Object.keys(lines[0] ?? {}), [
+    'file',
+    'text',
+    'confidence',
+    'wordConfidence',
+    'startMs',
+    'endMs',
+    'words',
+  ]);
+  for (const { wordConfidence, words } of lines)
+    t.ok(
+      Math.abs(wordConfidence - words.reduce((sum, w) => sum + w.confidence / words.length, 0)) <
+        2e-4,
+      'wordConfidence is the mean of the words',
+    );
   t.ok((lines[1]?.startMs ?? 0) > (lines[0]?.endMs ?? Infinity) + 900);
   const plain = await cli(...options, said);
-  t.match(plain.stdout, /said\.wav: \d+\.\d\d to \d+\.\d\d s: "stop conveyor two" \[[01]\.\d\d\]/);
+  t.match(
+    plain.stdout,
+    /said\.wav: \d+\.\d\d to \d+\.\d\d s: "stop conveyor two" \[[01]\.\d\d, words [01]\.\d\d\]/,
+  );
 });
 
 void t.test('any words within a command', async (t) => {

@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../../src/language/model.js';
+import type { ListedModel } from '../../src/language/model.js';
 
 /** n-grams and their back-off weights as an ARPA file has them, in natural logarithms; words apart by a space. */
 export interface PlainNgrams {
@@ -9,7 +9,7 @@ export interface PlainNgrams {
 }
 
 /** The slow, obvious n-gram model: maps from words to numbers. */
-export class PlainLanguageModel implements LanguageModel {
+export class PlainLanguageModel implements ListedModel {
   readonly order: number;
   readonly end: number;
   readonly unknown: number;
@@ -44,6 +44,21 @@ export class PlainLanguageModel implements LanguageModel {
 
   advance(context: number, word: number): number {
     return this.held(`${this.texts[context] ?? ''} ${this.wordAt(word)}`.trim());
+  }
+
+  lastWord(context: number): number {
+    return this.ngrams.words.indexOf((this.texts[context] ?? '').split(' ').at(-1) ?? '');
+  }
+
+  followers(word: number, take: (second: number, ln: number) => void): void {
+    this.ngrams.words.forEach((second, i) => {
+      const ln = this.ngrams.ln.get(`${this.wordAt(word)} ${second}`);
+      if (ln !== undefined) take(i, ln);
+    });
+  }
+
+  lnBackOffOfWord(word: number): number {
+    return this.ngrams.backOff.get(this.wordAt(word)) ?? 0;
   }
 
   private ln(context: string, word: string): number {

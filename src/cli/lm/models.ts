@@ -5,7 +5,7 @@ import { gramsOf, readArpa } from '../../language/build/arpa.js';
 import { GramsModel, type Grams } from '../../language/build/grams.js';
 import { shapeOf, trieFile, type WriteOptions } from '../../language/build/write-trie.js';
 import type { LanguageManifest } from '../../bundle/index.js';
-import type { LanguageModel } from '../../language/model.js';
+import type { ListedModel } from '../../language/model.js';
 import { isModelFile } from '../../language/trie-file.js';
 import type { TrieModel } from '../../language/trie-model.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
@@ -14,7 +14,7 @@ import { quoted, usageError, type Io } from '../shared/command.js';
 import { linesOf } from './lines.js';
 
 export interface OpenedModel {
-  readonly model: LanguageModel;
+  readonly model: ListedModel;
   /** Its n-grams, exact or as the file rounds them. */
   readonly grams: () => Grams;
   /** Undefined: it came from an ARPA file. */

@@ -96,6 +96,10 @@ export class GramsModel extends BackOffModel {
     const { wordBackOff, wordPairs } = this.grams;
     return wordBackOff[word] !== 0 || (wordPairs[word] as number) < (wordPairs[word + 1] as number);
   }
+  pairsOf(word: number): readonly [number, number] {
+    const { wordPairs } = this.grams;
+    return [wordPairs[word] as number, wordPairs[word + 1] as number];
+  }
   pairOf(first: number, second: number): number {
     const { pairWord, wordPairs } = this.grams;
     return findIn(pairWord, second, wordPairs[first] as number, wordPairs[first + 1] as number);

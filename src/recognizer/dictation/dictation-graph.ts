@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import type { LanguageModel } from '../../language/model.js';
+import type { ListedModel } from '../../language/model.js';
 import { KikitoriError } from '../../runtime/errors.js';
 import type { Lexicon } from '../lexicon/index.js';
 import { weakForms } from '../lexicon/weak-forms.js';
 import { LanguageCache } from './language-cache.js';
+import { LookAhead } from './look-ahead.js';
 import {
-  bestBelow,
   prefixTree,
   PronunciationList,
   pronunciationsMax,
@@ -25,12 +25,14 @@ export const defaultWeights: DictationWeights = { language: 0.9, word: -2 };
 /** What is listened for, shared by all searches; none changes it but for the answers it keeps. */
 export interface DictationGraph {
   readonly tree: PrefixTree;
-  readonly model: LanguageModel;
+  readonly model: ListedModel;
   /** Its answers, kept from one search to the next. */
   readonly cache: LanguageCache;
   readonly weights: DictationWeights;
-  /** Weighted, the most that any word below a node is worth without a context: look-ahead that all contexts share. */
-  readonly lookAhead: Float32Array;
+  /** Weighted, the most that any word below a node can still get. Keeps answers too. */
+  readonly lookAhead: LookAhead;
+  /** The most that any pronunciation is worth more, 0 or above. */
+  readonly mostBonus: number;
   /** Nats that each pronunciation is worth more than the language model says; null: none is. */
   readonly bonus: Float32Array | null;
   /** The same by word, of those that are worth more. */
@@ -40,7 +42,7 @@ export interface DictationGraph {
   readonly unpronounced: number;
   wordAt(word: number): string;
   /** Number of a word in the language model. */
-  modelWord(word: number): number;
+  readonly modelWord: (word: number) => number;
 }
 
 export interface DictationOptions {
@@ -54,7 +56,7 @@ const wordsAtOnce = 16;
 
 /** The words of a language model with the lexicon's pronunciations, as a tree. Throws when none has one. */
 export function compileDictation(
-  model: LanguageModel,
+  model: ListedModel,
   lexicon: Lexicon,
   options: DictationOptions = {},
 ): DictationGraph {
@@ -67,7 +69,7 @@ export function compileDictation(
 
 /** The same beside other work, which has its turn again and again: letters to sounds take seconds. */
 export async function compileDictationInTurns(
-  model: LanguageModel,
+  model: ListedModel,
   lexicon: Lexicon,
   options: DictationOptions = {},
 ): Promise<DictationGraph> {
@@ -80,7 +82,7 @@ export async function compileDictationInTurns(
 }
 
 function* compiling(
-  model: LanguageModel,
+  model: ListedModel,
   lexicon: Lexicon,
   { weights: some = {}, boosted = new Map() }: DictationOptions,
 ): Generator<undefined, DictationGraph> {
@@ -126,14 +128,12 @@ function* compiling(
       const nats = boosted.get(wordAt(word));
       if (nats !== undefined) boosts.set(word, nats);
     }
-  const bonus =
-    boosts.size === 0 ? null : Float32Array.from(tree.word, (word) => boosts.get(word) ?? 0);
-  const alone = Float32Array.from(
-    tree.word,
-    (word, i) =>
-      weights.language * model.lnProbability(model.empty, modelWord(word)) + (bonus?.[i] ?? 0),
-  );
-  const lookAhead = bestBelow(tree, alone);
+  const bonus = boosts.size === 0 ? null : new Float32Array(tree.word.length);
+  for (let i = 0; bonus !== null && i < bonus.length; i++)
+    bonus[i] = boosts.get(tree.word[i] ?? 0) ?? 0;
+  const mostBonus = Math.max(0, ...boosts.values());
+  const weight = weights.language;
+  const lookAhead = new LookAhead(tree, { model, weight, modelWord, bonus, mostBonus });
   const cache = new LanguageCache(model);
   return {
     ...{
@@ -142,6 +142,7 @@ function* compiling(
       cache,
       weights,
       lookAhead,
+      mostBonus,
       bonus,
       boosts,
       words,
@@ -152,7 +153,7 @@ function* compiling(
   };
 }
 
-function isKnown(model: LanguageModel, text: string): boolean {
+function isKnown(model: ListedModel, text: string): boolean {
   const word = model.numberOf(text);
   return word !== undefined && word !== model.unknown;
 }

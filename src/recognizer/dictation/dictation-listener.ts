@@ -39,10 +39,10 @@ interface Requested {
   readonly parts: DictatedSegment[];
 }
 
-/** Without speech 25 words an hour are above it, of speech 98 in 100: bench/notes/2026-11-30-dictation.md. */
-export const defaultMinConfidence = 0.4;
-/** Below it nobody need wonder what was said. */
-const noiseConfidence = 0.1;
+/** The highest tenth that keeps 97.5 of 100 words of training people: bench/notes/2026-11-30-dictation.md. */
+export const defaultMinConfidence = 0.7;
+/** Below it nobody need wonder what was said: 99 of 100 words of training people are above. */
+const noiseConfidence = 0.3;
 
 /** What is heard so far is told this often at most. */
 const partialMs = 300;

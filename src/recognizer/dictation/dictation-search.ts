@@ -12,7 +12,7 @@ export interface SearchLimits {
   readonly latticeBeam: number;
 }
 
-export const defaultLimits: SearchLimits = { beam: 14, tokensMax: 4000, latticeBeam: 8 };
+export const defaultLimits: SearchLimits = { beam: 13, tokensMax: 4000, latticeBeam: 8 };
 
 /** Words beside a stretch that is searched alone. */
 export interface Beside {
@@ -22,8 +22,11 @@ export interface Beside {
   readonly next?: number;
 }
 
-/** Subtrees with at most this many pronunciations are looked into with their context. */
-const narrow = 3;
+/** Nodes with at most so many pronunciations below are asked for each of them, with the whole context. */
+const exactMost = 3;
+
+/** The row of the look-ahead is not known yet. */
+const unasked = -2;
 
 /** Tokens that there is room for while a frame is made, for each that may go on. */
 const roomFactor = 4;
@@ -47,7 +50,10 @@ export class DictationSearch {
   private best = -Infinity;
   private floor = -Infinity;
   private readonly cache: LanguageCache;
-  private readonly rootAhead: number;
+  /** The most that any context gives at the root. */
+  private readonly rootMost: number;
+  /** Of the look-ahead, for the token that is passed on. */
+  private row = unasked;
   /** Figures of the whole run. */
   tokens = 0;
   framesAtLimit = 0;
@@ -61,11 +67,13 @@ export class DictationSearch {
     this.current = new TokenTable(room);
     this.next = new TokenTable(room);
     this.cache = graph.cache;
-    this.rootAhead = graph.lookAhead[0] ?? 0;
-    const start = this.current.at(0, beside.context ?? graph.model.begin);
-    this.current.blank[start] = this.rootAhead;
+    this.rootMost = graph.mostBonus;
+    const context = beside.context ?? graph.model.begin;
+    const start = this.current.at(0, context);
+    const ahead = this.rootAhead(context);
+    this.current.blank[start] = ahead;
     this.current.blankFrom[start] = -1;
-    this.current.ahead[start] = this.rootAhead;
+    this.current.ahead[start] = ahead;
     this.links.baseScore = 0;
   }
 
@@ -151,6 +159,7 @@ export class DictationSearch {
           ahead,
         );
     }
+    this.row = unasked;
     const only = end - first === 1 && ends[node] === begins[node];
     for (let child = first; child < end; child++) {
       const phone = unit[child] ?? 0;
@@ -165,7 +174,7 @@ export class DictationSearch {
       entered += scores[at + phone] ?? -Infinity;
       if (!(entered >= this.floor)) continue;
       // Where a node has one child for all of its words, nothing is learnt.
-      const childAhead = only ? ahead : this.aheadOf(child, context);
+      const childAhead = only ? ahead : this.aheadOf(child, context, ahead);
       entered += childAhead - ahead;
       if (!(entered >= this.floor)) continue;
       this.putLabel(
@@ -179,11 +188,18 @@ export class DictationSearch {
     }
   }
 
-  /** The best that the language model can still give below a node: exact where there are few words, shared by all contexts elsewhere. */
-  private aheadOf(node: number, context: number): number {
+  /**
+   * The best that the language model can still give below a node: exact where there are few words, by the word before where
+   * there are many, and between them what it was at the node above.
+   */
+  private aheadOf(node: number, context: number, ahead: number): number {
     const { tree, lookAhead, bonus, weights } = this.graph;
+    if ((lookAhead.wide[node] ?? 0) > 0) {
+      if (this.row === unasked) this.row = lookAhead.row(context);
+      return lookAhead.at(this.row, node);
+    }
     const [from, to] = [tree.from[node] ?? 0, tree.to[node] ?? 0];
-    if (to - from > narrow) return lookAhead[node] ?? 0;
+    if (to - from > exactMost) return ahead;
     const known = this.next.find(node, context);
     if (known >= 0) return this.next.ahead[known] ?? 0;
     let most = -Infinity;
@@ -198,6 +214,11 @@ export class DictationSearch {
     return most;
   }
 
+  private rootAhead(context: number): number {
+    const { lookAhead } = this.graph;
+    return lookAhead.at(lookAhead.row(context), 0);
+  }
+
   private putBlank(
     node: number,
     context: number,
@@ -207,7 +228,8 @@ export class DictationSearch {
     ahead: number,
   ): void {
     const { next } = this;
-    if (next.full && !this.makeRoom(score)) return;
+    // With the beam wide open even what cannot be passes the floor.
+    if (score === -Infinity || (next.full && !this.makeRoom(score))) return;
     const token = next.at(node, context);
     const there = next.blank[token] ?? -Infinity;
     const joined =
@@ -232,7 +254,8 @@ export class DictationSearch {
     ahead: number,
   ): void {
     const { next } = this;
-    if (next.full && !this.makeRoom(score)) return;
+    // With the beam wide open even what cannot be passes the floor.
+    if (score === -Infinity || (next.full && !this.makeRoom(score))) return;
     const token = next.at(node, context);
     if (!(score > (next.label[token] ?? -Infinity))) return;
     next.label[token] = score;
@@ -297,11 +320,14 @@ export class DictationSearch {
         const slot = cache.ask(context, this.graph.modelWord(word));
         const language = cache.lnProbability[slot] ?? 0;
         const score = said + weights.language * language + (bonus === null ? 0 : (bonus[i] ?? 0));
-        const total = score + this.rootAhead;
+        if (!(score + this.rootMost >= this.floor)) continue;
+        const after = cache.contextAfter(slot);
+        const ahead = this.rootAhead(after);
+        const total = score + ahead;
         if (!(total >= this.floor)) continue;
         // Never in practice: half of the room was free.
         if (next.full) continue;
-        const ended = next.at(nodes + (tree.unit[node] ?? 0), cache.contextAfter(slot));
+        const ended = next.at(nodes + (tree.unit[node] ?? 0), after);
         const [before, start] = [next.labelFrom[token] ?? -1, next.labelStart[token] ?? 0];
         const there = next.label[ended] ?? -Infinity;
         const place = next.labelFrom[ended] ?? unused;
@@ -312,7 +338,7 @@ export class DictationSearch {
           links.addOther(place, word, before, start, score, language);
         if (!(total > there)) continue;
         next.label[ended] = total;
-        next.ahead[ended] = this.rootAhead;
+        next.ahead[ended] = ahead;
         if (total > this.best) this.risen(total);
       }
     }
@@ -339,7 +365,7 @@ export class DictationSearch {
 
   /** Tokens as they stand: where the word links end, and their scores. `complete`: only those between words, with the end of the sentence. */
   ends(complete: boolean): { nodes: Int32Array; scores: Float64Array } {
-    const { current, graph, rootAhead } = this;
+    const { current, graph } = this;
     const { model, weights, tree } = graph;
     const next = this.beside.next ?? model.end;
     const nodes: number[] = [];
@@ -357,7 +383,7 @@ export class DictationSearch {
           ? weights.language * model.lnProbability(context, next)
           : 0;
       nodes.push(from);
-      scores.push(current.best(token) - rootAhead + end);
+      scores.push(current.best(token) - this.rootAhead(context) + end);
     }
     return { nodes: Int32Array.from(nodes), scores: Float64Array.from(scores) };
   }

@@ -3,6 +3,7 @@ import type { Acoustic, AcousticStream } from '../acoustic.js';
 import { scoresOf } from '../scores.js';
 import type { DictationGraph } from './dictation-graph.js';
 import { defaultLimits, type SearchLimits } from './dictation-search.js';
+import { segmentConfidence, type DictationEvidence } from './segment-confidence.js';
 import { Dictation, type DictatedWord, type PartialDictation } from './dictation.js';
 
 export interface StreamOptions {
@@ -18,15 +19,6 @@ export interface StreamOptions {
   readonly limits?: SearchLimits;
 }
 
-/** Behind the confidence of a segment. */
-export interface DictationEvidence {
-  /** Mean of the confidences of its words. */
-  readonly wordMean: number;
-  readonly words: number;
-  /** Steps with a phone, of the steps from its first word to its last. */
-  readonly phoneShare: number;
-}
-
 /** What was said between two pauses, or the committed beginning of it. Times from the beginning of the stream. */
 export interface DictatedSegment {
   readonly startMs: number;
@@ -37,7 +29,7 @@ export interface DictatedSegment {
     readonly endMs: number;
     readonly confidence: number;
   }[];
-  /** 0 to 1; below a floor it was no speech. */
+  /** Probability that it was speech, as the daemon's messages have it; of each word there is another. */
   readonly confidence: number;
   readonly evidence: DictationEvidence;
 }
@@ -49,13 +41,17 @@ const phoneStepsMin = 2;
 export const leadMs = 300;
 /** While nobody speaks the network starts afresh this often, so that no old state builds up. */
 export const idleRefreshMs = 15_000;
+/** At a pause only a network that is older: one that starts afresh hears the first words worse (bench/notes). */
+const refreshMs = 60_000;
 
 /**
- * Speech without an end as segments: rows of features in, segments out. Each segment has a network state and a search of its own,
- * and is cut where a group of rows ends, so that it does not matter in which pieces the rows come.
+ * Speech without an end as segments: rows of features in, segments out. Each segment has a search of its own; the network's
+ * state goes on over pauses. Cut is where a group of rows ends, so that it does not matter in which pieces the rows come.
  */
 export class DictationStream {
   private network: AcousticStream;
+  /** Steps since the network began. */
+  private age = 0;
   private dictation: Dictation;
   private pending: Float32Array;
   private pendingRows = 0;
@@ -76,6 +72,7 @@ export class DictationStream {
   private readonly stepsMax: number;
   private readonly leadSteps: number;
   private readonly idleSteps: number;
+  private readonly refreshSteps: number;
 
   constructor(
     private readonly acoustic: Acoustic,
@@ -89,6 +86,7 @@ export class DictationStream {
     this.stepsMax = Math.ceil(segmentMsMax / stepMs);
     this.leadSteps = Math.ceil(leadMs / stepMs);
     this.idleSteps = Math.ceil(idleRefreshMs / stepMs);
+    this.refreshSteps = Math.ceil(refreshMs / stepMs);
     this.network = acoustic.begin();
     this.dictation = this.fresh();
     this.pending = new Float32Array(options.chunkSteps * acoustic.dim);
@@ -137,6 +135,7 @@ export class DictationStream {
       this.search(scores.subarray(t * units, (t + 1) * units));
     }
     this.steps += steps;
+    this.age += steps;
   }
 
   /** One step; until the first phone it waits. */
@@ -156,7 +155,7 @@ export class DictationStream {
 
   private cut(): DictatedSegment[] {
     if (this.phones === 0) {
-      if (this.steps >= this.idleSteps) this.restart();
+      if (this.steps >= this.idleSteps) this.restart(true);
       return [];
     }
     const paused = this.quiet >= this.pauseSteps;
@@ -175,7 +174,7 @@ export class DictationStream {
     return segments;
   }
 
-  private restart(): void {
+  private restart(idle = false): void {
     this.first += this.steps;
     this.steps = 0;
     this.quiet = 0;
@@ -184,8 +183,10 @@ export class DictationStream {
     this.waiting = [];
     this.skipped = 0;
     this.committedAt = 0;
-    this.network = this.acoustic.begin();
     this.dictation = this.fresh();
+    if (!idle && this.age < this.refreshSteps) return;
+    this.network = this.acoustic.begin();
+    this.age = 0;
   }
 
   private segmentOf(words: readonly DictatedWord[]): DictatedSegment[] {
@@ -250,13 +251,4 @@ export function joinedSegment(parts: readonly DictatedSegment[]): DictatedSegmen
     confidence: segmentConfidence(evidence),
     evidence,
   };
-}
-
-/**
- * That a segment was speech: a logistic regression on speech and on noise without any (bench/notes). Noise gives one word or two
- * that the search has stretched over a few phones.
- */
-export function segmentConfidence({ wordMean, words, phoneShare }: DictationEvidence): number {
-  const evidence = 2.2 * wordMean + 3.9 * Math.log(words) + 12.3 * phoneShare - 10.2;
-  return 1 / (1 + Math.exp(-evidence));
 }

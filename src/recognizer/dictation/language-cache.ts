@@ -1,7 +1,7 @@
 import type { LanguageModel } from '../../language/model.js';
 
-/** Answers of the language model that are kept: 2.6 MB. */
-const slots = 131_072;
+/** Answers of the language model that are kept: 1.3 MB. */
+const slots = 65_536;
 
 /** The language model's answers, kept where the same is asked frame after frame. Each slot holds the last answer of its questions. */
 export class LanguageCache {

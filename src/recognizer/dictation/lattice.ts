@@ -55,6 +55,23 @@ interface Arc {
   readonly language: number;
 }
 
+/** The best way into a node, and the others, without an object for each: there are tens of thousands. */
+function eachArc(
+  links: WordLinks,
+  node: number,
+  take: (from: number, score: number, word: number, start: number) => void,
+): void {
+  const { before, score, word, start, otherNext } = links;
+  take(before[node] ?? -1, score[node] ?? 0, word[node] ?? 0, start[node] ?? 0);
+  for (let l = links.other[node] ?? -1; l >= 0; l = otherNext[l] ?? -1)
+    take(
+      links.otherBefore[l] ?? -1,
+      links.otherScore[l] ?? 0,
+      links.otherWord[l] ?? 0,
+      links.otherStart[l] ?? 0,
+    );
+}
+
 function* arcsInto(links: WordLinks, node: number): Generator<Arc> {
   yield {
     from: links.before[node] ?? -1,
@@ -94,7 +111,7 @@ export class Posteriors {
     let total = -Infinity;
     for (let node = 0; node < count; node++) {
       let sum = -Infinity;
-      for (const arc of arcsInto(links, node)) sum = logAdd(sum, this.upTo(arc));
+      eachArc(links, node, (from, score) => (sum = logAdd(sum, this.upTo(from, score))));
       this.forward[node] = sum;
     }
     const kept = bestEnds(ends);
@@ -109,18 +126,17 @@ export class Posteriors {
     for (let node = count - 1; node >= 0; node--) {
       const after = this.backward[node] ?? -Infinity;
       if (after === -Infinity) continue;
-      for (const arc of arcsInto(links, node)) {
-        if (arc.from < 0) continue;
-        const gain = scale * (arc.score - this.scoreOf(arc.from));
-        this.backward[arc.from] = logAdd(this.backward[arc.from] ?? -Infinity, after + gain);
-      }
+      eachArc(links, node, (from, score) => {
+        if (from < 0) return;
+        const gain = scale * (score - this.scoreOf(from));
+        this.backward[from] = logAdd(this.backward[from] ?? -Infinity, after + gain);
+      });
     }
   }
 
   /** Share of all ways that go along an arc into `node`. */
-  of(node: number, arc: Arc): number {
-    const after = this.backward[node] ?? -Infinity;
-    return after === -Infinity ? 0 : Math.exp(this.upTo(arc) + after - this.total);
+  of(node: number, { from, score }: { readonly from: number; readonly score: number }): number {
+    return this.share(node, from, score);
   }
 
   /** For each node of a way the share of ways that have its word at that time: of the frames of the word, the one where most do. */
@@ -136,18 +152,22 @@ export class Posteriors {
     );
     for (let node = 0; node < links.size; node++) {
       if (this.backward[node] === -Infinity) continue;
-      for (const arc of arcsInto(links, node))
-        for (const i of wanted.get(arc.word) ?? []) {
+      const nodeEnd = links.end[node] ?? 0;
+      eachArc(links, node, (from, score, word, start) => {
+        const here = wanted.get(word);
+        if (here === undefined) return;
+        const share = this.share(node, from, score);
+        for (const i of here) {
           const at = path[i] ?? 0;
-          const [start, end] = [links.start[at] ?? 0, links.end[at] ?? 0];
-          const from = Math.max(start, arc.start);
-          const to = Math.min(end, links.end[node] ?? 0);
-          if (from > to) continue;
-          const [share, sums] = [this.of(node, arc), shares[i]];
-          if (sums === undefined) continue;
-          sums[from - start] = (sums[from - start] ?? 0) + share;
-          sums[to - start + 1] = (sums[to - start + 1] ?? 0) - share;
+          const [first, last] = [links.start[at] ?? 0, links.end[at] ?? 0];
+          const begins = Math.max(first, start);
+          const ends = Math.min(last, nodeEnd);
+          const sums = shares[i];
+          if (begins > ends || sums === undefined) continue;
+          sums[begins - first] = (sums[begins - first] ?? 0) + share;
+          sums[ends - first + 1] = (sums[ends - first + 1] ?? 0) - share;
         }
+      });
     }
     return shares.map((steps) => {
       let [sum, most] = [0, 0];
@@ -159,8 +179,13 @@ export class Posteriors {
     });
   }
 
-  private upTo(arc: Arc): number {
-    return this.forwardOf(arc.from) + this.scale * (arc.score - this.scoreOf(arc.from));
+  private share(node: number, from: number, score: number): number {
+    const after = this.backward[node] ?? -Infinity;
+    return after === -Infinity ? 0 : Math.exp(this.upTo(from, score) + after - this.total);
+  }
+
+  private upTo(from: number, score: number): number {
+    return this.forwardOf(from) + this.scale * (score - this.scoreOf(from));
   }
 
   private forwardOf(node: number): number {

@@ -1,4 +1,4 @@
-import type { LanguageModel } from '../../language/model.js';
+import type { ListedModel } from '../../language/model.js';
 import type { Lexicon } from '../lexicon/index.js';
 import {
   compileDictation,
@@ -15,7 +15,7 @@ export interface OpenSlotModel {
 }
 
 export function openSlotModel(
-  model: LanguageModel,
+  model: ListedModel,
   lexicon: Lexicon,
   options: DictationOptions = {},
 ): OpenSlotModel {
@@ -24,7 +24,7 @@ export function openSlotModel(
 
 /** The same beside other work. */
 export async function openSlotModelInTurns(
-  model: LanguageModel,
+  model: ListedModel,
   lexicon: Lexicon,
   options: DictationOptions = {},
 ): Promise<OpenSlotModel> {

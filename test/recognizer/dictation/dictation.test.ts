@@ -211,6 +211,39 @@ void t.test(
   },
 );
 
+void t.test('the network hears on over pauses, and starts afresh at one a minute', async (t) => {
+  let begun = 0;
+  const network = echo();
+  const counted: Acoustic = {
+    ...network,
+    begin: () => {
+      begun++;
+      return network.begin();
+    },
+  };
+  const graph = compileDictation(modelOf(['light', 'keeper'], {}), lexicon);
+  const stream = new DictationStream(counted, graph, plain, {
+    ...{ stepMs: 30, chunkSteps: 4, pauseMs: 300 },
+  });
+  const said = spoken('light', 'keeper', '', '');
+  const stepsSaid = said.length / count;
+  let segments = 0;
+  for (let steps = 0; steps < 4 * 2000 - stepsSaid; steps += stepsSaid)
+    segments += (await stream.feed(said)).length;
+  t.ok(segments > 100, `${segments} segments`);
+  t.equal(begun, 4, 'at the beginning, and after each of the first three minutes');
+});
+
+void t.test('while nobody speaks the network starts afresh four times a minute', async (t) => {
+  let begun = 0;
+  const network = echo();
+  const counted: Acoustic = { ...network, begin: () => (begun++, network.begin()) };
+  const graph = compileDictation(modelOf(['light'], {}), lexicon);
+  const stream = new DictationStream(counted, graph, plain, { stepMs: 30, chunkSteps: 4 });
+  for (let s = 0; s < 61; s++) t.same(await stream.feed(spoken('', '', '', '')), []);
+  t.equal(begun, 1 + Math.floor((61 * 40) / 500));
+});
+
 void t.test(
   'speech without pauses is handed out as it is certain, in bounded memory',
   async (t) => {

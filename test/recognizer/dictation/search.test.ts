@@ -7,6 +7,7 @@ import {
   type DictationGraph,
 } from '../../../src/recognizer/dictation/index.js';
 import { DictationSearch } from '../../../src/recognizer/dictation/dictation-search.js';
+import { LookAhead } from '../../../src/recognizer/dictation/look-ahead.js';
 import { alignSentence } from '../../../src/recognizer/search/align.js';
 import { tinyLexicon, units } from '../../sim/tiny-checkpoint.js';
 import { PlainLanguageModel, randomNgrams } from '../../sim/plain-language-model.js';
@@ -72,7 +73,13 @@ function randomGraph(random: () => number): { graph: DictationGraph; words: stri
     randomNgrams(random, words, { order, ends: random() < 0.8 }),
   );
   const weights = { language: 0.3 + random(), word: 2 * random() - 1 };
-  return { graph: compileDictation(model, lexicon, { weights }), words };
+  const graph = compileDictation(model, lexicon, { weights });
+  if (random() < 0.5) return { graph, words };
+  // As in a large tree: look-ahead by rows at every node.
+  const { modelWord, bonus, mostBonus } = graph;
+  const worth = { model, weight: weights.language, modelWord, bonus, mostBonus };
+  const lookAhead = new LookAhead(graph.tree, worth, { narrow: 1, rowsBytes: 0 });
+  return { graph: { ...graph, lookAhead }, words };
 }
 
 void t.test('with the beam wide open it finds what trying every sentence finds', (t) => {
