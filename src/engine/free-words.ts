@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { LanguageManifest } from '../bundle/index.js';
 import type { ListedModel } from '../language/model.js';
-import type { TrieModel } from '../language/trie-model.js';
 import {
   openSlotModelInTurns,
   parseBoosts,
