@@ -60,10 +60,13 @@ def test_bfloat16_is_close() -> None:
     assert (lstm(x, *w, bf16=True) - lstm(x, *w)).abs().max() < 0.05
 
 
-def test_bfloat16_of_the_library_has_the_same_gradients() -> None:
+@pytest.mark.parametrize("rank", [0, 5])
+def test_bfloat16_of_the_library_has_the_same_gradients(rank: int) -> None:
     torch.manual_seed(3)
-    made = [torch.randn(12, 3, 8), torch.randn(4 * 16, 8) * 0.3, torch.randn(4 * 16, 16) * 0.3, torch.randn(64) * 0.2]
-    wanted = torch.randn(12, 3, 16)
+    out = rank or 16
+    made = [torch.randn(12, 3, 8), torch.randn(4 * 16, 8) * 0.3, torch.randn(4 * 16, out) * 0.3, torch.randn(64) * 0.2]
+    made += [torch.randn(rank, 16) * 0.3] if rank else []
+    wanted = torch.randn(12, 3, out)
 
     def gradients(bf16: bool) -> list[torch.Tensor]:
         given = [m.clone().requires_grad_() for m in made]
