@@ -54,10 +54,12 @@ export async function readFreeWords(
   if (language.status === 'rejected') throw language.reason;
   const [boosted, { model, sha256, manifest }] = [terms.value, language.value];
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
-  if (same && JSON.stringify([...known.boosted]) === JSON.stringify([...boosted]))
-    return { ...known, manifest };
+  if (same && alike([...known.boosted], [...boosted]))
+    return alike(known.manifest, manifest) ? known : { ...known, manifest };
   return { ...(await made(model, sha256, lexicon, boosted)), manifest };
 }
+
+const alike = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 /** The same words, as they stand, for another bundle: its lexicon may say them otherwise. */
 export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<FreeWords> {

@@ -28,6 +28,8 @@ export const conditions = [
   'wake',
   'model-committed',
   'model-rolled-back',
+  'language-model-committed',
+  'language-model-rolled-back',
 ] as const satisfies readonly PublishedEvent[];
 
 export const rejectReasons = [
