@@ -33,6 +33,20 @@ export class Children {
     return { bits, places };
   }
 
+  /** Whether the bits are those of so many parents and children, and the places are theirs. */
+  fits(parents: number, children: number): boolean {
+    const { bits, places } = this;
+    let ones = 0;
+    let last = -1;
+    for (let at = 0; at < bits.length; at += 1)
+      for (let word = bits[at] as number; word !== 0; word &= word - 1) {
+        last = at * 32 + lowest(word);
+        if (ones % stride === 0 && places[ones / stride] !== last) return false;
+        ones += 1;
+      }
+    return ones === parents + 1 && last === parents + children;
+  }
+
   /** Place of the parent's 1; its first child is that many less the ones before it. */
   place(parent: number): number {
     const { bits } = this;

@@ -52,6 +52,7 @@ export class TrieModel extends BackOffModel {
     this.tripleWord = new Packed(parts.tripleWord, wordBits);
     this.tripleLn = new Packed(parts.tripleLn, shape.bits);
     this.tripleLns = reals('tripleLns');
+    this.look();
     const [begin, end, unknown] = ['<s>', '</s>', '<unk>'].map((word) => {
       const number = this.numberOf(word);
       if (number === undefined) throw new Error(`it has no word ${word}`);
@@ -60,6 +61,25 @@ export class TrieModel extends BackOffModel {
     this.end = end;
     this.unknown = unknown;
     this.begin = this.order > 1 && this.isContextWord(begin) ? 1 + begin : this.empty;
+  }
+
+  /** What a checksum does not say: offsets lead from word to letters, pairs and triples, and probabilities are numbers. */
+  private look(): void {
+    const { shape, wordEnds, wordPairs } = this;
+    const [words, pairs, triples] = shape.counts;
+    const rises = (offsets: Uint32Array, end: number) =>
+      offsets.every((at, i) => at >= (offsets[i - 1] ?? 0)) && offsets.at(-1) === end;
+    if (!rises(wordEnds, shape.letters)) throw new Error('its words end where no letters are');
+    if (shape.order > 1 && (wordPairs[0] !== 0 || !rises(wordPairs, pairs)))
+      throw new Error('its words have pairs that it has not');
+    for (let pair = 0; pair < pairs; pair++)
+      if (this.pairWord.at(pair) >= words)
+        throw new Error(`pair ${pair} has a word that it has not`);
+    if (shape.order > 2 && !this.children.fits(pairs, triples))
+      throw new Error('its pairs have triples that it has not');
+    const tables = [this.wordLn, this.wordBackOff, this.pairLns, this.pairBackOffs, this.tripleLns];
+    if (!tables.every((table) => table.every(Number.isFinite)))
+      throw new Error('a probability of it is no number');
   }
 
   wordAt(word: number): string {
