@@ -361,8 +361,9 @@ export class Agent {
   }
 
   private engineReplaced(old: Ready): void {
-    this.options.log.info({ event: 'model.changed', model: this.modelName }, 'another model hears');
-    if (old.engine === this.ear.engine) tellFreeWords(this.ear.grammar.freeWords, this.options.log);
+    const { log } = this.options;
+    if (old.engine === this.ear.engine) tellFreeWords(this.ear.grammar.freeWords, log);
+    else log.info({ event: 'model.changed', model: this.modelName }, 'another model hears');
     this.publishInfo();
     this.updates.retire(old);
   }

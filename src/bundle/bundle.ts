@@ -30,8 +30,14 @@ export class Bundle {
 
   /** Reads a folder or a .tar. Every file is checked against the manifest before this resolves. */
   static async open(path: string, version = agentVersion): Promise<Bundle> {
-    const read = await readChecked(path, (source) => parseManifest(source, path, version));
-    return new Bundle(path, read.manifest, read.sha256, read.files);
+    return Bundle.of(
+      path,
+      await readChecked(path, (source) => parseManifest(source, path, version)),
+    );
+  }
+
+  static of(path: string, { manifest, sha256: digest, files }: CheckedFiles<Manifest>): Bundle {
+    return new Bundle(path, manifest, digest, files);
   }
 
   /** Gives the memory of a file back that is not needed any more. */
@@ -54,15 +60,19 @@ export function fileOf(
   return bytes;
 }
 
-/** What any kind of bundle holds: its manifest, read by `parse`, and every file that it names, compared with it. */
+/** What any kind of bundle holds: its manifest, and every file that it names, compared with it. */
+export interface CheckedFiles<M> {
+  readonly manifest: M;
+  /** Of manifest.json. */
+  readonly sha256: string;
+  readonly files: Map<string, Uint8Array>;
+}
+
+/** Reads a folder or a .tar; `parse` reads the manifest. */
 export async function readChecked<M extends Pick<Manifest, 'files'>>(
   path: string,
   parse: (source: string) => M,
-): Promise<{
-  readonly manifest: M;
-  readonly sha256: string;
-  readonly files: Map<string, Uint8Array>;
-}> {
+): Promise<CheckedFiles<M>> {
   const files = await readAll(path);
   const source = files.get('manifest.json');
   if (source === undefined) {
@@ -86,11 +96,6 @@ export async function readChecked<M extends Pick<Manifest, 'files'>>(
     files.set(name, bytes);
   }
   return { manifest, sha256: sha256(source), files };
-}
-
-/** The text of manifest.json, unchecked; '' when there is none. */
-export async function readManifest(path: string): Promise<string> {
-  return Buffer.from((await readAll(path)).get('manifest.json') ?? []).toString('utf8');
 }
 
 function damaged(where: string, what: string): KikitoriError {

@@ -1,5 +1,5 @@
 /** bundle: the model contract every side shares. A path in, a checked bundle out. */
-export { kindAt, kindOf, openBundle } from './any-bundle.js';
+export { kindOf, openBundle } from './any-bundle.js';
 export { Bundle, readTar, sha256, writeBundle } from './bundle.js';
 export {
   LanguageBundle,

@@ -1,6 +1,6 @@
 /** A language model and all that belongs to it: manifest, file of `kikitori lm`, card with texts and licences. */
 import { agentVersion } from '../runtime/version.js';
-import { fileOf, readChecked } from './bundle.js';
+import { fileOf, readChecked, type CheckedFiles } from './bundle.js';
 import { fileEntries, list, record, semver, text, type Check } from './checks.js';
 import { parseAs } from './manifest-kinds.js';
 
@@ -80,8 +80,14 @@ export class LanguageBundle {
 
   static async open(path: string, version = agentVersion): Promise<LanguageBundle> {
     const parse = (source: string) => parseLanguageManifest(source, path, version);
-    const read = await readChecked(path, parse);
-    return new LanguageBundle(path, read.manifest, read.sha256, read.files);
+    return LanguageBundle.of(path, await readChecked(path, parse));
+  }
+
+  static of(
+    path: string,
+    { manifest, sha256, files }: CheckedFiles<LanguageManifest>,
+  ): LanguageBundle {
+    return new LanguageBundle(path, manifest, sha256, files);
   }
 
   file(name: string): Uint8Array {

@@ -150,19 +150,17 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
       at: 'capture.source',
       what: 'got "none", expected wyoming.listen with it: there is nothing to hear',
     };
-  if (
-    of('recognizer.mode') === 'dictation' &&
-    of('recognizer.languageModelPath') === '' &&
-    of('update.language.channel') === ''
-  )
+  const hasWords =
+    of('recognizer.languageModelPath') !== '' || of('update.language.channel') !== '';
+  if (of('recognizer.mode') === 'dictation' && !hasWords)
     yield {
       at: 'recognizer.mode',
       what: 'got "dictation", expected recognizer.languageModelPath with it, a file of kikitori lm, or update.language.channel, which brings one',
     };
-  if (of('recognizer.boostPath') !== '' && of('recognizer.languageModelPath') === '')
+  if (of('recognizer.boostPath') !== '' && !hasWords)
     yield {
       at: 'recognizer.boostPath',
-      what: 'expected recognizer.languageModelPath with it: own terms are weighed against a language model',
+      what: 'expected recognizer.languageModelPath with it, or update.language.channel: own terms are weighed against a language model',
     };
   const page = String(of('page.listen'));
   if (page !== '' && of('page.tokenFile') === '' && !isLoopback(parseListen(page).host))

@@ -56,7 +56,7 @@ export async function readFreeWords(
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
   if (same && alike([...known.boosted], [...boosted]))
     return alike(known.manifest, manifest) ? known : { ...known, manifest };
-  return { ...(await made(model, sha256, lexicon, boosted)), manifest };
+  return { ...(await freeWordsOf(model, sha256, lexicon, boosted)), manifest };
 }
 
 const alike = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
@@ -65,10 +65,11 @@ const alike = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b
 export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<FreeWords> {
   const { graph, sha256, boosted, manifest } = known;
   if (known.lexicon === lexicon) return known;
-  return { ...(await made(graph.model, sha256, lexicon, boosted)), manifest };
+  return { ...(await freeWordsOf(graph.model, sha256, lexicon, boosted)), manifest };
 }
 
-async function made(
+/** A language model's words and own terms, compiled against a lexicon beside other work. */
+export async function freeWordsOf(
   model: ListedModel,
   sha256: string,
   lexicon: Lexicon,

@@ -4,8 +4,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { main } from '../../src/cli/main.js';
 import { Daemon } from '../sim/daemon.js';
+import { languageFile } from '../sim/language-bundle.js';
 import { MicSim, until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber, type Message } from '../sim/mosquitto.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
@@ -26,19 +26,7 @@ t.teardown(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function languageModel(name: string, text: string): Promise<string> {
-  const source = join(folder, `${name}.txt`);
-  const out = join(folder, `${name}.lm`);
-  await writeFile(source, text);
-  const quiet = { write: () => undefined };
-  const status = await main(['lm', 'build', source, '--out', out], {
-    stdout: quiet,
-    stderr: quiet,
-    env: {},
-  });
-  t.equal(status, 0);
-  return out;
-}
+const languageModel = (name: string, text: string) => languageFile(folder, name, text);
 
 void t.test('free words on MQTT; wrong files change nothing', async (t) => {
   const path = await languageModel(

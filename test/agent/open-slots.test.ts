@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { main } from '../../src/cli/main.js';
 import { Daemon } from '../sim/daemon.js';
+import { languageFile } from '../sim/language-bundle.js';
 import { MicSim, until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber, type Message } from '../sim/mosquitto.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
@@ -28,14 +28,7 @@ t.teardown(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function languageModel(text: string): Promise<string> {
-  const [source, out] = [join(folder, 'site.txt'), join(folder, 'site.lm')];
-  await writeFile(source, text);
-  const quiet = { write: () => undefined };
-  const io = { stdout: quiet, stderr: quiet, env: {} };
-  t.equal(await main(['lm', 'build', source, '--out', out], io), 0);
-  return out;
-}
+const languageModel = (text: string) => languageFile(folder, 'site', text);
 
 void t.test('any words in a command, on MQTT; wrong files change nothing', async (t) => {
   const path = await languageModel('the light is blue\nstop conveyor two to one\n'.repeat(3));

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Bundle, kindAt, LanguageBundle, openBundle } from '../../src/bundle/index.js';
+import { Bundle, kindOf, LanguageBundle, openBundle } from '../../src/bundle/index.js';
 import { main } from '../../src/cli/main.js';
 import { readModelFile } from '../../src/engine/model-file.js';
 import { languageTar } from '../sim/language-bundle.js';
@@ -57,8 +57,8 @@ void t.test('the same input gives the same bytes, and says what is in it', async
 });
 
 void t.test('kinds are told apart, in words', async (t) => {
-  t.equal(await kindAt(good), 'language-model');
-  t.equal(await kindAt(tiny.path), 'model');
+  t.equal(kindOf(await openBundle(good)), 'language-model');
+  t.equal(kindOf(await openBundle(tiny.path)), 'model');
   t.equal((await openBundle(good)).manifest.name, 'site');
   t.equal((await openBundle(tiny.path)).manifest.name, 'tiny');
   await t.rejects(Bundle.open(good), {

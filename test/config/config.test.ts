@@ -166,6 +166,9 @@ void t.test('own terms need a language model to be weighed against', async (t) =
   const both =
     'recognizer: {boostPath: terms.txt, languageModelPath: a.lm, dictation: push-to-talk}\n';
   t.same((await faultsOf(both)).faults, []);
+  const fetched =
+    'recognizer: {boostPath: terms.txt, mode: dictation}\nupdate: {language: {channel: english}}\n';
+  t.same((await faultsOf(fetched)).faults, [], 'a channel brings one');
 });
 
 void t.test('anchors and merge keys work as in sentences; own keys win', async (t) => {

@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { main } from '../../src/cli/main.js';
 import { Engine } from '../../src/engine/engine.js';
 import { freeWordsFor, readFreeWords } from '../../src/engine/free-words.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
+import { languageFile } from '../sim/language-bundle.js';
 import { fullLexicon, tinyLexicon } from '../sim/tiny-checkpoint.js';
 import { toneBundle } from '../sim/tone-model.js';
 
@@ -22,13 +22,7 @@ const boostPath = join(folder, 'terms');
 const languageModelPath = join(folder, 'words.lm');
 const files = { languageModelPath, boostPath };
 
-async function build(text: string) {
-  const source = join(folder, 'text');
-  await writeFile(source, text);
-  const quiet = { write: () => undefined };
-  const argv = ['lm', 'build', source, '--out', languageModelPath];
-  t.equal(await main(argv, { stdout: quiet, stderr: quiet, env: {} }), 0);
-}
+const build = (text: string) => languageFile(folder, 'words', text);
 
 void t.test('what has not changed is not compiled again', async (t) => {
   const lexicon = tinyLexicon();

@@ -22,12 +22,19 @@ async function kikitori(...argv: string[]): Promise<void> {
   if (status !== 0) throw new Error(`kikitori ${argv.join(' ')}: ${said.join('')}`);
 }
 
+/** A file of `kikitori lm` of these sentences, one a line; its text lies beside it. Returns its path. */
+export async function languageFile(folder: string, name: string, text: string): Promise<string> {
+  const [source, out] = [join(folder, `${name}.txt`), join(folder, `${name}.lm`)];
+  await writeFile(source, text);
+  await kikitori('lm', 'build', source, '--out', out);
+  return out;
+}
+
 /** A .tar in this folder; returns its path. */
 export async function languageTar(folder: string, o: LanguageSim): Promise<string> {
   const { name = 'site', version } = o;
   const at = (suffix: string) => join(folder, `${name}-${version}${suffix}`);
   await mkdir(folder, { recursive: true });
-  await writeFile(at('.txt'), o.text);
   await writeFile(
     at('.json'),
     JSON.stringify({
@@ -35,7 +42,7 @@ export async function languageTar(folder: string, o: LanguageSim): Promise<strin
       texts: [{ name: 'what a test says', from: 'this test', licence: 'CC0' }],
     }),
   );
-  await kikitori('lm', 'build', at('.txt'), '--out', at('.lm'));
+  await languageFile(folder, `${name}-${version}`, o.text);
   const card = ['--card', at('.json'), '--selftest', at('.txt')];
   await kikitori('lm', 'pack', at('.lm'), ...card, '--out', at('.tar'));
   if (o.manifest !== undefined || o.model !== undefined) await rewritten(at('.tar'), o);

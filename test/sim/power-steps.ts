@@ -1,6 +1,9 @@
 /** Power that goes before the nth step that an update takes on disk or in what hears. */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pino } from 'pino';
 import type { Disk } from '../../src/update/disk.js';
+import type { UpdaterOptions } from '../../src/update/index.js';
 
 /** Power that ends before the step number `cutAt`; afterwards nothing happens any more. */
 export class Power {
@@ -36,4 +39,23 @@ export const diskOf = (power: Power): Disk => ({
   async folder(path) {
     mkdirSync(path, { recursive: true });
   },
+});
+
+/** Of an updater that nothing but a test moves: no window, no check of its own, a trial of 20 utterances. */
+export const stillUpdater = (
+  folder: string,
+  power: Power,
+): Omit<UpdaterOptions, 'factoryPath' | 'source' | 'hearing' | 'bootId' | 'clock' | 'onEvent'> => ({
+  slotsFolder: join(folder, 'slots'),
+  stateFolder: join(folder, 'update'),
+  device: { id: 'board', groups: [] },
+  pin: '',
+  window: null,
+  checkEveryMs: 1e9,
+  tickMs: 10_000,
+  rules: { utterances: 20, durationMs: 1e9, minSample: 10, realTimeFactor: 0.5 },
+  onStatus: () => undefined,
+  disk: diskOf(power),
+  random: () => 0.5,
+  log: pino({ level: 'silent' }),
 });

@@ -18,7 +18,7 @@ import type { Hearing } from '../../src/update/ports.js';
 import { Updater } from '../../src/update/updater.js';
 import { FolderSource, type Published } from '../sim/folder-source.js';
 import { languageTar, type LanguageSim } from '../sim/language-bundle.js';
-import { diskOf, Power } from '../sim/power-steps.js';
+import { Power, stillUpdater } from '../sim/power-steps.js';
 import { TestClock } from '../sim/test-clock.js';
 import { toneBundle } from '../sim/tone-model.js';
 
@@ -96,24 +96,13 @@ class Board {
       discard: () => hearing.discard(),
     };
     this.updater = await Updater.open({
-      slotsFolder: join(this.folder, 'slots'),
-      stateFolder: join(this.folder, 'update'),
+      ...stillUpdater(this.folder, power),
       factoryPath: '',
       source: this.source,
       hearing: stepping,
-      device: { id: 'board', groups: [] },
-      pin: '',
-      window: null,
-      checkEveryMs: 1e9,
-      tickMs: 10_000,
-      rules: { utterances: 20, durationMs: 1e9, minSample: 10, realTimeFactor: 0.5 },
       bootId: this.bootId,
-      onStatus: () => undefined,
       onEvent: () => undefined,
-      disk: diskOf(power),
       clock: this.clock,
-      random: () => 0.5,
-      log: pino({ level: 'silent' }),
     });
     await this.updater.openCurrent((place, path) => hearing.open(engine, place, path));
     this.ear.replace({ engine, grammar: hearing.sentences ?? grammar });

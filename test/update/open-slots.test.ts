@@ -1,11 +1,11 @@
 /** A new model is tried with the language model too, in its confined process, and any words are heard by it afterwards. */
-import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { main } from '../../src/cli/main.js';
 import { Daemon } from '../sim/daemon.js';
 import { FleetSim } from '../sim/fleet-sim.js';
+import { languageFile } from '../sim/language-bundle.js';
 import { MicSim, until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { RepositorySim } from '../sim/repository-sim.js';
@@ -16,11 +16,7 @@ const grammar = 'intents: {Go: {data: [{sentences: ["go {dictation}"]}]}}\n';
 
 void t.test('a model is changed, and any words are heard by the new one', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-open-update-'));
-  const [text, words] = [join(folder, 'text'), join(folder, 'words.lm')];
-  await writeFile(text, 'left\nstart left\n'.repeat(3));
-  const quiet = { write: () => undefined };
-  const built = ['lm', 'build', text, '--out', words];
-  t.equal(await main(built, { stdout: quiet, stderr: quiet, env: {} }), 0);
+  const words = await languageFile(folder, 'words', 'left\nstart left\n'.repeat(3));
   const fleet = await FleetSim.make(t, { nowMs: Date.now() });
   const server = await RepositorySim.start(t, fleet.dir);
   const bundle = async (version: string) =>

@@ -6,14 +6,13 @@ import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import t from 'tap';
 import { sha256 } from '../../src/bundle/index.js';
 import { FaultError, type Hearing, type Hears } from '../../src/update/ports.js';
 import type { Place } from '../../src/update/slots.js';
 import { Updater } from '../../src/update/updater.js';
 import { FolderSource } from '../sim/folder-source.js';
-import { diskOf, Power } from '../sim/power-steps.js';
+import { Power, stillUpdater } from '../sim/power-steps.js';
 import { TestClock } from '../sim/test-clock.js';
 
 const home = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
@@ -79,24 +78,13 @@ class Board {
   }
   async start(): Promise<this> {
     this.updater = await Updater.open({
-      slotsFolder: join(this.folder, 'slots'),
-      stateFolder: join(this.folder, 'update'),
+      ...stillUpdater(this.folder, this.power),
       factoryPath: factory.path,
       source: this.source,
       hearing: this.hearing,
-      device: { id: 'board', groups: [] },
-      pin: '',
-      window: null,
-      checkEveryMs: 1e9,
-      tickMs: 10_000,
-      rules: { utterances: 20, durationMs: 1e9, minSample: 10, realTimeFactor: 0.5 },
       bootId: this.bootId,
-      onStatus: () => undefined,
       onEvent: (name) => this.events.push(name),
-      disk: diskOf(this.power),
       clock: this.clock,
-      random: () => 0.5,
-      log: pino({ level: 'silent' }),
     });
     await this.updater.openCurrent(async (place, path) => this.hearing.open(place, path));
     await this.updater.begin();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { basename } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import type { FreeSpeech } from '../../compress/report/index.js';
 import { compileDictation, type DictationGraph } from '../../recognizer/dictation/index.js';
 import { openModel } from '../lm/models.js';
@@ -9,7 +10,9 @@ import { openModel } from '../lm/models.js';
 export async function freeSpeechOf(path: string): Promise<FreeSpeech> {
   const { model } = await openModel(path);
   const hash = createHash('sha256');
-  for await (const piece of createReadStream(path)) hash.update(piece as Buffer);
+  // Of a bundle's folder the manifest, which names what its files are.
+  const named = (await stat(path)).isDirectory() ? join(path, 'manifest.json') : path;
+  for await (const piece of createReadStream(named)) hash.update(piece as Buffer);
   let last: { readonly lexicon: string; readonly graph: DictationGraph } | undefined;
   return {
     name: basename(path),

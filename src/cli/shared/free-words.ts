@@ -1,5 +1,4 @@
-import { readBoosts, unsaidOf, type FreeWordsReader } from '../../engine/free-words.js';
-import { openSlotModel } from '../../recognizer/dictation/index.js';
+import { freeWordsOf, readBoosts, type FreeWordsReader } from '../../engine/free-words.js';
 import { openModel } from '../lm/models.js';
 import type { Io } from './command.js';
 
@@ -8,9 +7,8 @@ export function freeWordsReader(path: string, io: Io, boostPath = ''): FreeWords
   return async (lexicon) => {
     const boosted = await readBoosts(boostPath);
     const { model } = await openModel(path);
-    const free = openSlotModel(model, lexicon, { boosted });
-    const { graph } = free;
-    const unsaid = unsaidOf(boosted, graph);
+    const free = await freeWordsOf(model, '', lexicon, boosted);
+    const { graph, unsaid } = free;
     if (unsaid.length > 0)
       io.stderr.write(
         `${boostPath}: nothing says how these sound (--words FILE): ${unsaid.slice(0, 20).join(', ')}\n`,
@@ -19,6 +17,6 @@ export function freeWordsReader(path: string, io: Io, boostPath = ''): FreeWords
       io.stderr.write(
         `${path}: ${graph.unpronounced} of its words are not listened for: nothing says how they sound (--words FILE)\n`,
       );
-    return { ...free, sha256: '', lexicon, boosted, unsaid };
+    return free;
   };
 }

@@ -135,22 +135,8 @@ function* compiling(
   const weight = weights.language;
   const lookAhead = new LookAhead(tree, { model, weight, modelWord, bonus, mostBonus });
   const cache = new LanguageCache(model);
-  return {
-    ...{
-      tree,
-      model,
-      cache,
-      weights,
-      lookAhead,
-      mostBonus,
-      bonus,
-      boosts,
-      words,
-      unpronounced,
-      wordAt,
-      modelWord,
-    },
-  };
+  const said = { words, unpronounced, wordAt, modelWord };
+  return { tree, model, cache, weights, lookAhead, mostBonus, bonus, boosts, ...said };
 }
 
 function isKnown(model: ListedModel, text: string): boolean {

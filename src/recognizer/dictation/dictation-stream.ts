@@ -147,9 +147,7 @@ export class DictationStream {
       this.skipped++;
       return;
     }
-    for (const scores of this.waiting) {
-      this.dictation.feed(scores, row.length);
-    }
+    for (const scores of this.waiting) this.dictation.feed(scores, row.length);
     this.waiting = [];
   }
 
