@@ -7,6 +7,7 @@ import {
   nameOfKind,
   openBundle,
   sha256,
+  storedFiles,
   writeBundle,
   type Bundle,
   type LanguageBundle,
@@ -232,8 +233,8 @@ async function readOrRepack(
         `${JSON.stringify({ ...given.manifest, version: o.asVersion ?? nextVersion(given, known) }, null, 1)}\n`,
       )
     : given.file('manifest.json');
-  const files = new Map<string, Uint8Array>([['manifest.json', manifest]]);
-  for (const name of Object.keys(given.manifest.files)) files.set(name, given.file(name));
+  const files = await storedFiles(given);
+  files.set('manifest.json', manifest);
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-publish-'));
   try {
     const path = join(folder, 'bundle.tar');
