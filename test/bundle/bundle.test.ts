@@ -29,7 +29,7 @@ type Manifest = Record<string, unknown> & {
   features: Record<string, unknown>;
   network: Record<string, unknown>;
 };
-function unpackedManifest(): Buffer {
+function unpackedManifest() {
   const entries = Object.entries(opened.manifest.files).map(
     ([name, { sha256, bytes }]) => [name, { sha256, bytes }] as const,
   );
