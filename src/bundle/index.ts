@@ -9,6 +9,7 @@ export {
 } from './language-bundle.js';
 export type { LanguageManifest } from './language-bundle.js';
 export { manifestFields, parseManifest } from './manifest.js';
+export { manifestText } from './manifest-text.js';
 export { pack, storedName } from './packed.js';
 export type { FileEntry } from './packed.js';
 export { sha256 } from './sha256.js';

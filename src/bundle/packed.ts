@@ -17,8 +17,8 @@ export interface FileEntry extends Digest {
 
 /** The first agent that reads packed files. */
 const packedSince = '0.11.0';
-/** Smaller files are left as they are: they can be read without a tool. */
-const worthBytes = 64 * 1024;
+/** Smaller files are left as they are: little is gained. */
+const worthBytes = 32 * 1024;
 /** What saves less than this share is left as it is: the lexicon is packed inside. */
 const worthShare = 1 / 16;
 

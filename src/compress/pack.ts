@@ -1,5 +1,6 @@
 import {
   Bundle,
+  manifestText,
   pack,
   parseManifest,
   sha256,
@@ -87,7 +88,7 @@ export async function packBundle(o: PackOptions): Promise<void> {
     measured: o.measured,
     ...(o.languageModel === undefined ? {} : { languageModel: o.languageModel }),
   };
-  const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
+  const bytes = Buffer.from(manifestText(manifest));
   await writeBundle(o.out, new Map([['manifest.json', bytes], ...stored]));
 }
 
@@ -116,7 +117,7 @@ export async function rewriteManifest(
 ): Promise<void> {
   const bundle = await Bundle.open(path);
   const manifest = { ...bundle.manifest, ...changes };
-  const text = `${JSON.stringify(manifest, null, 1)}\n`;
+  const text = manifestText(manifest);
   parseManifest(text, path, agentVersion);
   const files = await storedFiles(bundle);
   await writeBundle(path, files.set('manifest.json', Buffer.from(text)));
@@ -139,7 +140,7 @@ export async function repackLexicon(
     new Map(names.map((name) => [name, name === 'lexicon' ? lexicon : bundle.file(name)])),
     bundle.manifest.minAgent,
   );
-  const text = `${JSON.stringify({ ...bundle.manifest, minAgent, files: entries }, null, 1)}\n`;
+  const text = manifestText({ ...bundle.manifest, minAgent, files: entries });
   parseManifest(text, path, agentVersion);
   await writeBundle(out, new Map([['manifest.json', Buffer.from(text)], ...stored]));
   return lexicon.length;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   atLeast,
   kindOf,
+  manifestText,
   nameOfKind,
   openBundle,
   sha256,
@@ -230,7 +231,7 @@ async function readOrRepack(
   if (!o.downgrade && !isFolder) return { bundle: given, bytes: await readFile(o.bundle) };
   const manifest = o.downgrade
     ? Buffer.from(
-        `${JSON.stringify({ ...given.manifest, version: o.asVersion ?? nextVersion(given, known) }, null, 1)}\n`,
+        manifestText({ ...given.manifest, version: o.asVersion ?? nextVersion(given, known) }),
       )
     : given.file('manifest.json');
   const files = await storedFiles(given);

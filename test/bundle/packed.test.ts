@@ -6,6 +6,7 @@ import { brotliCompressSync } from 'node:zlib';
 import t from 'tap';
 import {
   Bundle,
+  manifestText,
   pack,
   sha256,
   storedFiles,
@@ -182,6 +183,22 @@ void t.test('who writes a bundle again keeps what is packed, to the byte', async
 });
 
 const skip = modelMissing() ?? false;
+void t.test('a manifest as text is what it was, with lists of numbers on one line', (t) => {
+  const texts = ['[ 1, 2 ]', '[\n 1,\n 2\n]', '[', '[\n 1', '\n ]', '"[\n 7\n]"'];
+  const value = {
+    texts,
+    ...Object.fromEntries(texts.map((text) => [text, [texts, [1], []]])),
+    numbers: [1, -2.5, 1e-9, 1e21],
+    mixed: [1, 'a', [2, [3, 4]], { a: [5, 6] }, null, true, -7],
+    manifest: plain.manifest,
+  };
+  const text = manifestText(value);
+  t.same(JSON.parse(text), value);
+  t.match(text, '"numbers": [1, -2.5, 1e-9, 1e+21],\n');
+  t.equal(text.match(/^\s*-?[\d.]+,?$/gm)?.length, 3, 'only of mixed lists');
+  t.end();
+});
+
 void t.test('the model that ships, packed: same bits, fewer bytes', { skip }, async (t) => {
   const path = fresh('.tar');
   await repackLexicon(shippedModel, () => tinyLexiconBytes(), path);
