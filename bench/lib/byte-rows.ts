@@ -1,6 +1,6 @@
 /** Tables of bytes: weights in 4 bits before any training, and what general compressors make of the file. */
 import { brotliCompressSync, constants, deflateSync } from 'node:zlib';
-import { readFile } from 'node:fs/promises';
+import { Bundle } from '../../src/bundle/index.js';
 import {
   parameterCount,
   readCheckpoint,
@@ -136,13 +136,14 @@ async function fitted(
 /** The bytes of a network as its file has them, and in other orders, by what Node brings. */
 async function compressors(): Promise<void> {
   const network = await readCheckpoint(files[1][1]);
+  const shipped = await Bundle.open('models/kikitori-en');
   const orders: [string, Uint8Array][] = [
-    ['model.onnx of the bundle, 8 bits', await readFile('models/kikitori-en/model.onnx')],
+    ['model.onnx of the bundle, 8 bits', shipped.file('model.onnx')],
     ['8-bit weights, row by row', weightsAs(network, (q) => q)],
     ['8-bit weights, column by column', weightsAs(network, turned)],
     ['8-bit weights, each less the one before', weightsAs(network, differences)],
     ['4-bit weights, two a byte, without scales', fourBits(network)],
-    ['the whole bundle', await bundleBytes()],
+    ['the whole bundle', bundleBytes(shipped)],
   ];
   print('\n| what | bytes | deflate -9 | brotli -11 | of 0-order entropy |');
   print('|---|--:|--:|--:|--:|');
@@ -196,11 +197,7 @@ function fourBits(network: NetworkCheckpoint): Uint8Array {
   );
 }
 
-const bundleBytes = async (): Promise<Uint8Array> =>
+const bundleBytes = (bundle: Bundle): Uint8Array =>
   Buffer.concat(
-    await Promise.all(
-      ['manifest.json', 'model.onnx', 'lexicon', 'selftest.wav'].map((file) =>
-        readFile(`models/kikitori-en/${file}`),
-      ),
-    ),
+    ['manifest.json', 'model.onnx', 'lexicon', 'selftest.wav'].map((file) => bundle.file(file)),
   );

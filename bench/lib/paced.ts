@@ -25,7 +25,7 @@ export async function paced(
   /** More of the configuration. */
   more: Readonly<Record<string, unknown>> = {},
   /** Sees the lines of the log; what it does is over when the daemon is. */
-  onLine: (line: Readonly<Record<string, unknown>>) => void = () => undefined,
+  onLine: (line: Readonly<Record<string, unknown>>, pid: number) => void = () => undefined,
   /** Sees the daemon after its last answer, before it ends. */
   look: (pid: number) => Promise<void> = () => Promise.resolve(),
 ): Promise<Row[]> {
@@ -51,7 +51,7 @@ export async function paced(
       firstFrameMs = performance.now() - began;
   });
   createInterface({ input: daemon.stdout }).on('line', (line) =>
-    onLine(JSON.parse(line) as Record<string, unknown>),
+    onLine(JSON.parse(line) as Record<string, unknown>, daemon.pid ?? 0),
   );
   const closed = new Promise((resolve) => daemon.once('close', resolve));
   let marks: Mark[] = [];

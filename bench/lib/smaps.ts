@@ -8,6 +8,8 @@ export interface Mapping {
   /** Of it what no file stands behind: written by this process alone. */
   readonly anonymousKb: number;
   readonly proportionalKb: number;
+  /** Of it what was read or written since /proc/PID/clear_refs was last written to. */
+  readonly touchedKb: number;
   readonly startsAt: bigint;
 }
 
@@ -19,7 +21,7 @@ export function readMappings(smaps: string): Mapping[] {
     const begins = head.exec(line);
     if (begins !== null) {
       const [, start = '', permissions = '', name = ''] = begins;
-      const none = { sizeKb: 0, residentKb: 0, anonymousKb: 0, proportionalKb: 0 };
+      const none = { sizeKb: 0, residentKb: 0, anonymousKb: 0, proportionalKb: 0, touchedKb: 0 };
       found.push({ name, permissions, startsAt: BigInt(`0x${start}`), ...none });
       continue;
     }
@@ -30,6 +32,7 @@ export function readMappings(smaps: string): Mapping[] {
     if (value[1] === 'Size') last.sizeKb = kb;
     if (value[1] === 'Rss') last.residentKb = kb;
     if (value[1] === 'Pss') last.proportionalKb = kb;
+    if (value[1] === 'Referenced') last.touchedKb = kb;
     if (value[1] === 'Anonymous') last.anonymousKb = kb;
   }
   return found;

@@ -1,7 +1,7 @@
 /** A signed repository with new versions of the model that ships: good ones, and ones that fail their self-test. */
 import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Bundle, writeBundle } from '../../src/bundle/index.js';
+import { Bundle, storedFiles, writeBundle } from '../../src/bundle/index.js';
 import { initFleet, planPublication, Repository } from '../../src/fleet/index.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { RepositorySim } from '../../test/sim/repository-sim.js';
@@ -43,11 +43,8 @@ export class SoakRepository {
       Buffer.from(this.bundle.file('manifest.json')).toString('utf8'),
     ) as { selftest: Record<string, unknown> };
     const selftest = { ...manifest.selftest, ...(claims === undefined ? {} : { text: claims }) };
-    const files = new Map<string, Uint8Array>([
-      ['manifest.json', Buffer.from(JSON.stringify({ ...manifest, version, selftest }))],
-    ]);
-    for (const name of Object.keys(this.bundle.manifest.files))
-      files.set(name, this.bundle.file(name));
+    const files = await storedFiles(this.bundle);
+    files.set('manifest.json', Buffer.from(JSON.stringify({ ...manifest, version, selftest })));
     const bundle = join(this.folder, 'next.tar');
     await writeBundle(bundle, files);
     const repository = await Repository.open({

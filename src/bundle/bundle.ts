@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
@@ -7,16 +6,14 @@ import { atomicWrite, syncFolder } from '../runtime/atomic-write.js';
 import { codeOf, fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
 import { parseManifest, type Manifest } from './manifest.js';
+import { differs, opened, storedName, type FileEntry } from './packed.js';
+import { sha256 } from './sha256.js';
 
-/** Bytes of all files together; more is refused before it is stored. */
+/** Bytes of all files together, as stored and as unpacked; more is refused before it is stored or unpacked. */
 const bytesMax = 64 * 1024 * 1024;
 /** Pieces of this size are given back to the system; smaller ones leave holes in the allocator. */
 const readBytes = 1024 * 1024;
 const nameAllowed = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-
-export function sha256(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
 
 /** A model and all that belongs to it, checked. Nothing of an unchecked file is handed out. */
 export class Bundle {
@@ -83,19 +80,55 @@ export async function readChecked<M extends Pick<Manifest, 'files'>>(
     });
   }
   const manifest = parse(Buffer.from(source).toString('utf8'));
-  for (const [name, wanted] of Object.entries(manifest.files)) {
-    const bytes = files.get(name) ?? (await readNamed(path, name));
-    if (bytes === undefined) throw damaged(path, `${name} is missing`);
-    if (bytes.length !== wanted.bytes) {
-      throw damaged(path, `${name} has ${bytes.length} bytes, the manifest says ${wanted.bytes}`);
-    }
-    const digest = sha256(bytes);
-    if (digest !== wanted.sha256) {
-      throw damaged(path, `${name} has SHA-256 ${digest}, the manifest says ${wanted.sha256}`);
-    }
+  refuseTooLarge(path, manifest.files);
+  for (const [name, entry] of Object.entries(manifest.files)) {
+    const bytes = await opened(name, entry, await storedFile(path, files, name, entry));
+    if (typeof bytes === 'string') throw damaged(path, bytes);
+    if (entry.packed !== undefined) files.delete(storedName(name, entry));
     files.set(name, bytes);
   }
   return { manifest, sha256: sha256(source), files };
+}
+
+/**
+ * manifest.json and the files that it names as they are stored, compared with it: for whoever writes the bundle again.
+ * What is packed stays so, to the byte.
+ */
+export async function storedFiles({
+  path,
+  manifest,
+}: {
+  readonly path: string;
+  readonly manifest: Pick<Manifest, 'files'>;
+}): Promise<Map<string, Uint8Array>> {
+  const read = await readAll(path);
+  const source = read.get('manifest.json');
+  if (source === undefined) throw damaged(path, 'manifest.json is missing');
+  const stored = new Map([['manifest.json', source]]);
+  for (const [name, entry] of Object.entries(manifest.files))
+    stored.set(storedName(name, entry), await storedFile(path, read, name, entry));
+  return stored;
+}
+
+/** Nothing is unpacked that was not compared with the manifest. */
+async function storedFile(
+  path: string,
+  read: ReadonlyMap<string, Uint8Array>,
+  name: string,
+  entry: FileEntry,
+): Promise<Uint8Array> {
+  const stored = storedName(name, entry);
+  const bytes = read.get(stored) ?? (await readNamed(path, stored));
+  const fault =
+    bytes === undefined ? `${stored} is missing` : differs(stored, bytes, entry.packed ?? entry);
+  if (bytes === undefined || fault !== undefined) throw damaged(path, fault ?? '');
+  return bytes;
+}
+
+function refuseTooLarge(path: string, files: Readonly<Record<string, FileEntry>>): void {
+  const total = Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
+  if (total > bytesMax)
+    throw damaged(path, `its files have ${total} bytes, at most ${bytesMax} are taken`);
 }
 
 function damaged(where: string, what: string): KikitoriError {

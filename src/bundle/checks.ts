@@ -15,6 +15,12 @@ function isStateTensor(v: unknown): boolean {
 }
 
 function isFileEntry(v: unknown): boolean {
+  if (!isDigest(v)) return false;
+  const { packed } = v as { packed?: unknown };
+  return packed === undefined || (at(packed, 'encoding') === 'br' && isDigest(packed));
+}
+
+function isDigest(v: unknown): boolean {
   const { sha256, bytes } = (v ?? {}) as { sha256?: unknown; bytes?: unknown };
   return (
     typeof sha256 === 'string' &&
@@ -68,7 +74,10 @@ export const stateTensors: Check = (v) =>
 export const fileEntries: Check = (v) => {
   if (record(v) !== undefined) return record(v);
   const bad = Object.entries(v as object).find(([, entry]) => !isFileEntry(entry));
-  return bad && `for ${JSON.stringify(bad[0])} {sha256: 64 hex digits, bytes: whole number}`;
+  return (
+    bad &&
+    `for ${JSON.stringify(bad[0])} {sha256: 64 hex digits, bytes: whole number}, and if it is stored packed the same as packed, with encoding "br"`
+  );
 };
 export const oneOf =
   (...words: string[]): Check =>

@@ -1,6 +1,6 @@
 /** bundle: the model contract every side shares. A path in, a checked bundle out. */
 export { kindOf, openBundle } from './any-bundle.js';
-export { Bundle, readTar, sha256, writeBundle } from './bundle.js';
+export { Bundle, readTar, storedFiles, writeBundle } from './bundle.js';
 export {
   LanguageBundle,
   languageModelName,
@@ -9,6 +9,10 @@ export {
 } from './language-bundle.js';
 export type { LanguageManifest } from './language-bundle.js';
 export { manifestFields, parseManifest } from './manifest.js';
+export { manifestText } from './manifest-text.js';
+export { pack, storedName } from './packed.js';
+export type { FileEntry } from './packed.js';
+export { sha256 } from './sha256.js';
 export { atLeast, isBundleKind, nameOfKind } from './manifest-kinds.js';
 export type { BundleKind, WantedLanguageModel } from './manifest-kinds.js';
 export type {

@@ -3,6 +3,7 @@ import { agentVersion } from '../runtime/version.js';
 import { fileOf, readChecked, type CheckedFiles } from './bundle.js';
 import { fileEntries, list, record, semver, text, type Check } from './checks.js';
 import { parseAs } from './manifest-kinds.js';
+import type { FileEntry } from './packed.js';
 
 export interface LanguageManifest {
   readonly format: 1;
@@ -15,7 +16,7 @@ export interface LanguageManifest {
   readonly licence: string;
   /** What it was made of: {name, from, licence, notice}. */
   readonly texts: readonly Readonly<Record<string, unknown>>[];
-  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+  readonly files: Readonly<Record<string, FileEntry>>;
   /** Sentences that it must foretell neither worse nor better than so: among so many words it would be as unsure. */
   readonly selftest: {
     readonly sentences: readonly string[];

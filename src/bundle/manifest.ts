@@ -17,6 +17,7 @@ import {
   type Check,
 } from './checks.js';
 import { parseAs, type WantedLanguageModel } from './manifest-kinds.js';
+import type { FileEntry } from './packed.js';
 
 /** Everything that turns samples into network inputs; written by the trainer, obeyed by the frontend. */
 export interface FeatureOptions {
@@ -120,7 +121,7 @@ export interface Manifest {
   readonly minAgent: string;
   readonly licence: string;
   readonly trainingData: readonly Readonly<Record<string, unknown>>[];
-  readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
+  readonly files: Readonly<Record<string, FileEntry>>;
   readonly selftest: {
     readonly text: string;
     readonly grammar: unknown;

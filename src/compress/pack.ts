@@ -1,7 +1,10 @@
 import {
   Bundle,
+  manifestText,
+  pack,
   parseManifest,
   sha256,
+  storedFiles,
   writeBundle,
   type Confidence,
   type Decoding,
@@ -47,17 +50,16 @@ export async function packBundle(o: PackOptions): Promise<void> {
     ['lexicon', o.lexicon],
     ['selftest.wav', o.selftest.wav],
   ]);
+  const { entries, minAgent, stored } = pack(files, agentVersion);
   const exact = graph.weights === 'uint8';
   const manifest = {
     format: 1,
     name: o.name,
     version: o.version,
-    minAgent: agentVersion,
+    minAgent,
     licence: o.licence,
     trainingData: o.trainingData,
-    files: Object.fromEntries(
-      [...files].map(([name, bytes]) => [name, { sha256: sha256(bytes), bytes: bytes.length }]),
-    ),
+    files: entries,
     selftest: {
       text: o.selftest.text,
       grammar: o.selftest.grammar,
@@ -86,8 +88,8 @@ export async function packBundle(o: PackOptions): Promise<void> {
     measured: o.measured,
     ...(o.languageModel === undefined ? {} : { languageModel: o.languageModel }),
   };
-  const bytes = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
-  await writeBundle(o.out, new Map([['manifest.json', bytes], ...files]));
+  const bytes = Buffer.from(manifestText(manifest));
+  await writeBundle(o.out, new Map([['manifest.json', bytes], ...stored]));
 }
 
 /** What every board must compute for the self-test's clip, bit for bit. */
@@ -105,7 +107,7 @@ async function goldenLogits(checkpoint: Checkpoint, onnx: Uint8Array, wav: Uint8
 
 /**
  * Replaces values of a bundle's manifest and nothing else, atomically: every other file keeps its
- * bytes. The bundle's digest changes with it, so do this before signing.
+ * bytes, packed or not. The bundle's digest changes with it, so do this before signing.
  */
 export async function rewriteManifest(
   path: string,
@@ -115,16 +117,16 @@ export async function rewriteManifest(
 ): Promise<void> {
   const bundle = await Bundle.open(path);
   const manifest = { ...bundle.manifest, ...changes };
-  const text = `${JSON.stringify(manifest, null, 1)}\n`;
+  const text = manifestText(manifest);
   parseManifest(text, path, agentVersion);
-  const files = new Map<string, Uint8Array>([['manifest.json', Buffer.from(text)]]);
-  for (const name of Object.keys(manifest.files)) files.set(name, bundle.file(name));
-  await writeBundle(path, files);
+  const files = await storedFiles(bundle);
+  await writeBundle(path, files.set('manifest.json', Buffer.from(text)));
 }
 
 /**
- * A bundle with its lexicon built anew for the same units; every other file keeps its bytes, and the
- * manifest all but the lexicon's size and hash. `out` may be the bundle itself. Gives the lexicon's bytes.
+ * A bundle with its lexicon built anew for the same units, and stored as bundles are today. What is in every other file
+ * stays, and of the manifest all but sizes, hashes and the oldest agent that reads it. `out` may be the bundle itself. Gives
+ * the lexicon's bytes.
  */
 export async function repackLexicon(
   path: string,
@@ -133,16 +135,13 @@ export async function repackLexicon(
 ): Promise<number> {
   const bundle = await Bundle.open(path);
   const lexicon = build(bundle.manifest.units);
-  const size = { sha256: sha256(lexicon), bytes: lexicon.length };
-  const manifest = {
-    ...bundle.manifest,
-    files: { ...bundle.manifest.files, lexicon: size },
-  };
-  const text = `${JSON.stringify(manifest, null, 1)}\n`;
+  const names = Object.keys(bundle.manifest.files);
+  const { entries, minAgent, stored } = pack(
+    new Map(names.map((name) => [name, name === 'lexicon' ? lexicon : bundle.file(name)])),
+    bundle.manifest.minAgent,
+  );
+  const text = manifestText({ ...bundle.manifest, minAgent, files: entries });
   parseManifest(text, path, agentVersion);
-  const files = new Map<string, Uint8Array>([['manifest.json', Buffer.from(text)]]);
-  for (const name of Object.keys(manifest.files))
-    files.set(name, name === 'lexicon' ? lexicon : bundle.file(name));
-  await writeBundle(out, files);
+  await writeBundle(out, new Map([['manifest.json', Buffer.from(text)], ...stored]));
   return lexicon.length;
 }

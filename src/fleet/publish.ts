@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import {
   atLeast,
   kindOf,
+  manifestText,
   nameOfKind,
   openBundle,
   sha256,
+  storedFiles,
   writeBundle,
   type Bundle,
   type LanguageBundle,
@@ -229,11 +231,11 @@ async function readOrRepack(
   if (!o.downgrade && !isFolder) return { bundle: given, bytes: await readFile(o.bundle) };
   const manifest = o.downgrade
     ? Buffer.from(
-        `${JSON.stringify({ ...given.manifest, version: o.asVersion ?? nextVersion(given, known) }, null, 1)}\n`,
+        manifestText({ ...given.manifest, version: o.asVersion ?? nextVersion(given, known) }),
       )
     : given.file('manifest.json');
-  const files = new Map<string, Uint8Array>([['manifest.json', manifest]]);
-  for (const name of Object.keys(given.manifest.files)) files.set(name, given.file(name));
+  const files = await storedFiles(given);
+  files.set('manifest.json', manifest);
   const folder = await mkdtemp(join(tmpdir(), 'kikitori-publish-'));
   try {
     const path = join(folder, 'bundle.tar');

@@ -6,6 +6,7 @@ const smaps = `00400000-00b6f000 r--p 00000000 fe:00 4242                       
 Size:               7612 kB
 Rss:                7036 kB
 Pss:                3518 kB
+Referenced:         1204 kB
 Anonymous:             0 kB
 VmFlags: rd mr mw me sd
 42b58000-43cb7000 rw-p 00000000 00:00 0                                  [heap]
@@ -48,6 +49,7 @@ void t.test('mappings are read, and each belongs to one part', async (t) => {
     sizeKb: 7612,
     residentKb: 7036,
     proportionalKb: 3518,
+    touchedKb: 1204,
     anonymousKb: 0,
   });
   t.same(readMappings(''), []);

@@ -3,10 +3,12 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { Bundle } from '../../src/bundle/index.js';
 import { main } from '../../src/cli/main.js';
 import { loadConfig, reloadConfig } from '../../src/config/index.js';
 import { KikitoriError, messageOf } from '../../src/runtime/errors.js';
 import { nearest } from '../../src/runtime/nearest.js';
+import { shippedModel } from '../sim/model.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'kikitori-unfriendly-'));
 t.teardown(() => rm(folder, { recursive: true, force: true }));
@@ -201,7 +203,8 @@ void t.test('no message begins with ": ", and none is empty', async (t) => {
 });
 
 void t.test('model inspect of an ONNX file', async (t) => {
-  const path = new URL('../../models/kikitori-en/model.onnx', import.meta.url).pathname;
+  const path = join(t.testdir(), 'model.onnx');
+  await writeFile(path, (await Bundle.open(shippedModel)).file('model.onnx'));
   const { status, out } = await cli('model', 'inspect', path);
   t.equal(status, 0);
   t.match(

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { Bundle, sha256, writeBundle } from '../../src/bundle/index.js';
+import { Bundle, sha256, storedFiles, writeBundle } from '../../src/bundle/index.js';
 import {
   changedRoot,
   generateKey,
@@ -78,9 +78,7 @@ let packed: Promise<ReadonlyMap<string, Uint8Array>> | undefined;
 
 async function packOnce(): Promise<ReadonlyMap<string, Uint8Array>> {
   const { path, folder } = await tinyBundle();
-  const bundle = await Bundle.open(path);
-  const files = new Map([['manifest.json', bundle.file('manifest.json')]]);
-  for (const name of Object.keys(bundle.manifest.files)) files.set(name, bundle.file(name));
+  const files = await storedFiles(await Bundle.open(path));
   await rm(folder, { recursive: true });
   return files;
 }

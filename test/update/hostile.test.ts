@@ -5,7 +5,7 @@
 import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { Bundle, sha256, writeBundle } from '../../src/bundle/index.js';
+import { Bundle, sha256, storedFiles, writeBundle } from '../../src/bundle/index.js';
 import { checkNetworkFile } from '../../src/recognizer/network-file.js';
 import { systemClock } from '../../src/runtime/clock.js';
 import { runProbe } from '../../src/update/probe.js';
@@ -31,11 +31,9 @@ async function evilBundle(good: string, what: Hostility, version: string): Promi
   };
   const network = evil(bundle.file('model.onnx'), what);
   manifest.files['model.onnx'] = { sha256: sha256(network), bytes: network.length };
-  const files = new Map<string, Uint8Array>([
-    ['manifest.json', Buffer.from(JSON.stringify({ ...manifest, version }))],
-  ]);
-  for (const name of Object.keys(manifest.files))
-    files.set(name, name === 'model.onnx' ? network : bundle.file(name));
+  const files = await storedFiles(bundle);
+  files.set('manifest.json', Buffer.from(JSON.stringify({ ...manifest, version })));
+  files.set('model.onnx', network);
   const path = `${good}.${version}.tar`;
   await writeBundle(path, files);
   return path;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
-import { Bundle, writeBundle } from '../../src/bundle/index.js';
+import { Bundle, storedFiles, writeBundle } from '../../src/bundle/index.js';
 import { Daemon } from '../sim/daemon.js';
 import { FleetSim } from '../sim/fleet-sim.js';
 import { MicSim, until } from '../sim/mic-sim.js';
@@ -23,9 +23,8 @@ async function asVersion(path: string, version: string): Promise<string> {
   const bundle = await Bundle.open(shippedModel);
   const manifest = JSON.parse(Buffer.from(bundle.file('manifest.json')).toString('utf8')) as object;
   const changed = Buffer.from(JSON.stringify({ ...manifest, version }));
-  const files = new Map<string, Uint8Array>([['manifest.json', changed]]);
-  for (const name of Object.keys(bundle.manifest.files)) files.set(name, bundle.file(name));
-  await writeBundle(path, files);
+  const files = await storedFiles(bundle);
+  await writeBundle(path, files.set('manifest.json', changed));
   return path;
 }
 

@@ -47,7 +47,9 @@ Every file of a bundle is checked against its manifest first.
     return 0;
   }
   const files = Object.entries(m.files).map(
-    ([name, { bytes }]) => `${name} ${(bytes / 1e6).toFixed(2)} MB`,
+    ([name, { bytes, packed }]) =>
+      `${name} ${(bytes / 1e6).toFixed(2)} MB` +
+      (packed === undefined ? '' : ` (${(packed.bytes / 1e6).toFixed(2)} MB packed)`),
   );
   const f = m.features;
   io.stdout.write(

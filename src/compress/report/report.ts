@@ -313,7 +313,10 @@ function rowOf(
     inputRank: network.inputRank ?? 0,
     weights: manifest.quantization.weights,
     parameters: manifest.network.parameters,
-    bytes: files.reduce((sum, f) => sum + f.bytes, engine.bundle.file('manifest.json').length),
+    bytes: files.reduce(
+      (sum, f) => sum + (f.packed ?? f).bytes,
+      engine.bundle.file('manifest.json').length,
+    ),
     networkBytes: manifest.files['model.onnx']?.bytes ?? 0,
     ...(subject.curve === undefined ? {} : { curve: subject.curve }),
     ...(subject.of === undefined ? {} : { of: subject.of }),

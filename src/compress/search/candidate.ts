@@ -251,7 +251,7 @@ function sizeOf({ manifest, sha256 }: Bundle) {
   const files = Object.values(manifest.files);
   return {
     networkBytes: manifest.files['model.onnx']?.bytes ?? NaN,
-    bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    bytes: files.reduce((sum, file) => sum + (file.packed ?? file).bytes, 0),
     sha256,
   };
 }

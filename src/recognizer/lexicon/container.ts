@@ -1,5 +1,5 @@
-import { brotliCompressSync, brotliDecompressSync, constants } from 'node:zlib';
-import { codeOf } from '../../runtime/errors.js';
+import { packed as pack, unpacked } from '../../runtime/brotli.js';
+import { messageOf } from '../../runtime/errors.js';
 
 /**
  * The lexicon file: a line `kikitori-lexicon 2`, a line of JSON {units, parts: [{name, packed, bytes}]}, then the parts.
@@ -38,18 +38,12 @@ export const isContainer = (file: Uint8Array): boolean =>
 export function writeContainer(
   units: readonly string[],
   parts: ReadonlyMap<string, Uint8Array>,
-  effort = constants.BROTLI_MAX_QUALITY,
+  effort?: number,
 ): Uint8Array {
   const sizes: PartSizes[] = [];
   const bodies: Uint8Array[] = [];
   for (const [name, bytes] of parts) {
-    const packed = brotliCompressSync(bytes, {
-      params: {
-        [constants.BROTLI_PARAM_QUALITY]: effort,
-        [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
-        [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
-      },
-    });
+    const packed = pack(bytes, effort);
     sizes.push({ name, packed: packed.length, bytes: bytes.length });
     bodies.push(packed);
   }
@@ -82,23 +76,13 @@ export function readContainer(file: Uint8Array): Container {
   return { units, parts };
 }
 
-/**
- * Unpacks a part into one piece of memory. Node's own pieces of 16 KB fragment the heap: 5 MB more at each of the first
- * changes of the model.
- */
+/** Unpacks a part into one piece of memory. */
 export function unpack(part: PackedPart): Buffer {
-  let bytes: Buffer;
   try {
-    bytes = brotliDecompressSync(part.bytes, {
-      chunkSize: Math.max(part.unpackedBytes + 1, 1024),
-      maxOutputLength: part.unpackedBytes,
-    });
+    return unpacked(part.bytes, part.unpackedBytes);
   } catch (error) {
-    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw new Error('a part is larger than is said');
-    throw error;
+    throw new Error(`a part ${messageOf(error)}`, { cause: error });
   }
-  if (bytes.length !== part.unpackedBytes) throw new Error('a part has not the size that is said');
-  return bytes;
 }
 
 const isStrings = (value: unknown): value is string[] =>

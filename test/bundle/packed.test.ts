@@ -1,0 +1,219 @@
+/** Files of a bundle that are stored packed: the same bundle, fewer bytes, and nothing unpacked that was not checked. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
+import t from 'tap';
+import {
+  Bundle,
+  manifestText,
+  pack,
+  sha256,
+  storedFiles,
+  storedName,
+  writeBundle,
+  type FileEntry,
+} from '../../src/bundle/index.js';
+import { opened } from '../../src/bundle/packed.js';
+import { main } from '../../src/cli/main.js';
+import { repackLexicon, rewriteManifest } from '../../src/compress/pack.js';
+import { randomFrom } from '../../src/measure/evaluate/statistics.js';
+import { KikitoriError } from '../../src/runtime/errors.js';
+import { modelMissing, shippedModel } from '../sim/model.js';
+import { tinyBundle, tinyLexiconBytes } from '../sim/tiny-checkpoint.js';
+
+const made = await tinyBundle('plain');
+const folder = await mkdtemp(join(tmpdir(), 'kikitori-packed-'));
+t.teardown(async () => {
+  await rm(made.folder, { recursive: true, force: true });
+  await rm(folder, { recursive: true, force: true });
+});
+const plain = await Bundle.open(made.path);
+const random = randomFrom(1);
+/** Like weights in 8 bits: most are near the middle. */
+const network = Uint8Array.from(
+  { length: 100_000 },
+  () => 128 + 24 * (random() + random() + random() - 1.5),
+);
+
+let count = 0;
+const fresh = (end = '') => join(folder, `b${count++}${end}`);
+const read = (name: string) => (name === 'model.onnx' ? network : plain.file(name));
+
+/** The tiny bundle with that network, as `pack` stores it. */
+function packedFiles(minAgent = '0.9.0') {
+  const names = Object.keys(plain.manifest.files);
+  const { entries, ...made } = pack(new Map(names.map((name) => [name, read(name)])), minAgent);
+  return { entries, ...made };
+}
+
+/** Writes it as a .tar, with another entry and other bytes for the network where given. */
+async function written(
+  entry?: unknown,
+  stored?: Uint8Array,
+  path = fresh('.tar'),
+): Promise<string> {
+  const { entries, minAgent, stored: files } = packedFiles();
+  const said = { ...entries, ...(entry === undefined ? {} : { 'model.onnx': entry }) };
+  const manifest = JSON.stringify({ ...plain.manifest, minAgent, files: said });
+  if (stored !== undefined) files.set('model.onnx.br', stored);
+  await writeBundle(path, new Map([['manifest.json', Buffer.from(manifest)], ...files]));
+  return path;
+}
+
+async function faultOf(action: Promise<unknown>): Promise<string> {
+  try {
+    await action;
+  } catch (error) {
+    if (error instanceof KikitoriError && error.kind === 'bundle') return error.message;
+    return `NO CLEAR ERROR: ${String(error)}`;
+  }
+  return 'NO ERROR';
+}
+
+void t.test('as folder and as tar it is what it was before', async (t) => {
+  const { entries, minAgent, stored } = packedFiles();
+  t.match(entries['model.onnx'], { bytes: network.length, packed: { encoding: 'br' } });
+  t.ok((stored.get('model.onnx.br')?.length ?? NaN) < 0.9 * network.length);
+  t.equal(entries['selftest.wav']?.packed, undefined, 'short files stay as they are');
+  t.equal(minAgent, '0.11.0', 'agents before that cannot read it');
+  t.equal(packedFiles('1.2.3').minAgent, '1.2.3');
+  const paths = [await written(), await written(undefined, undefined, fresh())];
+  for (const path of paths) {
+    const bundle = await Bundle.open(path);
+    for (const name of Object.keys(plain.manifest.files))
+      t.same(Buffer.from(bundle.file(name)), Buffer.from(read(name)), name);
+    t.throws(() => bundle.file('model.onnx.br'), /missing/, 'what it was packed in is not kept');
+    bundle.forget('model.onnx');
+    t.throws(() => bundle.file('model.onnx'), /missing/);
+  }
+  t.same((await readdir(paths[1] ?? '')).sort(), [
+    ...['lexicon', 'manifest.json', 'model.onnx.br', 'selftest.wav'],
+  ]);
+  t.equal((await Bundle.open(paths[0] ?? '')).sha256, (await Bundle.open(paths[1] ?? '')).sha256);
+});
+
+void t.test('what does not gain is not packed', (t) => {
+  const noise = Uint8Array.from({ length: 80_000 }, () => 256 * random());
+  const { entries, minAgent, stored } = pack(new Map([['lexicon', noise]]), '0.9.0');
+  t.same(entries, { lexicon: { sha256: sha256(noise), bytes: noise.length } });
+  t.equal(stored.get('lexicon'), noise);
+  t.equal(minAgent, '0.9.0');
+  t.end();
+});
+
+void t.test('an older agent says that it is too old, not that something is missing', async (t) => {
+  t.match(
+    await faultOf(Bundle.open(await written(), '0.10.0')),
+    /minAgent is 0\.11\.0 and this is kikitori 0\.10\.0.*update kikitori/,
+  );
+});
+
+void t.test('bombs, lies, damage', async (t) => {
+  const right = packedFiles().entries['model.onnx'] as Required<FileEntry>;
+  const of = (bytes: Uint8Array) => ({ sha256: sha256(bytes), bytes: bytes.length });
+  const holding = async (stored: Uint8Array, more: Partial<FileEntry> = {}) =>
+    faultOf(
+      Bundle.open(
+        await written({ ...right, ...more, packed: { encoding: 'br', ...of(stored) } }, stored),
+      ),
+    );
+  const again = /; the bundle is damaged: fetch it again/;
+  const bomb = brotliCompressSync(Buffer.alloc(60_000_000));
+  t.match(await holding(bomb), /model\.onnx\.br is larger than is said.*fetch it again/);
+  t.match(
+    await holding(bomb, { bytes: 70_000_000 }),
+    /its files have \d+ bytes, at most 67108864 are taken/,
+  );
+  t.match(await holding(brotliCompressSync(network.subarray(1))), /has not the size that is said/);
+  const other = network.map((v, i) => (i === 7 ? v ^ 1 : v));
+  t.match(
+    await holding(brotliCompressSync(other)),
+    /model\.onnx has SHA-256 [0-9a-f]{64}, the manifest says/,
+  );
+  t.match(await holding(Buffer.from('no brotli at all')), again);
+  const good = brotliCompressSync(network);
+  t.match(await holding(good.subarray(0, good.length - 9)), again, 'cut off, and signed so');
+  t.match(
+    await faultOf(Bundle.open(await written(right, Buffer.alloc(99)))),
+    /model\.onnx\.br has 99 bytes, the manifest says \d+/,
+  );
+  const flipped = Buffer.from(packedFiles().stored.get('model.onnx.br') ?? '');
+  flipped[50] = (flipped[50] ?? 0) ^ 1;
+  t.match(
+    await faultOf(Bundle.open(await written(right, flipped))),
+    /model\.onnx\.br has SHA-256 [0-9a-f]{64}, the manifest says/,
+    'not unpacked',
+  );
+  const encoding = { ...right, packed: { ...right.packed, encoding: 'zstd' } };
+  t.match(await faultOf(Bundle.open(await written(encoding))), /model\.onnx.*with encoding "br"/);
+  t.match(await faultOf(Bundle.open(await written({ ...right, packed: null }))), /encoding "br"/);
+});
+
+void t.test('any bytes give the file or a text', async (t) => {
+  const { entries, stored } = packedFiles();
+  const entry = entries['model.onnx'] as FileEntry;
+  const good = stored.get('model.onnx.br') ?? new Uint8Array();
+  for (let i = 0; i < 150; i++) {
+    const bytes = Uint8Array.from(
+      good.subarray(0, i % 3 === 0 ? good.length * random() : undefined),
+    );
+    for (let n = 1 + 4 * random(); n > 0 && i % 3 !== 0; n--)
+      bytes[Math.floor(bytes.length * random() ** 3)] = 256 * random();
+    const got = await opened('model.onnx', entry, bytes);
+    if (typeof got === 'string') t.match(got, /^model\.onnx(\.br)? \S/);
+    else t.equal(sha256(got), entry.sha256);
+  }
+});
+
+void t.test('who writes a bundle again keeps what is packed, to the byte', async (t) => {
+  const path = await written(undefined, undefined, fresh());
+  const before = await storedFiles(await Bundle.open(path));
+  t.same([...before.keys()].sort(), (await readdir(path)).sort());
+  for (const [name, bytes] of before)
+    t.same(Buffer.from(bytes), await readFile(join(path, name)), name);
+  await rewriteManifest(path, { measured: { something: 1 } });
+  const bundle = await Bundle.open(path);
+  t.same(bundle.manifest.measured, { something: 1 });
+  const after = await storedFiles(bundle);
+  t.same(after.get('model.onnx.br'), before.get('model.onnx.br'));
+  t.same([...after.keys()].sort(), [...before.keys()].sort());
+  await writeFile(join(path, 'model.onnx.br'), 'x');
+  await t.rejects(storedFiles(bundle), /model\.onnx\.br has 1 bytes/);
+});
+
+const skip = modelMissing() ?? false;
+void t.test('a manifest as text is what it was, with lists of numbers on one line', (t) => {
+  const texts = ['[ 1, 2 ]', '[\n 1,\n 2\n]', '[', '[\n 1', '\n ]', '"[\n 7\n]"'];
+  const value = {
+    texts,
+    ...Object.fromEntries(texts.map((text) => [text, [texts, [1], []]])),
+    numbers: [1, -2.5, 1e-9, 1e21],
+    mixed: [1, 'a', [2, [3, 4]], { a: [5, 6] }, null, true, -7],
+    manifest: plain.manifest,
+  };
+  const text = manifestText(value);
+  t.same(JSON.parse(text), value);
+  t.match(text, '"numbers": [1, -2.5, 1e-9, 1e+21],\n');
+  t.equal(text.match(/^\s*-?[\d.]+,?$/gm)?.length, 3, 'only of mixed lists');
+  t.end();
+});
+
+void t.test('the model that ships, packed: same bits, fewer bytes', { skip }, async (t) => {
+  const path = fresh('.tar');
+  await repackLexicon(shippedModel, () => tinyLexiconBytes(), path);
+  const [was, is] = [await Bundle.open(shippedModel), await Bundle.open(path)];
+  t.same(is.file('model.onnx'), was.file('model.onnx'));
+  const entry = is.manifest.files['model.onnx'] as Required<FileEntry>;
+  t.equal(storedName('model.onnx', entry), 'model.onnx.br');
+  t.ok(entry.packed.bytes < 0.85 * entry.bytes, `${entry.packed.bytes} of ${entry.bytes} bytes`);
+  t.not(is.manifest.minAgent, '0.9.0');
+  let out = '';
+  const status = await main(['model', 'selftest', '--json', path], {
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: () => undefined },
+    env: {},
+  });
+  t.match(out, /"logits":"?same/);
+  t.type(status, 'number');
+});
