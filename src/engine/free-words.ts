@@ -9,6 +9,7 @@ import {
 } from '../recognizer/dictation/index.js';
 import type { Lexicon } from '../recognizer/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { readGuesses, writeGuesses } from './guess-store.js';
 import { readModelFile, type ReadModel } from './model-file.js';
 import { readText } from './read-text.js';
 
@@ -17,6 +18,8 @@ export interface FreeWordsFiles {
   readonly languageModelPath: string;
   /** A site's own terms and how much likelier each is; empty or none: no such list. */
   readonly boostPath?: string | undefined;
+  /** Folder in which is kept how unknown words sound; absent: it is guessed each time. */
+  readonly guessesFolder?: string | undefined;
 }
 
 /** What any words are heard with: in open slots of commands, and in mode dictation. */
@@ -28,6 +31,7 @@ export interface FreeWords extends OpenSlotModel {
   /** What else they were made of: they are made again only if any of it has changed. */
   readonly lexicon: Lexicon;
   readonly boosted: ReadonlyMap<string, number>;
+  readonly guessesFolder?: string | undefined;
   /** Terms of the boost list that nothing says how to pronounce. */
   readonly unsaid: readonly string[];
 }
@@ -41,7 +45,7 @@ export type FreeWordsReader = (lexicon: Lexicon, known?: FreeWords) => Promise<F
  */
 export async function readFreeWords(
   lexicon: Lexicon,
-  { languageModelPath, boostPath = '' }: FreeWordsFiles,
+  { languageModelPath, boostPath = '', guessesFolder }: FreeWordsFiles,
   known?: FreeWords,
 ): Promise<FreeWords> {
   const [terms, language] = await Promise.allSettled([
@@ -56,16 +60,19 @@ export async function readFreeWords(
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
   if (same && alike([...known.boosted], [...boosted]))
     return alike(known.manifest, manifest) ? known : { ...known, manifest };
-  return { ...(await freeWordsOf(model, sha256, lexicon, boosted)), manifest };
+  return { ...(await freeWordsOf(model, sha256, lexicon, boosted, guessesFolder)), manifest };
 }
 
 const alike = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 /** The same words, as they stand, for another bundle: its lexicon may say them otherwise. */
 export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<FreeWords> {
-  const { graph, sha256, boosted, manifest } = known;
+  const { graph, sha256, boosted, manifest, guessesFolder } = known;
   if (known.lexicon === lexicon) return known;
-  return { ...(await freeWordsOf(graph.model, sha256, lexicon, boosted)), manifest };
+  return {
+    ...(await freeWordsOf(graph.model, sha256, lexicon, boosted, guessesFolder)),
+    manifest,
+  };
 }
 
 /** A language model's words and own terms, compiled against a lexicon beside other work. */
@@ -74,9 +81,21 @@ export async function freeWordsOf(
   sha256: string,
   lexicon: Lexicon,
   boosted: ReadonlyMap<string, number>,
+  guessesFolder?: string,
 ): Promise<FreeWords> {
-  const free = await openSlotModelInTurns(model, lexicon, { boosted });
-  return { ...free, sha256, lexicon, boosted, unsaid: unsaidOf(boosted, free.graph) };
+  const guesses =
+    guessesFolder === undefined ? undefined : await readGuesses(guessesFolder, lexicon);
+  const free = await openSlotModelInTurns(model, lexicon, { boosted, guesses });
+  if (guessesFolder !== undefined && guesses !== undefined)
+    await writeGuesses(guessesFolder, lexicon, guesses);
+  return {
+    ...free,
+    sha256,
+    lexicon,
+    boosted,
+    guessesFolder,
+    unsaid: unsaidOf(boosted, free.graph),
+  };
 }
 
 /** Two files that are wrong are told at once. What is no fault of a file goes first and alone. */
