@@ -83,9 +83,7 @@ export function siteOf(
     phonesMax: config.grammar.phonesMax,
     ...(files === undefined
       ? {}
-      : {
-          freeWords: (lexicon, known) => readFreeWords(lexicon, { ...files, guessesFolder }, known),
-        }),
+      : { freeWords: (lexicon, known) => readFreeWords(lexicon, files, known) }),
     dictation: mode === 'dictation',
   };
 }
