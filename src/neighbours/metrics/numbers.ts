@@ -114,7 +114,9 @@ export class Numbers implements Told {
       'The language model that hears free words; no name: a file alone.',
       ['name', 'version'],
       () => {
-        const { languageModel } = house.info() as { languageModel?: Readonly<Record<string, string>> };
+        const { languageModel } = house.info() as {
+          languageModel?: Readonly<Record<string, string>>;
+        };
         if (languageModel === undefined) return [];
         const { name = '', version = '' } = languageModel;
         return [[{ name, version }, 1]];
