@@ -83,7 +83,7 @@ export function siteOf(
     phonesMax: config.grammar.phonesMax,
     ...(files === undefined
       ? {}
-      : { freeWords: (lexicon, known) => readFreeWords(lexicon, files, known) }),
+      : { freeWords: (lexicon, known, read) => readFreeWords(lexicon, files, known, read) }),
     dictation: mode === 'dictation',
   };
 }

@@ -36,8 +36,12 @@ export interface FreeWords extends OpenSlotModel {
   readonly unsaid: readonly string[];
 }
 
-/** Reads them and compiles them against a lexicon. `known`: those that were read before. */
-export type FreeWordsReader = (lexicon: Lexicon, known?: FreeWords) => Promise<FreeWords>;
+/** Reads them and compiles them against a lexicon. `known`: those that were read before. `read`: the language model, as it was read. */
+export type FreeWordsReader = (
+  lexicon: Lexicon,
+  known?: FreeWords,
+  read?: ReadModel,
+) => Promise<FreeWords>;
 
 /**
  * Reads both files and compiles them against a lexicon, beside other work. Throws when one is missing, damaged or wrong, and names
@@ -47,16 +51,18 @@ export async function readFreeWords(
   lexicon: Lexicon,
   { languageModelPath, boostPath = '', guessesFolder }: FreeWordsFiles,
   known?: FreeWords,
+  read?: ReadModel,
 ): Promise<FreeWords> {
   const [terms, language] = await Promise.allSettled([
     readBoosts(boostPath),
-    readLanguageModel(languageModelPath),
+    read === undefined ? readLanguageModel(languageModelPath) : read,
   ]);
   if (terms.status === 'rejected' && language.status === 'rejected')
     throw bothFaults(terms.reason, language.reason);
   if (terms.status === 'rejected') throw terms.reason;
   if (language.status === 'rejected') throw language.reason;
-  const [boosted, { model, sha256, manifest }] = [terms.value, language.value];
+  const [boosted, { model, file, manifest }] = [terms.value, language.value];
+  const sha256 = createHash('sha256').update(file).digest('hex');
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
   if (same && alike([...known.boosted], [...boosted]))
     return alike(known.manifest, manifest) ? known : { ...known, manifest };
@@ -120,10 +126,8 @@ export function unsaidOf(
   return [...boosted.keys()].filter((word) => !said.has(word));
 }
 
-async function readLanguageModel(path: string): Promise<ReadModel & { sha256: string }> {
-  const read = await readModelFile(path, {
+const readLanguageModel = (path: string): Promise<ReadModel> =>
+  readModelFile(path, {
     expected: 'a language model of "kikitori lm"',
     hint: 'an ARPA file becomes one by kikitori lm import',
   });
-  return { ...read, sha256: createHash('sha256').update(read.file).digest('hex') };
-}

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { Engine } from '../../src/engine/engine.js';
 import { freeWordsFor, readFreeWords } from '../../src/engine/free-words.js';
+import { readModelFile } from '../../src/engine/model-file.js';
 import { Lexicon } from '../../src/recognizer/index.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
 import { languageFile } from '../sim/language-bundle.js';
@@ -89,6 +90,20 @@ void t.test('how unknown words sound is guessed once, and kept for the next star
   await writeFile(guessesFolder, 'no folder');
   const without = await readFreeWords(lexicon, { ...files, guessesFolder });
   t.strictSame(without.graph.tree.unit, first.graph.tree.unit, 'no disk is needed');
+});
+
+void t.test('a language model that was read already is not read again', async (t) => {
+  const lexicon = fullLexicon();
+  await build('stop the conveyor\n');
+  await writeFile(boostPath, '');
+  const read = await readModelFile(languageModelPath, { expected: 'a language model' });
+  const first = await readFreeWords(lexicon, files);
+  await rm(languageModelPath);
+  const same = await readFreeWords(lexicon, files, undefined, read);
+  t.match(same, { sha256: first.sha256 });
+  t.strictSame(same.graph.tree.unit, first.graph.tree.unit);
+  t.equal(await readFreeWords(lexicon, files, same, read), same, 'what is known stays known');
+  await t.rejects(readFreeWords(lexicon, files), KikitoriError);
 });
 
 void t.test('for another bundle the words stay, whatever has become of the files', async (t) => {
