@@ -35,9 +35,11 @@ export async function writeGuesses(
 ): Promise<void> {
   if (guesses.unchanged) return;
   const own = nameFor(lexicon);
+  const text = guesses.toString();
+  if (text.length > bytesMax) return;
   try {
     await makeFolder(folder);
-    await atomicWrite(join(folder, own), guesses.toString());
+    await atomicWrite(join(folder, own), text);
     const others = (await readdir(folder)).filter((name) => name.endsWith('.txt') && name !== own);
     const aged = await Promise.all(
       others.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
