@@ -4,7 +4,7 @@ export interface TalkWeights {
   readonly lead: number;
 }
 
-/** Written by dist/bench/open-slots-people.js --fit. */
+/** dist/bench/open-slots-people.js --fit writes them anew. */
 export const talkWeights: TalkWeights = {
   bias: -3.772,
   talk: 0.192,
