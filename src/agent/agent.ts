@@ -225,6 +225,7 @@ export class Agent {
       letters: () => publisher.stats(),
       info: () => infoOf(ear.engine, ear.grammar, this.config).whole,
       update: () => updates.status,
+      languageUpdate: () => updates.languageStatus,
       lastUpdateCheckMs: () => updates.lastCheckMs,
       ask: publisher.port.ask,
       broker: () => linkOptions(this.config),

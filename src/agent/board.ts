@@ -1,5 +1,6 @@
 /** What the agent asks of the configuration and the board: how to reach the broker, whether the clock is right. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { brokerSecrets, type Config } from '../config/index.js';
 import type { Engine, Site, SiteGrammar } from '../engine/engine.js';
 import { readFreeWords, type FreeWords, type FreeWordsFiles } from '../engine/free-words.js';
@@ -65,19 +66,24 @@ export function freeWordsFilesOf(
   return languageModelPath === '' ? undefined : { languageModelPath, boostPath };
 }
 
-/** What the site gives to be heard. `mode`: as it is now, where a changed one waits for a restart. */
+/**
+ * What the site gives to be heard. `mode`: as it is now, where a changed one waits for a restart. `guessesFolder`: null for who must
+ * not write beside the daemon.
+ */
 export function siteOf(
   config: Config,
   mode = config.recognizer.mode,
   languageModelPath?: string,
+  guessesFolder: string | null = join(config.state.dir, 'guesses'),
 ): Site {
-  const files = freeWordsFilesOf(config, languageModelPath);
+  const named = freeWordsFilesOf(config, languageModelPath);
+  const files = named && { ...named, ...(guessesFolder === null ? {} : { guessesFolder }) };
   return {
     grammarPath: config.grammar.path,
     phonesMax: config.grammar.phonesMax,
     ...(files === undefined
       ? {}
-      : { freeWords: (lexicon, known) => readFreeWords(lexicon, files, known) }),
+      : { freeWords: (lexicon, known, read) => readFreeWords(lexicon, files, known, read) }),
     dictation: mode === 'dictation',
   };
 }

@@ -3,7 +3,7 @@ import { atLeast, type WantedLanguageModel } from '../bundle/index.js';
 import type { Config } from '../config/index.js';
 import type { Engine, SiteGrammar } from '../engine/engine.js';
 import { readBoosts, type FreeWords } from '../engine/free-words.js';
-import { readModelFile } from '../engine/model-file.js';
+import { readModelFile, type ReadModel } from '../engine/model-file.js';
 import { KikitoriError } from '../runtime/errors.js';
 import {
   FaultError,
@@ -160,14 +160,22 @@ export class LanguageHearing implements Hearing {
     const config = this.options.config();
     const site = siteOf(config, 'dictation', this.pathIn(place, path));
     const { freeWords } = site;
-    if (place !== 'factory' && freeWords !== undefined)
-      try {
-        await readModelFile(path, { expected: 'a language model' });
-      } catch (error) {
-        if (!(error instanceof KikitoriError)) throw error;
-        throw new KikitoriError(error.message, { kind: 'bundle', cause: error });
-      }
-    return engine.compile(site);
+    if (place === 'factory' || freeWords === undefined) return engine.compile(site);
+    const read = await readSlot(path);
+    return engine.compile({
+      ...site,
+      freeWords: (lexicon, known) => freeWords(lexicon, known, read),
+    });
+  }
+}
+
+/** Whatever is wrong with it is the language model's fault. */
+async function readSlot(path: string): Promise<ReadModel> {
+  try {
+    return await readModelFile(path, { expected: 'a language model' });
+  } catch (error) {
+    if (!(error instanceof KikitoriError)) throw error;
+    throw new KikitoriError(error.message, { kind: 'bundle', cause: error });
   }
 }
 

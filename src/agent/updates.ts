@@ -235,6 +235,11 @@ export class Updates {
     return this.updater.status;
   }
 
+  /** Of the language model; null where no channel brings any. */
+  get languageStatus(): UpdateStatus | null {
+    return this.language?.status ?? null;
+  }
+
   /** When who says what to hear with last answered, Unix ms; null before the first time. */
   get lastCheckMs(): number | null {
     return this.updater.lastCheckMs;

@@ -54,7 +54,7 @@ export const run: CommandRun = async (argv, io) => {
   const channel = channelOption(values.channel) ?? (heard === -1 ? 'mix' : heard);
   const engine = await Engine.open({
     modelPath: config.model.path,
-    ...siteOf(config),
+    ...siteOf(config, undefined, undefined, null),
     ...(config.grammar.wordsPath === '' ? {} : { wordsPath: config.grammar.wordsPath }),
   });
   const grammar = await engine.compile();

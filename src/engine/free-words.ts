@@ -9,6 +9,7 @@ import {
 } from '../recognizer/dictation/index.js';
 import type { Lexicon } from '../recognizer/index.js';
 import { KikitoriError, messageOf } from '../runtime/errors.js';
+import { readGuesses, writeGuesses } from './guess-store.js';
 import { readModelFile, type ReadModel } from './model-file.js';
 import { readText } from './read-text.js';
 
@@ -17,6 +18,8 @@ export interface FreeWordsFiles {
   readonly languageModelPath: string;
   /** A site's own terms and how much likelier each is; empty or none: no such list. */
   readonly boostPath?: string | undefined;
+  /** Folder in which is kept how unknown words sound; absent: it is guessed each time. */
+  readonly guessesFolder?: string | undefined;
 }
 
 /** What any words are heard with: in open slots of commands, and in mode dictation. */
@@ -28,12 +31,17 @@ export interface FreeWords extends OpenSlotModel {
   /** What else they were made of: they are made again only if any of it has changed. */
   readonly lexicon: Lexicon;
   readonly boosted: ReadonlyMap<string, number>;
+  readonly guessesFolder?: string | undefined;
   /** Terms of the boost list that nothing says how to pronounce. */
   readonly unsaid: readonly string[];
 }
 
-/** Reads them and compiles them against a lexicon. `known`: those that were read before. */
-export type FreeWordsReader = (lexicon: Lexicon, known?: FreeWords) => Promise<FreeWords>;
+/** Reads them and compiles them against a lexicon. `known`: those that were read before. `read`: the language model, as it was read. */
+export type FreeWordsReader = (
+  lexicon: Lexicon,
+  known?: FreeWords,
+  read?: ReadModel,
+) => Promise<FreeWords>;
 
 /**
  * Reads both files and compiles them against a lexicon, beside other work. Throws when one is missing, damaged or wrong, and names
@@ -41,31 +49,36 @@ export type FreeWordsReader = (lexicon: Lexicon, known?: FreeWords) => Promise<F
  */
 export async function readFreeWords(
   lexicon: Lexicon,
-  { languageModelPath, boostPath = '' }: FreeWordsFiles,
+  { languageModelPath, boostPath = '', guessesFolder }: FreeWordsFiles,
   known?: FreeWords,
+  read?: ReadModel,
 ): Promise<FreeWords> {
   const [terms, language] = await Promise.allSettled([
     readBoosts(boostPath),
-    readLanguageModel(languageModelPath),
+    read === undefined ? readLanguageModel(languageModelPath) : read,
   ]);
   if (terms.status === 'rejected' && language.status === 'rejected')
     throw bothFaults(terms.reason, language.reason);
   if (terms.status === 'rejected') throw terms.reason;
   if (language.status === 'rejected') throw language.reason;
-  const [boosted, { model, sha256, manifest }] = [terms.value, language.value];
+  const [boosted, { model, file, manifest }] = [terms.value, language.value];
+  const sha256 = createHash('sha256').update(file).digest('hex');
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
   if (same && alike([...known.boosted], [...boosted]))
     return alike(known.manifest, manifest) ? known : { ...known, manifest };
-  return { ...(await freeWordsOf(model, sha256, lexicon, boosted)), manifest };
+  return { ...(await freeWordsOf(model, sha256, lexicon, boosted, guessesFolder)), manifest };
 }
 
 const alike = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 /** The same words, as they stand, for another bundle: its lexicon may say them otherwise. */
 export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<FreeWords> {
-  const { graph, sha256, boosted, manifest } = known;
+  const { graph, sha256, boosted, manifest, guessesFolder } = known;
   if (known.lexicon === lexicon) return known;
-  return { ...(await freeWordsOf(graph.model, sha256, lexicon, boosted)), manifest };
+  return {
+    ...(await freeWordsOf(graph.model, sha256, lexicon, boosted, guessesFolder)),
+    manifest,
+  };
 }
 
 /** A language model's words and own terms, compiled against a lexicon beside other work. */
@@ -74,9 +87,21 @@ export async function freeWordsOf(
   sha256: string,
   lexicon: Lexicon,
   boosted: ReadonlyMap<string, number>,
+  guessesFolder?: string,
 ): Promise<FreeWords> {
-  const free = await openSlotModelInTurns(model, lexicon, { boosted });
-  return { ...free, sha256, lexicon, boosted, unsaid: unsaidOf(boosted, free.graph) };
+  const guesses =
+    guessesFolder === undefined ? undefined : await readGuesses(guessesFolder, lexicon);
+  const free = await openSlotModelInTurns(model, lexicon, { boosted, guesses });
+  if (guessesFolder !== undefined && guesses !== undefined)
+    await writeGuesses(guessesFolder, lexicon, guesses);
+  return {
+    ...free,
+    sha256,
+    lexicon,
+    boosted,
+    guessesFolder,
+    unsaid: unsaidOf(boosted, free.graph),
+  };
 }
 
 /** Two files that are wrong are told at once. What is no fault of a file goes first and alone. */
@@ -101,10 +126,8 @@ export function unsaidOf(
   return [...boosted.keys()].filter((word) => !said.has(word));
 }
 
-async function readLanguageModel(path: string): Promise<ReadModel & { sha256: string }> {
-  const read = await readModelFile(path, {
+const readLanguageModel = (path: string): Promise<ReadModel> =>
+  readModelFile(path, {
     expected: 'a language model of "kikitori lm"',
     hint: 'an ARPA file becomes one by kikitori lm import',
   });
-  return { ...read, sha256: createHash('sha256').update(read.file).digest('hex') };
-}

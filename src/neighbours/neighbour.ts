@@ -78,6 +78,8 @@ export interface House extends Ground {
   readonly letters: () => ReturnType<Publisher['stats']>;
   readonly info: () => Readonly<Record<string, unknown>>;
   readonly update: () => UpdateStatus;
+  /** Of the language model; null where no channel brings any. */
+  readonly languageUpdate: () => UpdateStatus | null;
   /** When the repository, or hawkBit, last answered, Unix ms; null before the first time. */
   readonly lastUpdateCheckMs: () => number | null;
   /** The requests of MQTT (docs/mqtt), by name; never rejects. */

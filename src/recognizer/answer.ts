@@ -5,6 +5,7 @@ import type { Interpretation } from './graph.js';
 import { shownWord } from './grammar/open-slot.js';
 import type { UtteranceContext } from './context.js';
 import { slotConfidenceMin, type OpenSlots } from './open-slots.js';
+import { commandProbability, commandProbabilityMin } from './talk.js';
 import type { AlignedPhone } from './search/align.js';
 import type { SentenceWord } from './search/word-history.js';
 
@@ -30,14 +31,15 @@ export function answerOf(
   const { startSample } = extent;
   const closed = meaning.refuse === true ? 0 : probabilityOf(score, context.confidence);
   // As certain as its least certain part.
-  const confidence = Math.min(closed, slots?.confidence ?? 1);
+  const meant = meantAsCommand(slots, evidence);
+  const confidence = Math.min(closed, slots?.confidence ?? 1, meant);
   // Whatever thresholds a site or an intent has: never while an opposite that is no command is ahead.
   const behind = second !== undefined && second.margin < 0;
   const ambiguous =
     behind || (meaning.minConfidence === undefined && certainty < context.minCertainty);
   const reason = extent.full
     ? 'too-long'
-    : (reasonAgainst(closed, ambiguous, meaning, evidence, context) ?? slotReason(slots));
+    : (reasonAgainst(closed, ambiguous, meaning, evidence, context) ?? slotReason(slots, meant));
   const words = heardWords(told, phones, ratios, context, slots);
   const endMs = words.at(-1)?.endMs ?? extent.durationMs;
   return {
@@ -59,8 +61,14 @@ export function answerOf(
     ...(second === undefined
       ? {}
       : { second: { text: textOf(second.words, context), margin: second.margin } }),
-    evidence: { ...evidence, ...(slots === undefined ? {} : { slots: slots.confidence }) },
+    evidence: { ...evidence, ...slotEvidence(slots) },
   };
+}
+
+function slotEvidence(slots: OpenSlots | undefined): Readonly<Record<string, number>> {
+  if (slots === undefined) return {};
+  const { confidence, talk } = slots;
+  return { slots: confidence, ...(talk === undefined ? {} : { talk }) };
 }
 
 /** When a stretch of frames began and ended. */
@@ -124,10 +132,16 @@ function reasonAgainst(
 }
 
 /** Why what was said in open slots is refused, although the fixed words are not. */
-function slotReason(slots: OpenSlots | undefined): RejectReason | undefined {
+function slotReason(slots: OpenSlots | undefined, meant: number): RejectReason | undefined {
   if (slots === undefined) return undefined;
   if (slots.tooLong) return 'too-long';
-  return slots.confidence < slotConfidenceMin ? 'low-confidence' : undefined;
+  if (slots.confidence < slotConfidenceMin) return 'low-confidence';
+  return meant < commandProbabilityMin ? 'not-a-command' : undefined;
+}
+
+/** Probability that a command with open slots is no talk; 1 for what was not asked. */
+function meantAsCommand(slots: OpenSlots | undefined, { lead }: Evidence): number {
+  return slots?.talk === undefined ? 1 : commandProbability({ talk: slots.talk, lead });
 }
 
 function heardWords(

@@ -50,6 +50,8 @@ export interface Finding {
   readonly meaning: Interpretation;
   /** The words without a wake phrase. */
   readonly told: readonly SentenceWord[];
+  /** Frame after the wake phrase, where the sentence may begin; 0 without one. */
+  readonly begin: number;
   readonly phones: readonly AlignedPhone[];
   /** Of each phone, against any phones. */
   readonly ratios: readonly number[];
@@ -153,6 +155,7 @@ export function findingOf(
   return {
     meaning,
     told,
+    begin,
     phones,
     ratios,
     ...(secondTold === undefined ? {} : { second: { words: secondTold, margin } }),

@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { confidenceAt, phoneRatios } from './confidence.js';
 import type { UtteranceContext } from './context.js';
-import type { Beside } from './dictation/dictation-search.js';
-import { Dictation, type DictatedWord } from './dictation/dictation.js';
+import type { Beside, SearchLimits } from './dictation/dictation-search.js';
+import { Dictation, type Dictated } from './dictation/dictation.js';
 import type { OpenSlotModel } from './dictation/open-slot-model.js';
 import type { Interpretation } from './graph.js';
 import { alignSentence } from './search/align.js';
 import type { SentenceWord } from './search/word-history.js';
+import { leadOverTalk, type SearchedSlot } from './talk.js';
 
 /** A slot of more words is refused as too long. */
 export const slotWordsMax = 12;
@@ -40,12 +41,21 @@ export interface OpenSlots {
   /** Of the least certain slot. */
   readonly confidence: number;
   readonly tooLong: boolean;
+  /** How far the command is ahead of any words at all, in nats (see talk.ts); absent where the slots are refused anyway. */
+  readonly talk?: number;
   /** What the sentence means with these words. */
   readonly meaning: Interpretation;
 }
 
 /** Frames that are searched at once, 0.3 s: what else the process does, such as taking audio in, has its turn between. */
 const framesAtOnce = 10;
+
+/** Frames that are searched, and beside which words. */
+interface Stretch extends Beside {
+  readonly from: number;
+  readonly to: number;
+  readonly limits?: SearchLimits;
+}
 
 /** Searches of the slots of one utterance. What more is said in a slot at the end goes on from where the search was. */
 export class SlotSearches {
@@ -56,13 +66,13 @@ export class SlotSearches {
     model: OpenSlotModel,
     scores: Float32Array,
     units: number,
-    { from, to, ...beside }: { from: number; to: number } & Beside,
-  ): Promise<readonly DictatedWord[]> {
-    const key = `${from} ${beside.context ?? ''} ${beside.next ?? ''}`;
+    { from, to, limits, ...beside }: Stretch,
+  ): Promise<Dictated> {
+    const key = `${from} ${beside.context ?? ''} ${beside.next ?? ''} ${limits?.beam ?? ''}`;
     const known = this.searches.get(key);
     const search =
       known === undefined || known.frames > to - from
-        ? new Dictation(model.graph, undefined, undefined, beside)
+        ? new Dictation(model.graph, limits, undefined, beside)
         : known;
     this.searches.set(key, search);
     for (let at = from + search.frames; at < to; at = from + search.frames) {
@@ -70,16 +80,21 @@ export class SlotSearches {
       search.feed(scores.subarray(at * units, end * units), units);
       await setImmediate();
     }
-    return search.finish().words;
+    return search.finish();
   }
 }
 
-/** Frames between the fixed words beside a slot, silence included. */
-export function slotSpan(told: readonly SentenceWord[], position: number, frames: number) {
+/** Frames between the fixed words beside a slot, silence included. `begin`: where the sentence may begin. */
+export function slotSpan(
+  told: readonly SentenceWord[],
+  position: number,
+  frames: number,
+  begin = 0,
+) {
   const before = told[position - 1];
   const after = told[position + 1];
   return {
-    from: before === undefined ? 0 : before.endFrame + 1,
+    from: before === undefined ? begin : before.endFrame + 1,
     to: after === undefined ? frames : after.startFrame,
   };
 }
@@ -89,35 +104,38 @@ export function slotSpan(told: readonly SentenceWord[], position: number, frames
  * language model begins after the words before it and goes on to the word after it. Undefined: no slot is open.
  */
 export async function hearOpenSlots(
-  { told }: { readonly told: readonly SentenceWord[] },
+  { told, begin }: { readonly told: readonly SentenceWord[]; readonly begin: number },
   scores: Float32Array,
-  { grammar, acoustic, openSlots }: UtteranceContext,
+  context: UtteranceContext,
   searches = new SlotSearches(),
 ): Promise<OpenSlots | undefined> {
+  const { grammar, acoustic, openSlots } = context;
   const { open, words: names } = grammar.graph;
   if (openSlots === undefined) return undefined;
   if (!told.some(({ word }) => word === open)) return undefined;
   const { model } = openSlots.graph;
   const { units } = acoustic;
   const numberOf = (text: string) => model.numberOf(text) ?? model.unknown;
-  const heard = new Map<number, { words: readonly SlotWord[]; from: number; to: number }>();
-  let context = model.begin;
+  const frames = scores.length / units;
+  const heard = new Map<number, SearchedSlot & { words: readonly SlotWord[] }>();
+  let state = model.begin;
   for (const [position, { word }] of told.entries()) {
     if (word !== open) {
       for (const text of (names[word] ?? '').split(' '))
-        context = model.advance(context, numberOf(text));
+        state = model.advance(state, numberOf(text));
       continue;
     }
-    const { from, to } = slotSpan(told, position, scores.length / units);
+    const { from, to } = slotSpan(told, position, frames, begin);
     const next = told[position + 1];
     const nextText = next === undefined ? undefined : (names[next.word] ?? '').split(' ')[0];
     const found = await searches.search(openSlots, scores, units, {
-      ...{ from, to, context },
+      ...{ from, to, context: state },
       ...(nextText === undefined ? {} : { next: numberOf(nextText) }),
     });
-    for (const { text } of found) context = model.advance(context, numberOf(text));
+    for (const { text } of found.words) state = model.advance(state, numberOf(text));
     const span = scores.subarray(from * units, to * units);
-    heard.set(position, { words: judged(found, span, units, openSlots, from), from, to });
+    const words = judged(found.words, span, units, openSlots, from);
+    heard.set(position, { words, from, to, score: found.score });
   }
   const ids = told.map(({ word }) => word);
   const texts = new Map([...heard].map(([at, { words }]) => [at, textOfSlot(words)]));
@@ -135,10 +153,20 @@ export async function hearOpenSlots(
       },
     ]),
   );
+  const confidence = Math.min(...[...slots.values()].map((slot) => slot.confidence));
+  const tooLong = [...slots.values()].some(({ words }) => words.length > slotWordsMax);
+  // Of a bundle without a phone chain nothing says how far the fixed words lead.
+  const asked =
+    !tooLong && confidence >= slotConfidenceMin && context.confidence.chain !== undefined;
+  const command = { told, begin, slots: heard };
+  const talk = asked
+    ? { talk: await leadOverTalk(command, scores, context, openSlots, searches) }
+    : {};
   return {
     slots,
-    confidence: Math.min(...[...slots.values()].map(({ confidence }) => confidence)),
-    tooLong: [...slots.values()].some(({ words }) => words.length > slotWordsMax),
+    confidence,
+    tooLong,
+    ...talk,
     meaning: grammar.interpret(ids, texts),
   };
 }

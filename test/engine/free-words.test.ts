@@ -1,10 +1,13 @@
 /** Language model and own terms: read again only where something has changed, and told whole where something is wrong. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { Engine } from '../../src/engine/engine.js';
 import { freeWordsFor, readFreeWords } from '../../src/engine/free-words.js';
+import { readModelFile } from '../../src/engine/model-file.js';
+import { Lexicon } from '../../src/recognizer/index.js';
 import { KikitoriError } from '../../src/runtime/errors.js';
 import { languageFile } from '../sim/language-bundle.js';
 import { fullLexicon, tinyLexicon } from '../sim/tiny-checkpoint.js';
@@ -43,6 +46,64 @@ void t.test('what has not changed is not compiled again', async (t) => {
     other,
     'another lexicon says them otherwise',
   );
+});
+
+void t.test('how unknown words sound is guessed once, and kept for the next start', async (t) => {
+  const lexicon = Lexicon.read(
+    readFileSync(new URL('../../models/kikitori-en/lexicon', import.meta.url)),
+    'lexicon',
+  );
+  const guessesFolder = join(folder, 'state', 'guesses');
+  await build('stop the zorblat\nstart the brinkelsham\n');
+  await writeFile(boostPath, 'grelf: 20\n');
+  const first = await readFreeWords(lexicon, { ...files, guessesFolder });
+  const [name = ''] = await readdir(guessesFolder);
+  const path = join(guessesFolder, name);
+  const kept = await readFile(path, 'utf8');
+  t.strictSame(
+    kept.match(/^[a-z]+(?= \d)/gm)?.sort(),
+    ['brinkelsham', 'grelf', 'zorblat'],
+    'words of the dictionary are not in it',
+  );
+  const ways = ({ graph }: typeof first) => [...graph.tree.word].map((w) => graph.wordAt(w)).sort();
+  const again = await readFreeWords(lexicon, { ...files, guessesFolder });
+  t.strictSame(ways(again), ways(first));
+  t.strictSame(again.graph.tree.unit, first.graph.tree.unit);
+
+  await writeFile(path, kept.replace(/^zorblat .*$/m, 'zorblat 1,2,3'));
+  const other = await readFreeWords(lexicon, { ...files, guessesFolder });
+  t.notSame(other.graph.tree.unit, first.graph.tree.unit, 'what is kept is what is heard');
+
+  await writeFile(path, kept.slice(0, -3));
+  const mended = await readFreeWords(lexicon, { ...files, guessesFolder });
+  t.strictSame(mended.graph.tree.unit, first.graph.tree.unit, 'cut off: guessed again');
+  t.equal(await readFile(path, 'utf8'), kept);
+
+  await writeFile(join(guessesFolder, 'older.txt'), '');
+  await utimes(join(guessesFolder, 'older.txt'), 1, 1);
+  await writeFile(join(guessesFolder, 'newer.txt'), '');
+  await rm(path);
+  await readFreeWords(lexicon, { ...files, guessesFolder });
+  t.strictSame((await readdir(guessesFolder)).sort(), [name, 'newer.txt'].sort());
+
+  await rm(guessesFolder, { recursive: true });
+  await writeFile(guessesFolder, 'no folder');
+  const without = await readFreeWords(lexicon, { ...files, guessesFolder });
+  t.strictSame(without.graph.tree.unit, first.graph.tree.unit, 'no disk is needed');
+});
+
+void t.test('a language model that was read already is not read again', async (t) => {
+  const lexicon = fullLexicon();
+  await build('stop the conveyor\n');
+  await writeFile(boostPath, '');
+  const read = await readModelFile(languageModelPath, { expected: 'a language model' });
+  const first = await readFreeWords(lexicon, files);
+  await rm(languageModelPath);
+  const same = await readFreeWords(lexicon, files, undefined, read);
+  t.match(same, { sha256: first.sha256 });
+  t.strictSame(same.graph.tree.unit, first.graph.tree.unit);
+  t.equal(await readFreeWords(lexicon, files, same, read), same, 'what is known stays known');
+  await t.rejects(readFreeWords(lexicon, files), KikitoriError);
 });
 
 void t.test('for another bundle the words stay, whatever has become of the files', async (t) => {

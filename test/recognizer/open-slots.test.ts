@@ -177,14 +177,14 @@ void t.test('of a text that was searched before only what is new is', async (t) 
     const again = await searches.search(openSlots, scores, units, { from: 5, to, ...beside });
     const fresh = new Dictation(openSlots.graph, undefined, undefined, beside);
     fresh.feed(scores.subarray(5 * units, to * units), units);
-    t.strictSame(again, fresh.finish().words, `up to ${to}`);
+    t.strictSame(again, fresh.finish(), `up to ${to}`);
   }
   counting = false;
   t.ok(turns >= 9, `other work had its turn ${turns} times`);
   const shorter = await searches.search(openSlots, scores, units, { from: 5, to: 40 });
   const fresh = new Dictation(openSlots.graph);
   fresh.feed(scores.subarray(5 * units, 40 * units), units);
-  t.strictSame(shorter, fresh.finish().words);
+  t.strictSame(shorter, fresh.finish());
 });
 
 void t.test(

@@ -6,7 +6,8 @@ import { Daemon, type DaemonOptions } from '../sim/daemon.js';
 import { FleetSim } from '../sim/fleet-sim.js';
 import { languageTar, type LanguageSim } from '../sim/language-bundle.js';
 import { MicSim, until } from '../sim/mic-sim.js';
-import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
+import { freePort, Mosquitto, Subscriber } from '../sim/mosquitto.js';
+import { follow } from '../sim/page-board.js';
 import { RepositorySim } from '../sim/repository-sim.js';
 import { fault } from '../sim/schemas.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
@@ -33,11 +34,15 @@ void t.test('fetched, tried and heard with; bad ones go back by themselves', asy
   const broker = await Mosquitto.open();
   const subscriber = await Subscriber.open(broker.url);
   const mic = await MicSim.create({});
+  const [metricsPort, pagePort] = [await freePort(), await freePort()];
   const options: DaemonOptions = {
     url: broker.url,
     model: tones.path,
     ...{ grammar, mic },
     recognizer: { mode: 'dictation' },
+    metrics: { listen: `127.0.0.1:${metricsPort}` },
+    page: { listen: `127.0.0.1:${pagePort}` },
+    publish: { homeAssistant: { enabled: true } },
     update: {
       url: server.url,
       rootPath,
@@ -69,6 +74,11 @@ void t.test('fetched, tried and heard with; bad ones go back by themselves', asy
     await play(text);
     await until(`an answer to "${text}"`, () => answers() > before);
   };
+  const numbers = async () => (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  const onPage = async () => {
+    const stream = await fetch(`http://127.0.0.1:${pagePort}/api/events`);
+    return (await follow(stream, ({ name }) => name === 'state')).at(-1)?.data ?? {};
+  };
   const ask = async (payload: Record<string, unknown>) => {
     const transaction = `ask-${performance.now()}`;
     await subscriber.publish(on('request/language'), { ...payload, transaction });
@@ -85,6 +95,11 @@ void t.test('fetched, tried and heard with; bad ones go back by themselves', asy
     t.equal(answers(), 0);
     const info = subscriber.topics(on('info')).at(-1)?.json ?? {};
     t.notOk('languageModel' in info);
+    t.notMatch(await numbers(), /^kikitori_language_model_info\{/m);
+    t.match(await numbers(), 'kikitori_language_update_state{state="idle"} 1');
+    const shown = await onPage();
+    t.notOk('languageModel' in shown);
+    t.match(shown, { languageUpdate: { state: 'idle', installedVersion: '' } });
   });
 
   await t.test('the first comes from the channel, and commits', async (t) => {
@@ -100,6 +115,23 @@ void t.test('fetched, tried and heard with; bad ones go back by themselves', asy
     t.match(subscriber.topics(on('info')).at(-1)?.json['languageModel'], {
       name: 'site',
       version: '1.0.0',
+    });
+  });
+
+  await t.test('metrics, the page and Home Assistant show it', async (t) => {
+    const text = await numbers();
+    t.match(text, 'kikitori_language_model_info{name="site",version="1.0.0"} 1');
+    t.match(text, 'kikitori_language_update_state{state="committed"} 1');
+    t.match(await onPage(), {
+      languageModel: { name: 'site', version: '1.0.0', words: 9 },
+      languageUpdate: { state: 'committed', installedVersion: '1.0.0' },
+    });
+    const told = subscriber.topics('homeassistant/device/kikitori_board/config').at(-1)?.json;
+    t.match((told?.['components'] as Record<string, unknown>)['language_model'], {
+      platform: 'update',
+      state_topic: on('language'),
+      command_topic: on('request/language'),
+      payload_install: '{"action": "install"}',
     });
   });
 

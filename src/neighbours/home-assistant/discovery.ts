@@ -1,6 +1,6 @@
 /** The one message that tells Home Assistant of a device: its MQTT integration's device discovery. Pure. */
 import type { Topics } from '../../publish/index.js';
-import { entitiesOf, type Entity, type Json } from './entities.js';
+import { entitiesOf, type Entity, type Json, type Shown } from './entities.js';
 import { objectIdOf, slugOf, triggerKeyOf } from './names.js';
 
 /** A device as it is announced. */
@@ -13,15 +13,13 @@ export interface Announcement {
   readonly platforms: Readonly<Record<string, string>>;
 }
 
-export interface Announced {
+export interface Announced extends Shown {
   readonly prefix: string;
   readonly base: string;
   readonly device: string;
   readonly version: string;
   readonly topics: Topics;
   readonly intents: readonly string[];
-  /** Switched off: what asks for them is not shown. */
-  readonly requestsOff?: readonly string[];
   /** Components that were announced before, key -> platform. */
   readonly before: Readonly<Record<string, string>>;
 }
@@ -43,7 +41,7 @@ export function announce(of: Announced): Announcement {
   const short = of.intents.length > intentsMax;
   const entities = (intents: readonly string[] | null) =>
     Object.fromEntries(
-      entitiesOf(of.topics, intents, of.requestsOff).map((entity) => [
+      entitiesOf(of.topics, intents, of).map((entity) => [
         entity.key,
         component(entity, of, objectId),
       ]),

@@ -50,14 +50,23 @@ const json = (value: string) => `{{ ${value} | tojson }}`;
 const field = (path: string) => `{{ value_json.${path} }}`;
 const diagnostic = { entity_category: 'diagnostic' } as const;
 
+/** What a site has of it. */
+export interface Shown {
+  /** Switched off: what asks for them is not shown. */
+  readonly requestsOff?: readonly string[];
+  /** A channel brings language models for free words. */
+  readonly languageUpdates?: boolean;
+}
+
 /** `intents` null: all of them are the one event `command`, with the intent as an attribute. */
 export function entitiesOf(
   topics: Topics,
   intents: readonly string[] | null,
-  requestsOff: readonly string[] = [],
+  { requestsOff = [], languageUpdates = false }: Shown = {},
 ): readonly Entity[] {
   const off = new Set(requestsOff.map((name) => topics.requests.replace('+', name)));
   const all = [...events(topics, intents), ...states(topics), ...controls(topics)];
+  if (languageUpdates) all.push(languageModelUpdate(topics));
   return [...all, ...figures(topics)].flatMap((entity) => allowed(entity, off));
 }
 
@@ -198,20 +207,32 @@ function controls(topics: Topics): Entity[] {
         command_template: '{"options": {"minConfidence": {{ value }}}}',
       },
     },
-    {
-      key: 'model',
-      platform: 'update',
-      name: 'Model',
-      settings: {
-        entity_category: 'config',
-        title: 'kikitori model',
-        state_topic: topics.update,
-        value_template: updateTemplate,
-        command_topic: request('update'),
-        payload_install: '{"action": "install"}',
-      },
-    },
+    updateOf('model', 'Model', topics.update, request('update')),
   ];
+}
+
+const languageModelUpdate = (topics: Topics): Entity =>
+  updateOf(
+    'language_model',
+    'Language model',
+    topics.language,
+    topics.requests.replace('+', 'language'),
+  );
+
+function updateOf(key: string, name: string, state: string, request: string): Entity {
+  return {
+    key,
+    platform: 'update',
+    name,
+    settings: {
+      entity_category: 'config',
+      title: `kikitori ${name.toLowerCase()}`,
+      state_topic: state,
+      value_template: updateTemplate,
+      command_topic: request,
+      payload_install: '{"action": "install"}',
+    },
+  };
 }
 
 /** Of docs/mqtt's update; keys beyond these are refused there. Install is offered while it waits for its time. */

@@ -65,7 +65,7 @@ export class HomeAssistant implements Neighbour {
   }
 
   private announcement(): Announcement {
-    const { mqtt, config, grammar } = this.house;
+    const { mqtt, config, grammar, languageUpdate } = this.house;
     const { publish, device } = config();
     const topic = topicOf(this.house);
     return announce({
@@ -76,6 +76,7 @@ export class HomeAssistant implements Neighbour {
       topics: mqtt.topics,
       intents: grammar().intents,
       requestsOff: requestsOff(publish.requests),
+      languageUpdates: languageUpdate() !== null,
       before: this.told.find((told) => told.topic === topic)?.platforms ?? {},
     });
   }

@@ -109,6 +109,19 @@ export class Numbers implements Told {
       const { name, version } = house.engine().bundle.manifest;
       return [[{ name, version }, 1]];
     });
+    labelled(
+      'language_model_info',
+      'The language model that hears free words; no name: a file alone.',
+      ['name', 'version'],
+      () => {
+        const { languageModel } = house.info() as {
+          languageModel?: Readonly<Record<string, string>>;
+        };
+        if (languageModel === undefined) return [];
+        const { name = '', version = '' } = languageModel;
+        return [[{ name, version }, 1]];
+      },
+    );
     gauge('sentences', 'Sentences of the grammar.', () => house.grammar().sentences);
     gauge('microphone_up', '1: audio comes.', () => Number(health('mic') === 'up'));
     gauge('muted', '1: it does not listen.', () => Number(health('muted') === true));
@@ -139,6 +152,10 @@ export class Numbers implements Told {
     labelled('update_state', '1: the state of the update.', ['state'], () => [
       [{ state: house.update().state }, 1],
     ]);
+    labelled('language_update_state', '1: the state of updates of it.', ['state'], () => {
+      const status = house.languageUpdate();
+      return status === null ? [] : [[{ state: status.state }, 1]];
+    });
     gauge(
       'update_last_check_timestamp_seconds',
       'When the repository or hawkBit last answered.',

@@ -64,10 +64,11 @@ export class Board {
   state() {
     const { house } = this;
     const config = house.config();
-    const { version, model, grammar } = house.info() as {
+    const { version, model, grammar, languageModel } = house.info() as {
       version: string;
       model: { name: string; version: string };
       grammar: { sentences: number };
+      languageModel?: { name?: string; version?: string; words: number };
     };
     const { connected, queued, published, queuedBytes, dropped, setAside, lacks } = house.letters();
     const { mode, wake, dictation } = config.recognizer;
@@ -83,7 +84,14 @@ export class Board {
       // JSON has no Infinity.
       sentences: Number.isFinite(grammar.sentences) ? grammar.sentences : null,
       update: house.update(),
+      ...(languageModel === undefined ? {} : { languageModel: shownModel(languageModel) }),
+      languageUpdate: house.languageUpdate(),
       nowMs: house.clock.now(),
     };
   }
+}
+
+/** A file alone has no name. */
+function shownModel({ name, version, words }: { name?: string; version?: string; words: number }) {
+  return { ...(name === undefined ? {} : { name, version }), words };
 }

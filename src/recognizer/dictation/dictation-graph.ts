@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ListedModel } from '../../language/model.js';
 import { KikitoriError } from '../../runtime/errors.js';
-import type { Lexicon } from '../lexicon/index.js';
+import type { Guesses, Lexicon } from '../lexicon/index.js';
 import { weakForms } from '../lexicon/weak-forms.js';
 import { LanguageCache } from './language-cache.js';
 import { LookAhead } from './look-ahead.js';
@@ -49,6 +49,8 @@ export interface DictationOptions {
   readonly weights?: Partial<DictationWeights>;
   /** A site's own terms and the nats that each is worth more; words that the model does not know count as unknown ones. */
   readonly boosted?: ReadonlyMap<string, number>;
+  /** Says how words sound as the lexicon does, and may know it from before. */
+  readonly guesses?: Pick<Guesses, 'lookup'> | undefined;
 }
 
 /** Words between two rests: of unknown ones a board guesses so many in some 50 ms. */
@@ -84,7 +86,7 @@ export async function compileDictationInTurns(
 function* compiling(
   model: ListedModel,
   lexicon: Lexicon,
-  { weights: some = {}, boosted = new Map() }: DictationOptions,
+  { weights: some = {}, boosted = new Map(), guesses }: DictationOptions,
 ): Generator<undefined, DictationGraph> {
   const weights = { ...defaultWeights, ...some };
   const list = new PronunciationList();
@@ -92,7 +94,7 @@ function* compiling(
   let words = 0;
   let unpronounced = 0;
   const take = (word: number, text: string) => {
-    const ways = waysToSay(text, lexicon);
+    const ways = waysToSay(text, lexicon, guesses);
     if (ways.length === 0) unpronounced++;
     else words++;
     for (const phones of ways) list.add(word, phones);
@@ -145,11 +147,15 @@ function isKnown(model: ListedModel, text: string): boolean {
 }
 
 /** Different ones that the lexicon has, and weak forms of function words. Markers such as <s> and words with figures have none. */
-export function waysToSay(text: string, lexicon: Lexicon): number[][] {
+export function waysToSay(
+  text: string,
+  lexicon: Lexicon,
+  guesses: Pick<Guesses, 'lookup'> = lexicon,
+): number[][] {
   const word = text.toLowerCase();
   const own = lexicon.ownWords.has(word);
   if (!own && !/^[a-z][a-z'.-]*$/.test(word)) return [];
-  const ways = lexicon.lookup(word).map(({ phones }) => [...phones]);
+  const ways = guesses.lookup(word).map(({ phones }) => [...phones]);
   if (!own && Object.hasOwn(weakForms, word))
     for (const names of weakForms[word] ?? [])
       ways.push(names.split(' ').map((name) => lexicon.units.indexOf(name)));

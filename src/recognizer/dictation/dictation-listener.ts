@@ -39,7 +39,7 @@ interface Requested {
   readonly parts: DictatedSegment[];
 }
 
-/** The highest tenth that keeps 97.5 of 100 words of training people: bench/notes/2026-11-30-dictation.md. */
+/** 98.7 of 100 words in training people's sentences are above: bench/notes/2026-11-30-dictation.md. */
 export const defaultMinConfidence = 0.7;
 /** Below it nobody need wonder what was said: 99 of 100 words of training people are above. */
 const noiseConfidence = 0.3;

@@ -216,6 +216,7 @@ export class DictationStream {
       wordMean: words.reduce((sum, word) => sum + word.confidence, 0) / words.length,
       words: words.length,
       phoneShare: phones / steps,
+      fit: words.reduce((sum, word) => sum + word.fit, 0) / Math.max(1, phones),
     };
   }
 
@@ -241,6 +242,10 @@ export function joinedSegment(parts: readonly DictatedSegment[]): DictatedSegmen
     ),
     words,
     phoneShare: mean((part) => part.evidence.phoneShare, ms),
+    fit: mean(
+      (part) => part.evidence.fit,
+      (part) => part.evidence.phoneShare * ms(part),
+    ),
   };
   return {
     startMs: first.startMs,

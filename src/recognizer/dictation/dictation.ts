@@ -22,6 +22,8 @@ export interface DictatedWord {
   readonly endFrame: number;
   /** 0 to 1: the share of all ways through the lattice that have the word there. */
   readonly confidence: number;
+  /** How much less likely its sounds are than any at all, from the end of the word before on: nats, 0 or below. */
+  readonly fit: number;
 }
 
 export interface Dictated {
@@ -41,9 +43,14 @@ export interface PartialDictation {
 /** Scores times this give the lattice's posteriors: fitted, see bench/notes/2026-11-30-dictation.md. */
 export const defaultScale = 0.5;
 
+/** Frames of words that are not handed out yet: a segment is cut before there are more. */
+const framesKept = 8192;
+
 /** One stretch of dictation, from posteriors to words: the search with what is asked of it. */
 export class Dictation {
   private readonly search: DictationSearch;
+  /** Sum of the best score of each frame, up to it: of the last frames. */
+  private readonly free = new Float64Array(framesKept);
 
   constructor(
     private readonly graph: DictationGraph,
@@ -65,7 +72,13 @@ export class Dictation {
 
   /** Rows of scores, one a unit, blank first, under the bundle's weighting. */
   feed(scores: Float32Array, units: number): void {
-    for (let at = 0; at + units <= scores.length; at += units) this.search.feed(scores, at);
+    for (let at = 0; at + units <= scores.length; at += units) {
+      let best = -Infinity;
+      for (let u = 0; u < units; u++) best = Math.max(best, scores[at + u] ?? -Infinity);
+      const { frames } = this.search;
+      this.free[frames % framesKept] = this.freeUpTo(frames - 1) + best;
+      this.search.feed(scores, at);
+    }
   }
 
   partial(): PartialDictation {
@@ -126,6 +139,25 @@ export class Dictation {
     return this.graph.wordAt(this.search.links.word[node] ?? 0);
   }
 
+  private freeUpTo(frame: number): number {
+    return frame < 0 ? 0 : (this.free[frame % framesKept] ?? 0);
+  }
+
+  /** Of the word that ends at this place. */
+  private fitOf(node: number): number {
+    const { links } = this.search;
+    const { weights, boosts } = this.graph;
+    const before = links.before[node] ?? -1;
+    const [since, end] =
+      before < 0
+        ? [links.baseScore, links.baseEnd]
+        : [links.score[before] ?? 0, links.end[before] ?? -1];
+    const bonus = boosts.get(links.word[node] ?? 0) ?? 0;
+    const language = weights.language * (links.language[node] ?? 0) + weights.word + bonus;
+    const sound = (links.score[node] ?? 0) - since - language;
+    return Math.min(0, sound - (this.freeUpTo(links.end[node] ?? -1) - this.freeUpTo(end)));
+  }
+
   private wordsOf(path: readonly number[], ends: Ends): DictatedWord[] {
     const { links } = this.search;
     const confidences = new Posteriors(links, ends, this.scale).confidences(path);
@@ -134,6 +166,7 @@ export class Dictation {
       startFrame: links.start[node] ?? 0,
       endFrame: links.end[node] ?? 0,
       confidence: confidences[i] ?? 0,
+      fit: this.fitOf(node),
     }));
   }
 }

@@ -11,7 +11,7 @@ export type { Dictated, DictatedWord, PartialDictation } from './dictation.js';
 export type { Lattice, LatticeArc } from './lattice.js';
 export { DictationStream } from './dictation-stream.js';
 export type { DictatedSegment, StreamOptions } from './dictation-stream.js';
-export { segmentConfidence } from './segment-confidence.js';
+export { segmentConfidence, segmentFeatures } from './segment-confidence.js';
 export type { DictationEvidence } from './segment-confidence.js';
 export { defaultMinConfidence, DictationListener } from './dictation-listener.js';
 export type { DictationListenerOptions } from './dictation-listener.js';

@@ -7,20 +7,32 @@ export interface DictationEvidence {
   readonly words: number;
   /** Steps with a phone, of the steps from its first word to its last. */
   readonly phoneShare: number;
+  /** How much less likely its words' sounds are than any at all, for each step with a phone: nats, 0 or below. */
+  readonly fit: number;
+}
+
+/** Words that fit worse than this are no speech, however much worse. */
+const fitMin = -8;
+
+/** The evidence as the regression takes it. */
+export function segmentFeatures({ wordMean, words, phoneShare, fit }: DictationEvidence) {
+  return { wordMean, lnWords: Math.log(words), phoneShare, fit: Math.max(fitMin, fit) };
 }
 
 /**
- * Probability that a segment was speech: a logistic regression on speech and on noise without any (bench/dictation-noise.ts fits
- * it). Noise gives one word or two that the search has stretched over a few phones.
+ * Probability that a segment was speech: a logistic regression on sentences and words said alone, and on noise without any
+ * (bench/dictation-noise.ts fits it). Noise gives one word or two that are stretched over a few phones, and fit them badly. One word
+ * that fits well is no noise.
  */
 export function segmentConfidence(
-  { wordMean, words, phoneShare }: DictationEvidence,
-  weights: SegmentWeights = segmentWeights,
+  evidence: DictationEvidence,
+  { bias, ...weights }: SegmentWeights = segmentWeights,
 ): number {
-  const evidence =
-    weights.bias +
-    weights.wordMean * wordMean +
-    weights.lnWords * Math.log(words) +
-    weights.phoneShare * phoneShare;
-  return 1 / (1 + Math.exp(-evidence));
+  const features = segmentFeatures(evidence);
+  const sum =
+    weights.wordMean * features.wordMean +
+    weights.lnWords * features.lnWords +
+    weights.phoneShare * features.phoneShare +
+    weights.fit * features.fit;
+  return 1 / (1 + Math.exp(-(bias + sum)));
 }

@@ -2,6 +2,7 @@
 export { buildLexicon, dictionaryEntries } from './build.js';
 export { connectedForms } from './connected-speech.js';
 export { G2p } from './g2p.js';
+export { Guesses, parseGuesses } from './guesses.js';
 export { Lexicon } from './lexicon.js';
 export { isVowel, phoneCosts, phoneDistance } from './phone-distance.js';
 export type { PhoneCosts } from './phone-distance.js';

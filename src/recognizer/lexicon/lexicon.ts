@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { KikitoriError, messageOf } from '../../runtime/errors.js';
 import { isContainer, readContainer, unpack, type PackedPart } from './container.js';
 import { PackedDictionary, type Dictionary } from './dictionary.js';
@@ -32,20 +33,28 @@ type LazyRules = () => G2p | undefined;
  * its words. Throws a KikitoriError for a file that is cut off, damaged, or of an unknown format.
  */
 export class Lexicon {
+  /** The site's own words, lower case. */
+  readonly ownWords: ReadonlySet<string>;
+
   private constructor(
     readonly units: readonly string[],
     private readonly dictionary: Dictionary,
     private readonly rules: LazyRules,
     private readonly user: ReadonlyMap<string, readonly (readonly number[])[]>,
-  ) {}
+    /** Of the file that it was read from. */
+    readonly sha256: string,
+  ) {
+    this.ownWords = new Set(user.keys());
+  }
 
   static read(file: Uint8Array, where: string): Lexicon {
+    const sha256 = createHash('sha256').update(file).digest('hex');
     return explained(where, () => {
       if (isOldLexicon(file)) {
         const { units, dictionary, rules } = readOldLexicon(file);
         const read = () =>
           rules.length === 0 ? undefined : new G2p(decodeOldRules(rules, units.length));
-        return new Lexicon(units, dictionary, lazy(where, read), new Map());
+        return new Lexicon(units, dictionary, lazy(where, read), new Map(), sha256);
       }
       if (!isContainer(file)) {
         const first = Buffer.from(file.subarray(0, 64)).toString('latin1').split('\n')[0] ?? '';
@@ -59,18 +68,13 @@ export class Lexicon {
       if (words === undefined) throw new Error('it has no dictionary');
       const read = () => (rules === undefined ? undefined : G2p.parse(unpack(rules), units.length));
       const dictionary = PackedDictionary.parse(unpack(words), units.length);
-      return new Lexicon(units, dictionary, lazy(where, read), new Map());
+      return new Lexicon(units, dictionary, lazy(where, read), new Map(), sha256);
     });
   }
 
   /** The same lexicon with a site's own words, which come first. */
   withUserWords(words: ReadonlyMap<string, readonly (readonly number[])[]>): Lexicon {
-    return new Lexicon(this.units, this.dictionary, this.rules, words);
-  }
-
-  /** The site's own words, lower case. */
-  get ownWords(): ReadonlySet<string> {
-    return new Set(this.user.keys());
+    return new Lexicon(this.units, this.dictionary, this.rules, words, this.sha256);
   }
 
   /** All pronunciations of one lower-case word, best source first. Empty only for a word without letters. */

@@ -42,6 +42,25 @@ const entity = (key: string, intents: readonly string[] | null = ['Count']) => {
   return found.settings;
 };
 
+void t.test('updates of the language model, where a channel brings any', async (t) => {
+  const of = (more: Partial<Announced>) => componentsOf(announce(announced(more)).message);
+  t.notOk('language_model' in of({}));
+  const shown = of({ languageUpdates: true });
+  t.match(shown['language_model'], {
+    platform: 'update',
+    name: 'Language model',
+    default_entity_id: 'update.press_3_language_model',
+    title: 'kikitori language model',
+    state_topic: 'kikitori/press-3/language',
+    command_topic: 'kikitori/press-3/request/language',
+    value_template: shown['model']?.['value_template'],
+  });
+  const off = of({ languageUpdates: true, requestsOff: ['language'] });
+  t.notOk('command_topic' in (off['language_model'] ?? {}), 'which one it is, is still shown');
+  const gone = announce(announced({ before: { language_model: 'update' } }));
+  t.strictSame(componentsOf(gone.message)['language_model'], { platform: 'update' }, 'taken away');
+});
+
 void t.test('a device with two intents', async (t) => {
   const { topic, message, platforms } = announce(announced());
   t.equal(topic, 'homeassistant/device/kikitori_press-3/config');

@@ -58,6 +58,7 @@ async function stage(
       random: () => 0.5,
       log: lines.log,
       grammar: () => grammar,
+      languageUpdate: () => null,
       mqtt: { ...publisher.port, topics: publisher.topics, connected: true },
     } as unknown as House;
     const neighbour: Neighbour = await HomeAssistant.open(house);

@@ -7,6 +7,8 @@ import {
   DictationStream,
   type DictatedSegment,
 } from '../../../src/recognizer/dictation/index.js';
+import { waysToSay } from '../../../src/recognizer/dictation/dictation-graph.js';
+import { alignSentence } from '../../../src/recognizer/search/align.js';
 import { spokenBy } from '../../sim/spoken-scores.js';
 import { fullLexicon, tinyLexicon, units } from '../../sim/tiny-checkpoint.js';
 import { PlainLanguageModel, type PlainNgrams } from '../../sim/plain-language-model.js';
@@ -53,6 +55,32 @@ void t.test('words that sound alike are told apart by what they stand beside', (
   t.equal(heard(model, spoken('two', 'lights')), 'two lights');
   t.equal(heard(model, spoken('go', 'two', 'home')), 'go to home');
   t.equal(heard(model, spoken('two', 'late')), 'too late');
+  t.end();
+});
+
+void t.test('how words fit is their best alignment beside the best of each frame', (t) => {
+  const words = ['two', 'lights', 'go', 'home', 'late'];
+  const random = randomFrom(31);
+  const graph = compileDictation(modelOf(words, {}), lexicon, {
+    boosted: new Map([['late', 0.7]]),
+  });
+  for (let round = 0; round < 10; round++) {
+    const pick = () => words[Math.floor(random() * words.length)] ?? '';
+    const scores = spoken(pick(), pick(), pick()).map((s) => s - 3 * random());
+    const dictation = new Dictation(graph, { beam: 200, tokensMax: 20_000, latticeBeam: 8 });
+    dictation.feed(scores, count);
+    const found = dictation.finish().words;
+    const end = (found.at(-1)?.endFrame ?? -1) + 1;
+    const said = found.map(({ text }) => waysToSay(text, lexicon));
+    // The last phone is said in the last frame: no blank follows it.
+    let best = 0;
+    for (let at = 0; at < end * count; at += count)
+      best += Math.max(...scores.subarray(at, at + count));
+    const { score } = alignSentence(said, scores.subarray(0, end * count), count);
+    const fit = found.reduce((sum, word) => sum + word.fit, 0);
+    t.ok(Math.abs(fit - (score - best)) < 1e-3, `${fit.toFixed(3)}: ${(score - best).toFixed(3)}`);
+    t.ok(found.every((word) => word.fit <= 0));
+  }
   t.end();
 });
 

@@ -46,10 +46,13 @@ function said(...parts: readonly (string | number)[]): Steps {
   return { data: rowsOf(units), steps: units.length, dim: 2, firstStep: 0 };
 }
 
-/** A word with as much between its phones as where noise is taken for one. */
+/** A word with as much between its phones as where noise is taken for one, and beside sounds that it has not. */
 function stretched(word: string): Steps {
   const phones = lexicon.lookup(word)[0]?.phones ?? [];
-  const units = phones.flatMap((phone) => [phone, ...silence(14)]).concat(silence(pause));
+  const other = lexicon.units.indexOf('ZH');
+  const units = phones
+    .flatMap((phone) => [phone, ...silence(12), other, ...silence(12)])
+    .concat(silence(pause));
   return { data: rowsOf(units), steps: units.length, dim: 2, firstStep: 0 };
 }
 

@@ -6,9 +6,23 @@ const row = (name, value) =>
   html`<dt>${name}</dt>
     <dd>${value}</dd>`;
 
+/** `what` is updated; of the bundle the rows need no name. */
+const updateRows = (update, what = 'model') => {
+  const named = (name) => (what === 'model' ? name : `${name} (${what})`);
+  return html`
+    ${row(named('Update'), updateWords(update, what))}
+    ${update.progress === null ? nothing : row(named('Downloaded'), html`<progress max="100" .value=${update.progress}></progress> ${update.progress} %`)}
+    ${update.latestVersion === null ? nothing : row(named('Offered'), update.latestRefused ? `${update.latestVersion}: was not good here, and is not taken again` : update.latestVersion)}
+    ${update.error === undefined ? nothing : row(named('Why'), update.error)}
+  `;
+};
+
+const languageModelWords = ({ name, version, words }) =>
+  `${name === undefined ? 'A file' : `${name} ${version}`}, ${words.toLocaleString()} words`;
+
 export const deviceView = (state, act) => {
   const { device, selftest, busy, needsToken } = state;
-  const { health, outbox, model, update } = device;
+  const { health, outbox, model, update, languageModel, languageUpdate } = device;
   return html`
     <section class="card" aria-label="Health">
       <h2>Health</h2>
@@ -46,10 +60,9 @@ export const deviceView = (state, act) => {
       <dl>
         ${row('Model', `${model.name} ${model.version}`)}
         ${row('Sentences', device.sentences === null ? 'Very many' : device.sentences.toLocaleString())}
-        ${row('Update', updateWords(update))}
-        ${update.progress === null ? nothing : row('Downloaded', html`<progress max="100" .value=${update.progress}></progress> ${update.progress} %`)}
-        ${update.latestVersion === null ? nothing : row('Offered', update.latestRefused ? `${update.latestVersion}: was not good here, and is not taken again` : update.latestVersion)}
-        ${update.error === undefined ? nothing : row('Why', update.error)}
+        ${updateRows(update)}
+        ${languageModel === undefined ? nothing : row('Language model', languageModelWords(languageModel))}
+        ${languageUpdate === null ? nothing : updateRows(languageUpdate, 'language model')}
         ${row('kikitori', device.version)}
       </dl>
     </section>

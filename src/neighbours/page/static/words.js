@@ -46,7 +46,8 @@ const phases = {
   rejected: 'A new model was refused',
   failed: 'An update did not succeed; it is tried again',
 };
-export const updateWords = ({ state }) => phases[state] ?? state;
+export const updateWords = ({ state }, what = 'model') =>
+  phases[state]?.replace('model', what) ?? state;
 
 /** dB below full scale, on a bar from 0 to 1. */
 export const onBar = (db) => Math.min(1, Math.max(0, (db + 80) / 74));
