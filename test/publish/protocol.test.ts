@@ -1,4 +1,6 @@
 /** MQTT 5 where the broker speaks it, 3.1.1 where it does not, and nothing is lost on the way to it. */
+import { createServer, type AddressInfo } from 'node:net';
+import { Aedes } from 'aedes';
 import t from 'tap';
 import { ProtocolChoice } from '../../src/publish/protocol.js';
 import { anyContext, heardNumber } from '../sim/heard.js';
@@ -143,4 +145,21 @@ for (const [way, first] of waysAndFirst)
     t.equal(line.asked[before], first.at(-1));
     t.ok(await subscriber.until(() => publisher.stats().queued === 0));
   });
+
+scenario('a broker of others that refuses MQTT 5 (aedes)', async (t) => {
+  const broker = await Aedes.createBroker();
+  const server = createServer(broker.handle);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    broker.close();
+    server.close();
+  });
+  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const subscriber = await Subscriber.open(url, 'k/#', { protocolVersion: 4 });
+  t.teardown(() => subscriber.close());
+  const { publisher, said } = await openPublisher(t, url, { link: { protocolVersion: 'auto' } });
+  await publisher.heard(heardNumber(1), anyContext());
+  await subscriber.find((m) => m.topic === 'k/d/intent/Count');
+  t.equal(said('mqtt.up')?.['mqtt'], '3.1.1');
+});
 together();
