@@ -13,7 +13,7 @@ export function linkOptions(config: Config) {
   const m = config.publish.mqtt;
   return {
     url: m.url,
-    protocolVersion: m.protocolVersion === 5 ? (5 as const) : (4 as const),
+    protocolVersion: m.protocolVersion,
     qos: config.publish.qos === 0 ? (0 as const) : (1 as const),
     retain: config.publish.retain,
     clientId: m.clientId === '' ? `kikitori-${config.device.id}` : m.clientId,

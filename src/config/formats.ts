@@ -68,6 +68,17 @@ export const integerBetween = (low: number, high: number) => ({
   },
 });
 
+const mqttVersions = ['auto', 4, 5] as const;
+
+export const mqttVersion = {
+  name: 'mqtt-version',
+  values: mqttVersions,
+  coerce: (value: unknown) => mqttVersions.find((known) => String(known) === value) ?? value,
+  validate: (value: unknown) => {
+    if (!mqttVersions.some((known) => known === value)) throw new Error('auto, 5, or 4 for 3.1.1');
+  },
+};
+
 /** A number, or null for what the bundle says. */
 export const numberOrNull = (low: number, high: number) => ({
   name: `number-or-null-${low}-${high}`,

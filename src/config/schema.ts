@@ -4,6 +4,7 @@ import {
   duration,
   flag,
   integerBetween,
+  mqttVersion,
   numberBetween,
   numberOrNull,
   text,
@@ -244,7 +245,11 @@ export const schema = {
         format: brokerUrl,
         default: 'mqtt://127.0.0.1:1883',
       },
-      protocolVersion: { doc: 'MQTT 3.1.1 (4) or 5.', format: integerBetween(4, 5), default: 4 },
+      protocolVersion: {
+        doc: 'auto: MQTT 5, and 3.1.1 with a broker that speaks no other; or 5, or 4 for 3.1.1, alone.',
+        format: mqttVersion,
+        default: 'auto',
+      },
       clientId: {
         doc: 'Empty: kikitori-<device id>. Two clients with one id throw each other out.',
         format: text,
@@ -322,13 +327,15 @@ export interface Tree {
 
 type ValueOf<K extends Key> = K['format'] extends readonly (infer W)[]
   ? W
-  : K['default'] extends null
-    ? number | null
-    : K['default'] extends string
-      ? string
-      : K['default'] extends boolean
-        ? boolean
-        : number;
+  : K['format'] extends { readonly values: readonly (infer V)[] }
+    ? V
+    : K['default'] extends null
+      ? number | null
+      : K['default'] extends string
+        ? string
+        : K['default'] extends boolean
+          ? boolean
+          : number;
 
 type ConfigOf<T> = { readonly [N in keyof T]: T[N] extends Key ? ValueOf<T[N]> : ConfigOf<T[N]> };
 

@@ -30,11 +30,12 @@ export class BrokerLog {
   ) {}
 
   up(limits: Limits, queued: number): void {
-    const { maximumPacketBytes, receiveMaximum } = limits;
+    const { maximumPacketBytes, receiveMaximum, protocolVersion } = limits;
     this.log.info(
       {
         event: 'mqtt.up',
         queued,
+        mqtt: protocolVersion === 5 ? '5' : '3.1.1',
         ...(Number.isFinite(maximumPacketBytes) ? { maximumPacketBytes } : {}),
         ...(receiveMaximum < receiveMaximumOfInterest ? { receiveMaximum } : {}),
       },
@@ -52,7 +53,8 @@ export class BrokerLog {
     this.lacks = lacks;
   }
 
-  down(why: string, { kickedOut, shortLived, unanswered }: Down): void {
+  down(why: string, { kickedOut, shortLived, unanswered, asksOtherVersion }: Down): void {
+    if (asksOtherVersion) return;
     if (kickedOut || shortLived === suspicious)
       this.log.error(
         { event: 'mqtt.kicked-out', clientId: this.clientId, certain: kickedOut },

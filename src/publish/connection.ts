@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '../runtime/errors.js';
 import type { Blame, UnderWay } from './blame.js';
 import { Flow } from './flow.js';
 import { guardInbound } from './inbound.js';
+import type { ProtocolVersion } from './protocol.js';
 import { reasonText } from './reasons.js';
 import type { Service } from './will.js';
 
@@ -13,6 +14,8 @@ export interface Limits extends Service {
   readonly receiveMaximum: number;
   /** Of a whole packet; Infinity: it said nothing. */
   readonly maximumPacketBytes: number;
+  /** Spoken on this connection. */
+  readonly protocolVersion: ProtocolVersion;
 }
 
 /** The broker answered, and the answer is no: the same letter would be refused again. */
@@ -114,6 +117,7 @@ export class Connection {
       ...options.service,
       receiveMaximum: receiveMaximumDefault,
       maximumPacketBytes: Infinity,
+      protocolVersion: this.protocolVersion,
     };
     // Its cache of every number of two bytes is 65,536 objects, 9 MB for ever.
     const client = mqtt.connect(options.url, { ...options.settings, writeCache: false });
@@ -220,6 +224,7 @@ export class Connection {
       qos: properties?.maximumQoS === 0 ? 0 : service.qos,
       receiveMaximum: properties?.receiveMaximum ?? receiveMaximumDefault,
       maximumPacketBytes: properties?.maximumPacketSize ?? Infinity,
+      protocolVersion: this.protocolVersion,
     };
     this.setFlow();
     this.options.onUp();
@@ -338,17 +343,17 @@ export class Connection {
   }
 
   private namesType(payload: Payload): boolean {
-    return this.isVersion5 && typeof payload === 'string';
+    return this.protocolVersion === 5 && typeof payload === 'string';
   }
 
-  private get isVersion5(): boolean {
-    return this.options.settings.protocolVersion === 5;
+  private get protocolVersion(): ProtocolVersion {
+    return this.options.settings.protocolVersion === 5 ? 5 : 4;
   }
 
   /** Of the whole PUBLISH packet. */
   private bytesOf(topic: string, payload: Payload): number {
     const named = this.namesType(payload) ? 1 + 2 + contentType.length : 0;
-    const properties = this.isVersion5 ? 1 + named : 0;
+    const properties = this.protocolVersion === 5 ? 1 + named : 0;
     const rest = 2 + Buffer.byteLength(topic) + 2 + properties + Buffer.byteLength(payload);
     const lengthBytes = rest < 128 ? 1 : rest < 16_384 ? 2 : rest < 2_097_152 ? 3 : 4;
     return 1 + lengthBytes + rest;

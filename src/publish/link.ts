@@ -10,6 +10,7 @@ import {
   type Payload,
 } from './connection.js';
 import { packetBytesMax } from './inbound.js';
+import { ProtocolChoice, type ProtocolVersion } from './protocol.js';
 import { reason } from './reasons.js';
 import { WillService } from './will.js';
 
@@ -33,11 +34,14 @@ export interface Down {
   readonly unanswered: number;
   /** The next attempt asks for less service, or for the full one to compare. */
   readonly asksLess: boolean;
+  /** The next attempt is made in another version of MQTT: this end may be no fault at all. */
+  readonly asksOtherVersion: boolean;
 }
 
 export interface LinkOptions {
   readonly url: string;
-  readonly protocolVersion: 4 | 5;
+  /** auto: 5, or 4 with a broker that speaks no other. */
+  readonly protocolVersion: ProtocolVersion | 'auto';
   readonly clientId: string;
   readonly username?: string;
   readonly secrets: () => Secrets;
@@ -91,7 +95,10 @@ const leaveMs = 1000;
 const refusedMax = 1000;
 /** What the broker was found not to take is asked for again after this long. */
 const askAgainMs = 3_600_000;
-const nothing = { kickedOut: false, blamed: null, unanswered: 0, asksLess: false };
+const nothing = {
+  ...{ kickedOut: false, blamed: null, unanswered: 0 },
+  ...{ asksLess: false, asksOtherVersion: false },
+};
 
 /**
  * A connection to a broker that is made again for ever, whatever ended it. A wrong password is no reason to stop: it may
@@ -102,11 +109,13 @@ export class Link {
   private connection: Connection | null = null;
   private readonly blame = new Blame(isLetter);
   private readonly will: WillService;
+  private readonly protocol: ProtocolChoice;
   private attempts = 0;
   private shortLived = 0;
   private unanswered = 0;
   private closed = false;
   private lessSinceMs = 0;
+  private olderSinceMs = 0;
   /** Until when a filter that ended a connection is not asked for. */
   private readonly deafUntilMs = new Map<string, number>();
   private cancelRetry: () => void = () => undefined;
@@ -116,12 +125,14 @@ export class Link {
 
   constructor(private readonly options: LinkOptions) {
     this.will = new WillService({ retain: options.retain ?? true, qos: options.qos ?? 1 });
+    this.protocol = new ProtocolChoice(options.protocolVersion);
   }
 
   open(): void {
     if (this.closed) return;
     const { clock, onMessage } = this.options;
     if (clock.monotonic() - this.lessSinceMs > askAgainMs) this.will.begin();
+    if (clock.monotonic() - this.olderSinceMs > askAgainMs) this.protocol.begin();
     const ref: { connection?: Connection } = {};
     let early: ConnectionEnd | undefined;
     try {
@@ -223,7 +234,7 @@ export class Link {
 
   private up(connection: Connection | undefined): void {
     if (connection === undefined || this.connection !== connection) return;
-    if (!this.will.granted()) {
+    if (!this.protocol.granted() || !this.will.granted()) {
       // It was only to be seen whether the broker takes this much and no more.
       this.connection = null;
       void connection.close(leaveMs).then(() => this.again());
@@ -262,10 +273,16 @@ export class Link {
     if (this.connection !== connection) return;
     this.connection = null;
     const silent = !end.granted && end.byPeer;
-    if (silent) this.unanswered++;
+    const turnedAway = silent || (!end.granted && end.reason !== null);
+    const asksOtherVersion = turnedAway && this.protocol.refused(end.reason);
+    if (asksOtherVersion) this.olderSinceMs = this.options.clock.monotonic();
+    else if (silent) this.unanswered++;
     else this.unanswered = 0;
-    if (silent || (!end.granted && end.reason !== null)) this.refused(end.reason);
-    else if (!end.granted) this.will.absent();
+    if (turnedAway && !asksOtherVersion) this.refused(end.reason);
+    if (!turnedAway && !end.granted) {
+      this.will.absent();
+      this.protocol.absent();
+    }
     if (end.granted && end.reason !== null) this.less(end.reason);
     const blamed = end.granted ? this.blame.ended(end) : null;
     if (blamed !== null) {
@@ -280,7 +297,8 @@ export class Link {
       shortLived: this.shortLived,
       blamed,
       unanswered: this.unanswered,
-      asksLess: this.will.asksLess,
+      asksLess: this.will.asksLess || this.protocol.asking,
+      asksOtherVersion,
     });
   }
 
@@ -301,7 +319,7 @@ export class Link {
   private settings(): IClientOptions {
     const o = this.options;
     return {
-      protocolVersion: o.protocolVersion,
+      protocolVersion: this.protocol.version,
       clientId: o.clientId,
       clean: true,
       reconnectPeriod: 0,
@@ -311,7 +329,7 @@ export class Link {
       resubscribe: false,
       rejectUnauthorized: o.rejectUnauthorized,
       will: { topic: o.will.topic, payload: Buffer.from(o.will.payload), ...this.will.service },
-      ...(o.protocolVersion === 5 ? { properties: { maximumPacketSize: packetBytesMax } } : {}),
+      ...(this.protocol.version === 5 ? { properties: { maximumPacketSize: packetBytesMax } } : {}),
       ...(o.username === undefined ? {} : { username: o.username }),
       ...(o.servername === undefined ? {} : { servername: o.servername }),
       ...Object.fromEntries(Object.entries(o.secrets()).filter(([, value]) => value !== undefined)),
@@ -331,8 +349,9 @@ export class Link {
 
   private again(): void {
     if (this.closed) return;
-    if (!this.will.asking) this.attempts++;
-    const exponent = this.will.asking ? 0 : Math.min(this.attempts - 1, 10);
+    const asking = this.will.asking || this.protocol.asking;
+    if (!asking) this.attempts++;
+    const exponent = asking ? 0 : Math.min(this.attempts - 1, 10);
     const ceiling = Math.min(backoffMaxMs, backoffMinMs * 2 ** exponent);
     this.cancelRetry = this.options.clock.after(ceiling * (0.5 + 0.5 * this.options.random()), () =>
       this.open(),

@@ -134,6 +134,10 @@ export class Outbox {
     void this.write();
   }
 
+  has(number: number): boolean {
+    return this.entries.has(number);
+  }
+
   /** Letters in order, from `number` on. */
   *from(number: number): Generator<Waiting> {
     for (const entry of this.entries.values()) if (entry.number >= number) yield entry;

@@ -2,6 +2,8 @@ import { ReasonCodes } from 'mqtt';
 
 /** Reasons of MQTT 5 (section 2.4) that decide what is done. */
 export const reason = {
+  unsupportedVersion: 0x84,
+  notAuthorized: 0x87,
   takenOver: 0x8e,
   topicNameInvalid: 0x90,
   packetTooLarge: 0x95,

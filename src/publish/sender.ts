@@ -3,6 +3,7 @@ import { messageOf } from '../runtime/errors.js';
 import { RefusedError, TooLargeError } from './connection.js';
 import type { Outbox, Waiting } from './outbox.js';
 import { reason } from './reasons.js';
+import { Refusals } from './refusals.js';
 
 /** Letters under way to the broker at once, or fewer when the broker says so. */
 const windowMax = 32;
@@ -43,10 +44,13 @@ export class Sender {
   private readonly inFlight = new Set<number>();
   /** Sent at least once without an answer. */
   private readonly sentBefore = new Set<number>();
-  private readonly refused = new Set<number>();
+  private readonly refused = new Refusals();
   /** Not to be sent any more; set aside, or about to be. */
   private readonly held = new Set<number>();
   private refusedRounds = 0;
+  /** Until refused letters are tried again; null: none are. */
+  private roundAfterMs: number | null = null;
+  private roundSaid = false;
   private window = 0;
   /** Counts connections: answers to an older one mean nothing for this one. */
   private epoch = 0;
@@ -96,6 +100,7 @@ export class Sender {
     this.inFlight.clear();
     this.refused.clear();
     this.refusedRounds = 0;
+    this.roundAfterMs = null;
     this.nextToSend = 0;
     this.paused = false;
     this.cancelPause();
@@ -154,7 +159,7 @@ export class Sender {
       if (hopeless(error)) {
         this.held.add(number);
         this.options.onHopeless(number, messageOf(error));
-      } else if (error instanceof RefusedError) this.refuse(number, topic, messageOf(error));
+      } else if (error instanceof RefusedError) this.refuse(number, topic, error);
       else this.pause();
       this.pump();
       return;
@@ -164,19 +169,31 @@ export class Sender {
     this.options.outbox.remove(number);
     if (epoch !== this.epoch) return;
     this.inFlight.delete(number);
+    if (this.refused.opened(topic)) this.nextToSend = 0;
     this.pump();
   }
 
-  private refuse(number: number, topic: string, why: string): void {
-    this.refused.add(number);
-    if (this.refused.size > 1) return;
-    const waitMs = Math.min(refusedPauseMaxMs, pauseMs * 2 ** this.refusedRounds++);
-    this.options.onRefused(topic, why, waitMs);
-    this.cancelRefused = this.options.clock.after(waitMs, () => {
-      this.refused.clear();
+  private refuse(number: number, topic: string, error: RefusedError): void {
+    this.refused.add(number, topic, error.reason);
+    const afterMs = this.planRound();
+    if (!this.roundSaid) this.options.onRefused(topic, messageOf(error), afterMs);
+    this.roundSaid = true;
+  }
+
+  private planRound(): number {
+    if (this.roundAfterMs !== null) return this.roundAfterMs;
+    const afterMs = Math.min(refusedPauseMaxMs, pauseMs * 2 ** this.refusedRounds++);
+    this.roundAfterMs = afterMs;
+    this.roundSaid = false;
+    this.cancelRefused = this.options.clock.after(afterMs, () => {
+      this.roundAfterMs = null;
+      this.refused.round((number) => this.options.outbox.has(number));
+      // Also when nothing of this round is answered, because it grew too old.
+      if (this.refused.size > 0) this.planRound();
       this.nextToSend = 0;
       this.pump();
     });
+    return afterMs;
   }
 
   /** The line or the disk is in trouble without having said so: nothing for a while, then from the oldest. */

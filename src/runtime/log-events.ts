@@ -113,7 +113,7 @@ export const logEvents = {
     'Watch `health.rssMb`; a restart gives it back.',
   ),
 
-  'mqtt.up': info('It is connected. `queued` messages wait.'),
+  'mqtt.up': info('It is connected. `queued` messages wait; `mqtt` says which version is spoken.'),
   'mqtt.down': warn('It is not connected, for this reason; it goes on trying.', 'See `why`.'),
   'mqtt.kicked-out': error(
     'Another client uses this client id.',

@@ -6,6 +6,7 @@ import t from 'tap';
 import { main } from '../../src/cli/main.js';
 import { FolderLock } from '../../src/runtime/lock.js';
 import { Mosquitto } from '../sim/mosquitto.js';
+import { OlderLine } from '../sim/older-line.js';
 import { tinyBundle } from '../sim/tiny-checkpoint.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'kikitori-doctor-'));
@@ -161,7 +162,7 @@ void t.test('brokers that do not take all', async (t) => {
     ['max_qos 0', { qos: 0 }, 'ok', undefined],
     ['max_packet_size 2500', {}, 'warning', /max_packet_size/],
   ] as const;
-  for (const protocolVersion of [4, 5])
+  for (const protocolVersion of [4, 'auto'])
     for (const [line, publish, status, todo] of cases) {
       const little = await Mosquitto.open({ config: ['allow_anonymous true', line] });
       const config = { ...good, model: { path: 'none' } };
@@ -179,6 +180,31 @@ void t.test('brokers that do not take all', async (t) => {
   const { of } = await doctor({ ...good, model: { path: 'none' } });
   t.match(of('outbox'), { status: 'warning', what: /^2 messages/, todo: /set-aside\.log/ });
   await rm(at('state/outbox'), { recursive: true });
+});
+
+void t.test('a broker of MQTT 3.1.1 alone is told apart, and what that costs', async (t) => {
+  await recorder('voice');
+  await writeFile(at('password'), 'secret');
+  const login = { username: 'board', passwordFile: at('password') };
+  const cases = [
+    ['speaks-all', {}, 'ok', /answered in MQTT 5/],
+    ['says-so', {}, 'ok', /answered in MQTT 3\.1\.1/],
+    ['hangs-up', {}, 'ok', /answered in MQTT 3\.1\.1/],
+    ['speaks-all', login, 'ok', /answered in MQTT 5/],
+    ['says-so', login, 'warning', /3\.1\.1 alone.*access list/],
+    ['hangs-up', login, 'warning', /3\.1\.1 alone.*access list/],
+  ] as const;
+  for (const [way, more, status, what] of cases) {
+    const line = await OlderLine.to(broker.port, way);
+    const mqtt = { url: line.url, ...more };
+    const { findings } = await doctor({ ...good, model: { path: 'none' }, publish: { mqtt } });
+    await line.close();
+    t.match(
+      findings.filter(({ check }) => check === 'broker').at(-1),
+      { status, what },
+      `${way}, ${JSON.stringify(more)}`,
+    );
+  }
 });
 
 void t.test('what happened, where somebody should look', async (t) => {

@@ -138,23 +138,43 @@ scenario('a broker that hangs up on every QoS 1: letters are kept, not set aside
   t.notOk(said('outbox.message-set-aside'));
 });
 
-scenario('a broker that is only starting is not taken for one without', async (t) => {
-  const broker = await sim(t, {
-    onConnect: (_, times) => (times <= 3 ? { hangUp: true } : undefined),
+for (const protocolVersion of [4, 'auto'] as const) {
+  const link = { protocolVersion };
+  scenario(`a broker that is only starting, MQTT ${protocolVersion}`, async (t) => {
+    const broker = await sim(t, {
+      onConnect: (_, times) => (times <= 3 ? { hangUp: true } : undefined),
+    });
+    const { publisher, said } = await openPublisher(t, broker.url, { link });
+    await publisher.heard(heardNumber(1), anyContext());
+    t.ok(await broker.until(() => publisher.stats().queued === 0));
+    t.match(broker.connects.at(-1), {
+      protocolVersion: protocolVersion === 4 ? 4 : 5,
+      will: { retain: true, qos: 1 },
+    });
+    t.notOk(said('mqtt.no-retain'));
+    t.notOk(said('mqtt.no-qos-1'));
   });
-  const { publisher, said } = await openPublisher(t, broker.url);
+
+  scenario(`a port that closes in place of an answer, MQTT ${protocolVersion}`, async (t) => {
+    const broker = await sim(t, { onConnect: () => ({ hangUp: true }) });
+    const { said } = await openPublisher(t, broker.url, { link });
+    t.ok(await broker.until(() => said('mqtt.no-answer') !== undefined));
+    t.notOk(said('mqtt.kicked-out'));
+  });
+}
+
+scenario('no MQTT 5 and no retained messages, neither with a word: both found out', async (t) => {
+  const broker = await sim(t, {
+    onConnect: ({ protocolVersion, will }) =>
+      protocolVersion === 5 || will?.retain === true ? { hangUp: true } : undefined,
+  });
+  const link = { protocolVersion: 'auto' } as const;
+  const { publisher, said } = await openPublisher(t, broker.url, { link });
   await publisher.heard(heardNumber(1), anyContext());
   t.ok(await broker.until(() => publisher.stats().queued === 0));
-  t.match(broker.connects.at(-1)?.will, { retain: true, qos: 1 });
-  t.notOk(said('mqtt.no-retain'));
-  t.notOk(said('mqtt.no-qos-1'));
-});
-
-scenario('a port that closes in place of an answer', async (t) => {
-  const broker = await sim(t, { onConnect: () => ({ hangUp: true }) });
-  const { said } = await openPublisher(t, broker.url);
-  t.ok(await broker.until(() => said('mqtt.no-answer') !== undefined));
-  t.notOk(said('mqtt.kicked-out'));
+  t.match(broker.connects.at(-1), { protocolVersion: 4, will: { retain: false, qos: 1 } });
+  t.match(said('mqtt.up')?.['mqtt'], '3.1.1');
+  t.ok(said('mqtt.no-retain'));
 });
 
 scenario('a subscription that makes the broker hang up is left out', async (t) => {

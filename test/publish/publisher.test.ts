@@ -7,6 +7,7 @@ import { Aedes } from 'aedes';
 import t from 'tap';
 import type { RequestHandler } from '../../src/publish/index.js';
 import { systemClock } from '../../src/runtime/clock.js';
+import { BrokerSim } from '../sim/broker-sim.js';
 import { anyContext, heardNumber } from '../sim/heard.js';
 import { until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
@@ -235,6 +236,32 @@ void t.test('MQTT 5: what the broker refuses is tried again and holds up nothing
   t.notOk(
     lines.some((l) => l.event === 'mqtt.down'),
     'three at a time, as the broker wants',
+  );
+});
+
+void t.test('a topic that is closed for long is tried with one message a round', async (t) => {
+  const count = 200;
+  const mayNot = { now: true };
+  const broker = await BrokerSim.open({
+    onPublish: ({ topic }) =>
+      mayNot.now && topic === 'k/d/transcript' ? { reason: 0x87 } : undefined,
+  });
+  t.teardown(() => broker.close());
+  const { publisher, lines } = await publisherFor(t, broker.url, { link: { protocolVersion: 5 } });
+  for (let i = 0; i < count; i++) await publisher.heard(heardNumber(i), anyContext());
+  const offered = () => broker.offered.filter((m) => m.topic === 'k/d/transcript');
+  t.ok(await broker.until(() => offered().length >= count + 2), 'it is tried again');
+  const rounds = lines.filter((l) => l.event === 'mqtt.publish-refused').length;
+  t.ok(offered().length <= count + rounds, `${offered().length} for ${count} in ${rounds} rounds`);
+  const seqs = offered().map((m) => m.json['seq']);
+  t.same([...new Set(seqs.filter((seq, i) => seqs.indexOf(seq) < i))], [0], 'the oldest');
+  t.ok(await broker.until(() => publisher.stats().queued === count), 'all are kept');
+  mayNot.now = false;
+  t.ok(await broker.until(() => publisher.stats().queued === 0), 'then all follow');
+  t.same(
+    broker.taken.filter((m) => m.topic === 'k/d/transcript').map((m) => m.json['seq']),
+    Array.from({ length: count }, (_, i) => i),
+    'each once, in order',
   );
 });
 

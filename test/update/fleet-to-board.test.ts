@@ -59,7 +59,11 @@ void t.test('publish, trial, commit; bad ones go back by themselves and say why'
       updates().some(
         (u) => u['state'] === wanted && String(u['deployment']).length > 0 && latest(version, u),
       ),
-    );
+    ).catch((error: unknown) => {
+      const lines = daemon.child.lines.slice(-30).join('\n');
+      const seen = JSON.stringify(updates().at(-1));
+      throw new Error(`${String(error)}\nlast seen: ${seen}\n${lines}\n${daemon.child.errors}`);
+    });
     return updates().findLast((u) => u['state'] === wanted) ?? {};
   };
   const latest = (version: string, u: Record<string, unknown>) => u['latestVersion'] === version;

@@ -50,7 +50,8 @@ function finding(config: Config, { why, limits, probe }: Answer, tookMs: number)
       what: `${url}${as}: ${why}`,
       todo: 'check publish.mqtt: address, password, certificates',
     };
-  const what = `${url} answered, connected and left in ${tookMs} ms`;
+  const spoken = limits.protocolVersion === 5 ? 'MQTT 5' : 'MQTT 3.1.1';
+  const what = `${url} answered in ${spoken}, connected and left in ${tookMs} ms`;
   if (config.publish.qos === 1 && limits.qos === 0)
     return {
       check,
@@ -87,13 +88,22 @@ const mayNotWrite = (what: string, probe: string): Finding => ({
 
 /**
  * MQTT 3.1.1 has no word for a refused message: the broker acknowledges it and throws it away. So where the device is
- * somebody at the broker, it is asked once in MQTT 5, which has.
+ * somebody at the broker, it is asked once in MQTT 5, which has, or it is said that this broker has no such word.
  */
 async function unseenRefusals(config: Config, answer: Answer): Promise<Finding[]> {
   const { mqtt } = config.publish;
   const isSomebody = mqtt.username !== '' || mqtt.certFile !== '';
-  if (mqtt.protocolVersion === 5 || !isSomebody || answer.limits === undefined) return [];
-  const in5 = { ...mqtt, protocolVersion: 5 };
+  if (answer.limits?.protocolVersion !== 4 || !isSomebody) return [];
+  if (mqtt.protocolVersion === 'auto')
+    return [
+      {
+        check,
+        status: 'warning',
+        what: 'this broker speaks MQTT 3.1.1 alone: it acknowledges also what its access list forbids, and that is lost',
+        todo: 'let it speak MQTT 5, or see that its access list lets this device write all of its topics',
+      },
+    ];
+  const in5 = { ...mqtt, protocolVersion: 5 as const };
   const { limits, probe } = await ask({ ...config, publish: { ...config.publish, mqtt: in5 } });
   if (limits === undefined) return [];
   if (isRefusal(probe)) return [mayNotWrite('asked in MQTT 5', probe)];
@@ -102,7 +112,7 @@ async function unseenRefusals(config: Config, answer: Answer): Promise<Finding[]
       check,
       status: 'warning',
       what: 'in MQTT 3.1.1 a broker acknowledges also what its access list forbids, and it is lost; this one speaks MQTT 5',
-      todo: 'set publish.mqtt.protocolVersion: 5, then such messages wait, and log and health say it',
+      todo: 'leave publish.mqtt.protocolVersion at auto, then such messages wait, and log and health say it',
     },
   ];
 }
