@@ -34,7 +34,8 @@ interface Shown {
 
 const files = [
   ['3.28x, as fine-tuned (0.4.0)', 'models/compressed/kikitori-en-3.28x.safetensors'],
-  ['the one that ships (0.9.0)', 'models/compressed/kikitori-en-3.28x-rivals.safetensors'],
+  ['0.9.0', 'models/compressed/kikitori-en-3.28x-rivals.safetensors'],
+  ['the one that ships (0.10.0)', 'models/compressed/kikitori-en-3.28x-mild.safetensors'],
 ] as const;
 
 export async function byteRows({ features, pieces, heardBy, pairs }: Shown): Promise<void> {
