@@ -1,5 +1,5 @@
 import t from 'tap';
-import { fitConfidence } from '../../src/measure/calibrate/calibrate.js';
+import { chooseThreshold, fitConfidence } from '../../src/measure/calibrate/calibrate.js';
 import {
   makeExamples,
   makerOf,
@@ -254,3 +254,20 @@ void t.test('endpoint times outlast the quiet inside sentences', async (t) => {
   t.equal(times.preRollMs, 600);
   t.same(chooseEndpoint([], lexicon, 30, from), from);
 });
+
+void t.test(
+  'threshold: refusing a right command is cheap beside carrying out what is none',
+  (t) => {
+    const many = (count: number, kind: 'few' | 'otherSpeech' | 'noise', probability: number) =>
+      Array.from({ length: count }, () => ({ kind, right: kind === 'few', probability }));
+    const nothing = [...many(96, 'otherSpeech', 0.05), ...many(100, 'noise', 0)];
+    const some = many(4, 'otherSpeech', 0.6);
+    const of = (examples: ReturnType<typeof many>) =>
+      chooseThreshold(examples, (e) => e.probability);
+    t.equal(of([...many(100, 'few', 0.9), ...nothing]), 0.3, 'no lower than that');
+    t.equal(of([...many(100, 'few', 0.9), ...nothing, ...some]), 0.61, 'above what costs more');
+    t.equal(of([...many(85, 'few', 0.9), ...many(15, 'few', 0.5), ...nothing, ...some]), 0.61);
+    t.equal(of([...many(80, 'few', 0.9), ...many(20, 'few', 0.5), ...nothing, ...some]), 0.3);
+    t.end();
+  },
+);

@@ -162,7 +162,7 @@ export function fitConfidence(
     },
     threshold: {
       value: threshold,
-      point: `${100 * falseAcceptShares.otherSpeech} % of speech out of the grammar and ${100 * falseAcceptShares.noise} % of noise accepted`,
+      point: `${100 * falseAcceptShares.otherSpeech} % of speech out of the grammar and ${100 * falseAcceptShares.noise} % of noise accepted at most, and where mistakes cost least`,
       acceptedOf: Object.fromEntries(
         kinds.map((k) => [k, accepted(examples.filter((e) => e.kind === k))]),
       ),
@@ -171,20 +171,30 @@ export function fitConfidence(
   };
 }
 
-/** The lowest probability that keeps out what the stated point says, two decimals, never certainty. */
-function chooseThreshold(
-  examples: readonly JudgedExample[],
-  probability: (e: JudgedExample) => number,
+/**
+ * Two decimals, never certainty. At least what keeps out what the stated point says; above that, where the mistakes cost
+ * least: a right command refused costs one, other speech carried out `wrongCommandCost`, each as often as the other is said.
+ */
+export function chooseThreshold<E extends Pick<JudgedExample, 'kind' | 'right'>>(
+  examples: readonly E[],
+  probability: (e: E) => number,
 ): number {
-  const of = (kind: string) =>
-    examples
-      .filter((e) => e.kind === kind)
-      .map(probability)
-      .sort((a, b) => b - a);
+  const sorted = (some: readonly E[]) => some.map(probability).sort((a, b) => b - a);
+  const right = sorted(examples.filter((e) => e.right));
+  const of = (kind: string) => sorted(examples.filter((e) => e.kind === kind));
+  const other = of('otherSpeech');
   const limit = (kind: keyof typeof falseAcceptShares) =>
     of(kind)[Math.floor(falseAcceptShares[kind] * of(kind).length)];
   const both = Math.max(limit('otherSpeech') ?? 0.5, limit('noise') ?? 0);
-  return Math.min(0.97, Math.max(0.3, Math.ceil(100 * both + 0.5) / 100));
+  const least = Math.min(0.97, Math.max(0.3, Math.ceil(100 * both + 0.5) / 100));
+  const passed = (some: readonly number[], threshold: number) =>
+    some.filter((p) => p >= threshold).length / Math.max(some.length, 1);
+  const cost = (threshold: number) =>
+    wrongCommandCost * passed(other, threshold) - passed(right, threshold);
+  let best = least;
+  for (let hundredths = Math.round(100 * least); hundredths <= 97; hundredths++)
+    if (cost(hundredths / 100) < cost(best)) best = hundredths / 100;
+  return best;
 }
 
 /**
