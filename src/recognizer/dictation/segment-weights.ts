@@ -8,9 +8,9 @@ export interface SegmentWeights {
 
 /** Written by dist/bench/dictation-noise.js --fit. */
 export const segmentWeights: SegmentWeights = {
-  bias: -1.2,
-  wordMean: 0.75,
-  lnWords: 0.48,
-  phoneShare: 10.3,
-  fit: 0.86,
+  bias: 0.07,
+  wordMean: 3.1,
+  lnWords: 0.4,
+  phoneShare: 0,
+  fit: 1.79,
 };
