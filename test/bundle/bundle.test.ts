@@ -8,8 +8,8 @@ import t from 'tap';
 import { Bundle, parseManifest, sha256, writeBundle } from '../../src/bundle/index.js';
 import { denseGraph } from '../../src/compress/graph/dense.js';
 import { Engine } from '../../src/engine/engine.js';
-import { KikitoriError } from '../../src/runtime/errors.js';
 import { tinyBundle, tinyCheckpoint } from '../sim/tiny-checkpoint.js';
+import { bundleFaultOf as faultOf } from '../sim/bundle-fault.js';
 
 const good = await tinyBundle('good');
 const folder = await mkdtemp(join(tmpdir(), 'kikitori-bundles-'));
@@ -83,16 +83,6 @@ async function changed(
   if (changes['manifest.json'] === undefined)
     all.set('manifest.json', Buffer.from(JSON.stringify(m)));
   return written(await tar([...all].map(([name, bytes]) => ({ name, bytes }))));
-}
-
-async function faultOf(action: Promise<unknown>): Promise<string> {
-  try {
-    await action;
-  } catch (error) {
-    if (error instanceof KikitoriError && error.kind === 'bundle') return error.message;
-    return `NO CLEAR ERROR: ${String(error)}`;
-  }
-  return 'NO ERROR';
 }
 
 void t.test('a good one, as folder and as tar, is the same', async (t) => {

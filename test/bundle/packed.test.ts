@@ -18,9 +18,9 @@ import { opened } from '../../src/bundle/packed.js';
 import { main } from '../../src/cli/main.js';
 import { repackLexicon, rewriteManifest } from '../../src/compress/pack.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
-import { KikitoriError } from '../../src/runtime/errors.js';
 import { modelMissing, shippedModel } from '../sim/model.js';
 import { tinyBundle, tinyLexiconBytes } from '../sim/tiny-checkpoint.js';
+import { bundleFaultOf as faultOf } from '../sim/bundle-fault.js';
 
 const made = await tinyBundle('plain');
 const folder = await mkdtemp(join(tmpdir(), 'kikitori-packed-'));
@@ -59,16 +59,6 @@ async function written(
   if (stored !== undefined) files.set('model.onnx.br', stored);
   await writeBundle(path, new Map([['manifest.json', Buffer.from(manifest)], ...files]));
   return path;
-}
-
-async function faultOf(action: Promise<unknown>): Promise<string> {
-  try {
-    await action;
-  } catch (error) {
-    if (error instanceof KikitoriError && error.kind === 'bundle') return error.message;
-    return `NO CLEAR ERROR: ${String(error)}`;
-  }
-  return 'NO ERROR';
 }
 
 void t.test('as folder and as tar it is what it was before', async (t) => {
