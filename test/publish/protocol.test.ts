@@ -1,8 +1,7 @@
 /** MQTT 5 where the broker speaks it, 3.1.1 where it does not, and nothing is lost on the way to it. */
-import { createServer, type AddressInfo } from 'node:net';
-import { Aedes } from 'aedes';
 import t from 'tap';
 import { ProtocolChoice } from '../../src/publish/protocol.js';
+import { aedesFor } from '../sim/aedes.js';
 import { anyContext, heardNumber } from '../sim/heard.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
 import { OlderLine, type OlderWay } from '../sim/older-line.js';
@@ -147,14 +146,7 @@ for (const [way, first] of waysAndFirst)
   });
 
 scenario('a broker of others that refuses MQTT 5 (aedes)', async (t) => {
-  const broker = await Aedes.createBroker();
-  const server = createServer(broker.handle);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => {
-    broker.close();
-    server.close();
-  });
-  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = await aedesFor(t);
   const subscriber = await Subscriber.open(url, 'k/#', { protocolVersion: 4 });
   t.teardown(() => subscriber.close());
   const { publisher, said } = await openPublisher(t, url, { link: { protocolVersion: 'auto' } });

@@ -3,10 +3,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { Aedes } from 'aedes';
 import t from 'tap';
 import type { RequestHandler } from '../../src/publish/index.js';
 import { systemClock } from '../../src/runtime/clock.js';
+import { aedesFor } from '../sim/aedes.js';
 import { BrokerSim } from '../sim/broker-sim.js';
 import { anyContext, heardNumber } from '../sim/heard.js';
 import { until } from '../sim/mic-sim.js';
@@ -266,17 +266,10 @@ void t.test('a topic that is closed for long is tried with one message a round',
 });
 
 void t.test('a device that may not subscribe still publishes, and says so', async (t) => {
-  const broker = await Aedes.createBroker({
+  const url = await aedesFor(t, {
     authorizeSubscribe: (client, subscription, callback) =>
       callback(null, client?.id === 'kikitori-d' ? null : subscription),
   });
-  const server = createServer(broker.handle);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => {
-    broker.close();
-    server.close();
-  });
-  const url = `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { publisher, lines } = await publisherFor(t, url);
   const reader = await subscriberFor(t, url, 'k/#');
   await publisher.heard(heardNumber(1), anyContext());
