@@ -102,6 +102,11 @@ void t.test('near-misses: the other one is refused or told apart', async (t) => 
   t.equal(verdict(on, 'turn the light on'), 'right');
   t.equal(verdict(on, 'turn the light off'), 'wrong');
   t.ok((on.evidence['marginPhone'] ?? 0) > 2);
+  // A grammar writes words as it reads them: the apostrophe is gone, the sentence is the one that was said.
+  const owned = sentencesGrammar(["turn the light' on", 'turn the light off'], lexicon);
+  const light = await hearAgain(listenerManifest, clipOf(say('turn the light on')), owned);
+  t.equal(light.text, 'turn the light on');
+  t.equal(verdict(light, "turn the light' on"), 'right');
   t.ok(minimalPairs.every(([a, b]) => a !== b));
 });
 

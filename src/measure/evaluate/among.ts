@@ -1,5 +1,5 @@
 import type { GrammarDetails, Lexicon } from '../../recognizer/index.js';
-import { sentencesGrammar, verdict } from './near-misses.js';
+import { means, sentencesGrammar, verdict } from './near-misses.js';
 import type { Heard } from '../../records.js';
 
 export interface Spoken {
@@ -58,7 +58,7 @@ export const noCounts = (): AmongCounts => ({
 export function count(counts: AmongCounts, heard: Heard, text: string): void {
   const said = verdict(heard, text);
   counts.said++;
-  if (heard.text === text) counts.right++;
+  if (means(heard, text)) counts.right++;
   if (said === 'right') counts.rightAccepted++;
   if (said === 'wrong') counts.wrongAccepted++;
 }

@@ -29,7 +29,15 @@ export function sentencesGrammar(sentences: readonly string[], lexicon: Lexicon)
 
 export type Verdict = 'right' | 'refused' | 'wrong';
 
+/**
+ * Whether what was heard means `said`, under a grammar in which each sentence has itself as its slot "text". Its words alone may be
+ * written otherwise: "debtors'" is told as "debtors".
+ */
+export function means(heard: Pick<Heard, 'slots'>, said: string): boolean {
+  return heard.slots['text'] === said;
+}
+
 export function verdict(heard: Heard, said: string): Verdict {
   if (!heard.accepted) return 'refused';
-  return heard.text === said ? 'right' : 'wrong';
+  return means(heard, said) ? 'right' : 'wrong';
 }
