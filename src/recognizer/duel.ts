@@ -14,48 +14,37 @@ export interface Ground {
   readonly units: number;
 }
 
-/** Sentence and runner-up, where they differ (docs/adr/0052-duel.md). */
-export interface Duel {
-  /** Log-likelihood ratio of the words that differ, each with a neighbour, over their frames alone and over all alignments. */
-  readonly duel: number;
-  /** How many more phones the runner-up has: a sound is sooner missed than made up. */
-  readonly shorter: number;
-}
-
 /** Evidence beyond this adds nothing, as for the margin. */
 const duelMax = 20;
-const shorterMax = 3;
 /** Of sentences that differ in more words the margin says enough. */
 const wordsMax = 3;
 
-/** With no runner-up in sight, `margin` ahead of all. */
-export const unchallenged = (margin: number): Duel => ({ duel: clipped(margin), shorter: 0 });
-
-/** `margin`: of the two over the whole utterance, by the best alignments. */
+/**
+ * Log-likelihood ratio of a sentence to its runner-up over the words that differ, each with a neighbour, over their frames alone and over
+ * all alignments (docs/adr/0052-duel.md). `margin`: of the two over the whole utterance, by the best alignments.
+ */
 export function duelOf(
   said: Duellist,
   rival: Duellist,
   margin: number,
   { phonesOf, scores, units }: Ground,
-): Duel {
-  const longer = rival.phones.length - said.phones.length;
-  const shorter = Math.min(shorterMax, Math.max(0, longer));
-  const far = { duel: clipped(margin), shorter };
+): number {
   const { head, tail } = alike(said.words, rival.words);
   const differing = (of: Duellist) => of.words.length - head - tail;
-  if (Math.max(differing(said), differing(rival)) > wordsMax) return far;
+  if (Math.max(differing(said), differing(rival)) > wordsMax) return clipped(margin);
   const from = Math.max(0, head - 1);
   const end = (of: Duellist) => of.words.length - Math.max(0, tail - 1);
   const frames = scores.length / units;
   const start = Math.min(...[said, rival].map((of) => startOf(of, from, 0)));
   const stop = Math.max(...[said, rival].map((of) => startOf(of, end(of), frames)));
   const part = scores.subarray(start * units, stop * units);
-  const score = (of: Duellist) => totalScore(of.words.slice(from, end(of)).map(phonesOf), part, units);
+  const score = (of: Duellist) =>
+    totalScore(of.words.slice(from, end(of)).map(phonesOf), part, units);
   const ratio = score(said) - score(rival);
-  return Number.isFinite(ratio) ? { duel: clipped(ratio), shorter } : far;
+  return clipped(Number.isFinite(ratio) ? ratio : margin);
 }
 
-const clipped = (ratio: number) => Math.min(duelMax, Math.max(-duelMax, ratio));
+export const clipped = (ratio: number) => Math.min(duelMax, Math.max(-duelMax, ratio));
 
 /** Frame of a word's first phone; `otherwise` at either end of the sentence. */
 function startOf({ words, phones }: Duellist, word: number, otherwise: number): number {

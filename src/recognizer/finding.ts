@@ -7,7 +7,7 @@ import {
   type Evidence,
   type LookEvidence,
 } from './confidence.js';
-import { duelOf, unchallenged } from './duel.js';
+import { clipped, duelOf } from './duel.js';
 import type { Interpretation } from './graph.js';
 import type { OpenSlots } from './open-slots.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
@@ -141,7 +141,7 @@ export function findingOf(
     secondTold === undefined ? undefined : aligned(secondTold.filter(isFixed)).phones;
   const duel =
     secondTold === undefined || secondPhones === undefined
-      ? unchallenged(margin)
+      ? clipped(margin)
       : duelOf(
           { words: idsOf(told), phones: found },
           { words: idsOf(secondTold), phones: secondPhones },

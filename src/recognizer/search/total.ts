@@ -13,10 +13,12 @@ export function totalScore(
   let row = new Float64Array(cells.length).fill(-Infinity);
   let next = new Float64Array(cells.length);
   for (let at = 0; at < scores.length; at += units) {
-    for (const [c, { unit, before, first }] of cells.entries()) {
-      let sum = at === 0 && first ? 0 : (row[c] ?? -Infinity);
-      if (at > 0) for (const b of before) sum = added(sum, row[b] ?? -Infinity);
-      next[c] = sum + (scores[at + unit] ?? 0);
+    for (let c = 0; c < cells.length; c++) {
+      const cell = cells[c];
+      if (cell === undefined) continue;
+      let sum = at === 0 && cell.first ? 0 : (row[c] ?? -Infinity);
+      if (at > 0) for (const b of cell.before) sum = added(sum, row[b] ?? -Infinity);
+      next[c] = sum + (scores[at + cell.unit] ?? 0);
     }
     [row, next] = [next, row];
   }
@@ -27,8 +29,11 @@ export function totalScore(
   return all;
 }
 
+/** Beyond this many nats the less likely of two paths adds nothing. */
+const nothing = 16;
+
 /** ln(e^a + e^b). */
 function added(a: number, b: number): number {
-  const [high, low] = a > b ? [a, b] : [b, a];
-  return low === -Infinity ? high : high + Math.log1p(Math.exp(low - high));
+  if (a > b) return a - b > nothing ? a : a + Math.log1p(Math.exp(b - a));
+  return b - a > nothing || b === -Infinity ? b : b + Math.log1p(Math.exp(a - b));
 }
