@@ -24,6 +24,8 @@ export interface Evidence {
   readonly margin: number;
   /** The same for each phone in which the two differ: a lone "on" or "off" must be certain by itself. */
   readonly marginPhone: number;
+  /** Log-likelihood ratio to that sentence over the words in which they differ, all alignments added up; see duel.ts. */
+  readonly duel: number;
   /** Share of all looks at the utterance (weightings, shifts, vocal tracts) that found a sentence of the same meaning. */
   readonly agreement: number;
   /** Mean margin over all looks, each at most marginLookMax. Negative for a look that found another meaning. */
@@ -80,6 +82,7 @@ export interface Heard {
   /** Level of each step. */
   readonly levels: Float32Array;
   readonly margin: number;
+  readonly duel: number;
   /** Of the runner-up, the best sentence of another meaning; null: there is none. */
   readonly secondPhones: readonly number[] | null;
   readonly sentences: number;
@@ -146,6 +149,7 @@ export function gatherEvidence(h: Heard): LookEvidence {
     llrWorstPhone: Math.min(0, ...ratios),
     margin: Math.min(h.margin, marginMax),
     marginPhone: Math.min(h.margin / differing(phones, h.secondPhones), marginPhoneMax),
+    duel: h.duel,
     outside:
       speech.length === 0 ? 1 : speech.filter((t) => t < from || t > to).length / speech.length,
     rate: Math.abs(Math.log(count / seconds / usualPhonesPerSecond)),
@@ -250,9 +254,9 @@ export const signs = {
   /** Did anybody speak? */
   speech: { misheard: -1, clarity: 1 },
   /** Is it this sentence, and not something outside of the grammar? */
-  said: { lead: 1 },
+  said: { lead: 1, llrMean: 1, llrWorstPhone: 1 },
   /** Is it this one, and no other command? */
-  rival: { margin: 1, marginPhone: 1, marginMean: 1, agreement: 1 },
+  rival: { margin: 1, marginPhone: 1, marginMean: 1, agreement: 1, duel: 1 },
 } as const satisfies Record<string, Partial<Record<keyof Evidence, -1 | 0 | 1>>>;
 
 function linear(evidence: Readonly<Record<string, number>>, { bias, weights }: Logistic): number {

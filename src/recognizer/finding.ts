@@ -7,6 +7,7 @@ import {
   type Evidence,
   type LookEvidence,
 } from './confidence.js';
+import { clipped, duelOf } from './duel.js';
 import type { Interpretation } from './graph.js';
 import type { OpenSlots } from './open-slots.js';
 import { alignSentence, type AlignedPhone } from './search/align.js';
@@ -135,6 +136,18 @@ export function findingOf(
       : found.map((p) => ({ ...p, word: places[p.word] ?? p.word }));
   const ratios = phoneRatios(phones, rest, units);
   const secondTold = second === undefined ? undefined : withoutHidden(second, context);
+  const idsOf = (words: readonly SentenceWord[]) => words.filter(isFixed).map(({ word }) => word);
+  const secondPhones =
+    secondTold === undefined ? undefined : aligned(secondTold.filter(isFixed)).phones;
+  const duel =
+    secondTold === undefined || secondPhones === undefined
+      ? clipped(margin)
+      : duelOf(
+          { words: idsOf(told), phones: found },
+          { words: idsOf(secondTold), phones: secondPhones },
+          margin,
+          { phonesOf: (word) => grammar.phonesOf(word), scores: rest, units },
+        );
   const evidence = gatherEvidence({
     phones,
     sentenceScore,
@@ -145,10 +158,8 @@ export function findingOf(
     logProbs: closed.of(weighed.logProbs, units),
     levels: closed.of(levels, 1),
     margin,
-    secondPhones:
-      secondTold === undefined
-        ? null
-        : aligned(secondTold.filter(isFixed)).phones.map((p) => p.unit),
+    duel,
+    secondPhones: secondPhones?.map((p) => p.unit) ?? null,
     sentences: grammar.sentences,
     stepMs,
   });

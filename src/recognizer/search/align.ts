@@ -69,7 +69,7 @@ interface Cell {
 }
 
 /** Pronunciations side by side between blanks that they share; a blank may be left out between different phones. */
-function latticeOf(pronunciations: readonly (readonly (readonly number[])[])[]): Cell[] {
+export function latticeOf(pronunciations: readonly (readonly (readonly number[])[])[]): Cell[] {
   const cells: Cell[] = [];
   const add = (cell: Cell) => cells.push(cell) - 1;
   let blank = add({
