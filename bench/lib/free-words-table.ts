@@ -79,7 +79,7 @@ export function freeWordsTable({ dictation, noise, slots, talk }: Printed): stri
     '',
     '| confidence at least | noise, an hour | words of sentences kept | words alone answered |',
     '|--:|--:|--:|--:|',
-    ...['0.0', '0.5', '0.7', '0.8', '0.9'].map((floor) => noiseRow(noise, floor)),
+    ...['0.0', '0.5', '0.6', '0.7', '0.8', '0.9'].map((floor) => noiseRow(noise, floor)),
     '',
     '| all strangers | fixed words right | and accepted | words of the slot right | others accepted |',
     '|---|--:|--:|--:|--:|',

@@ -13,7 +13,7 @@ ${side} 4 words, all strangers: 142 said by 23
   another command accepted: 100.0 % (100.0 to 100.0) of 142
   not in the grammar, and refused: 97.8 % (95.0 to 100.0) of 138
 `;
-const floors = ['0.0', '0.1', '0.5', '0.7', '0.8', '0.9'];
+const floors = ['0.0', '0.5', '0.6', '0.7', '0.8', '0.9'];
 const printed: Printed = {
   dictation: `dictation at abc; {}
 dev/novels, truth 0: 25 clips, 25 people, 321 s; phone errors 31.5 %
