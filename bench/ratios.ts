@@ -34,7 +34,7 @@ import {
   type Analysis,
   type RefitOptions,
 } from '../src/compress/factorize/index.js';
-import { pairedDifference, rateOf, type Part } from '../src/compress/report/paired.js';
+import { pairedDifference, rateOf, type Part } from '../src/measure/evaluate/paired.js';
 import type { Feed } from '../src/compress/import/index.js';
 import { speechChain } from '../src/compress/speech-chain.js';
 import { promptsOf } from '../src/cli/shared/prompts.js';

@@ -19,7 +19,7 @@ import {
 import { calibrationOf, hear } from '../../src/compress/factorize/hearing.js';
 import { delayed, Products, type Rows } from '../../src/compress/factorize/rows.js';
 import { quantizeRows } from '../../src/compress/quantize/grid.js';
-import { rateOf, type Part } from '../../src/compress/report/paired.js';
+import { rateOf, type Part } from '../../src/measure/evaluate/paired.js';
 import { adaptive, gridOf, groupOf, nearest } from './four-bits.js';
 
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);

@@ -6,7 +6,7 @@ import type { Checkpoint, NetworkCheckpoint } from '../../src/compress/checkpoin
 import { floatArithmetic } from '../../src/compress/graph/arithmetic.js';
 import { networkGraph } from '../../src/compress/graph/network.js';
 import { GraphSession } from '../../src/compress/graph/session.js';
-import type { Part } from '../../src/compress/report/paired.js';
+import type { Part } from '../../src/measure/evaluate/paired.js';
 import { greedyPhones, phoneErrors } from '../../src/compress/report/phones.js';
 import type { PromptSet } from '../../src/compress/report/measure.js';
 import { Frontend } from '../../src/frontend/index.js';

@@ -209,6 +209,7 @@ export class Agent {
       config: () => this.config,
       engine: () => ear.engine,
       grammar: () => ear.grammar,
+      hasFreeWords: () => updates.hasFreeWords,
       recognizer: (acoustic, more) => {
         const options = { ...recognizerOptions(this.config, ear.engine), ...more };
         return ear.engine.recognizer(ear.grammar, options, acoustic);

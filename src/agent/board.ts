@@ -62,8 +62,12 @@ export function freeWordsFilesOf(
   { recognizer }: Config,
   languageModelPath = recognizer.languageModelPath,
 ): FreeWordsFiles | undefined {
-  const { boostPath } = recognizer;
-  return languageModelPath === '' ? undefined : { languageModelPath, boostPath };
+  const { boostPath, languageWeight, wordInsertion } = recognizer;
+  const weights = {
+    ...(languageWeight === null ? {} : { language: languageWeight }),
+    ...(wordInsertion === null ? {} : { word: wordInsertion }),
+  };
+  return languageModelPath === '' ? undefined : { languageModelPath, boostPath, weights };
 }
 
 /**

@@ -5,7 +5,8 @@ import { readSecret, type Config } from '../config/index.js';
 import type { Clock } from '../runtime/clock.js';
 import type { Log } from '../runtime/log.js';
 import { agentVersion } from '../runtime/version.js';
-import { LazySource, realDisk, type BundleSource, type UpdateTrigger } from '../update/index.js';
+import { LazySource, realDisk, type BundleSource } from '../update/index.js';
+import type { HawkbitTrigger } from '../update/hawkbit/index.js';
 import type { TrustedSourceOptions } from '../update/trust/index.js';
 
 export interface SourceOptions {
@@ -45,7 +46,7 @@ function sourceOf(
 }
 
 /** Eclipse hawkBit says which bundle to try; its secrets are read each time they are needed. */
-export async function hawkbitOf(options: SourceOptions): Promise<UpdateTrigger> {
+export async function hawkbitOf(options: SourceOptions): Promise<HawkbitTrigger> {
   const { config, clock, random, log } = options;
   const { DdiClient, HawkbitTrigger } = await import('../update/hawkbit/index.js');
   const { update, state, device } = config();
@@ -71,6 +72,7 @@ export async function hawkbitOf(options: SourceOptions): Promise<UpdateTrigger> 
       arch: arch(),
       channel: update.channel,
       groups: update.groups,
+      ...(update.language.trigger === 'hawkbit' ? { language: update.language.channel } : {}),
     }),
     stateFolder: join(state.dir, 'update'),
     disk: realDisk,

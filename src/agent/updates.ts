@@ -26,6 +26,7 @@ import {
   type UpdaterOptions,
   type UpdateStatus,
 } from '../update/index.js';
+import type { HawkbitTrigger } from '../update/hawkbit/index.js';
 
 export interface UpdatesOptions {
   /** As it is now: sentences may have been changed by a request. */
@@ -111,13 +112,14 @@ export class Updates {
         { event: 'hawkbit.no-repository' },
         'update.hawkbit.url is set and update.url is not: hawkBit says which bundle, the signed repository has it',
       );
+    const hawkbit = update.hawkbit.url === '' ? undefined : await hawkbitOf(options);
     const updater = await Updater.open({
       ...commonOf(options),
       slotsFolder: join(state.dir, 'slots'),
       stateFolder: join(state.dir, 'update'),
       factoryPath: model.path,
       source: update.enabled ? (options.source ?? repositoryOf(options)) : null,
-      ...(update.hawkbit.url === '' ? {} : { trigger: await hawkbitOf(options) }),
+      ...(hawkbit === undefined ? {} : { trigger: hawkbit }),
       hearing,
       beside: () => ref.language?.underWay ?? null,
       lacks: (wanted) => ref.language?.lacks(wanted) ?? null,
@@ -131,6 +133,7 @@ export class Updates {
       ref.language = await openLanguage(options, turn, {
         beside: () => updater.underWay,
         onSwitched: () => updater.forget(),
+        ...(hawkbit === undefined ? {} : { hawkbit }),
       });
     const updates = new Updates(options, updater, hearing, ref.language, turn);
     hearing.onOpened = (engine, place) => updates.places.set(engine, place);
@@ -191,6 +194,11 @@ export class Updates {
   /** What the site gives to be heard, with the language model that hears. */
   siteOf(config: Config, mode = config.recognizer.mode): Site {
     return siteOf(config, mode, this.language?.path);
+  }
+
+  /** Whether sentences may have open slots: there is a language model for them, or one has come. */
+  get hasFreeWords(): boolean {
+    return this.siteOf(this.options.config()).freeWords !== undefined;
   }
 
   /** While nothing else changes what hears. */
@@ -366,20 +374,27 @@ function commonOf({ config, clock, random }: UpdatesOptions) {
 async function openLanguage(
   options: UpdatesOptions,
   turn: Turn,
-  more: Pick<UpdaterOptions, 'beside'> & { readonly onSwitched: () => void },
+  more: Pick<UpdaterOptions, 'beside'> & {
+    readonly onSwitched: () => void;
+    readonly hawkbit?: HawkbitTrigger;
+  },
 ): Promise<LanguageUpdates> {
   const { update, recognizer } = options.config();
   const log = options.log.child({ of: 'language-model' });
   const hearing = new LanguageHearing({ ...options, log, turn, onSwitched: more.onSwitched });
-  const { channel, pin } = update.language;
+  const { channel, pin, trigger } = update.language;
   if (channel === '') return new LanguageUpdates(hearing, null);
   const folder = languageFolder(options.config());
+  const source = update.enabled ? languageRepositoryOf(options) : null;
+  // It waits for every board that it may tell: for none that never asks.
+  const assigned = trigger === 'hawkbit' && source !== null ? more.hawkbit?.beside() : undefined;
   const updater = await Updater.open({
     ...commonOf(options),
     slotsFolder: join(folder, 'slots'),
     stateFolder: join(folder, 'update'),
     factoryPath: recognizer.languageModelPath,
-    source: update.enabled ? languageRepositoryOf(options) : null,
+    source,
+    ...(assigned === undefined ? {} : { trigger: assigned }),
     hearing,
     beside: more.beside,
     pin,

@@ -162,6 +162,16 @@ function* contradictions(given: ReadonlyMap<string, unknown>) {
       at: 'recognizer.boostPath',
       what: 'expected recognizer.languageModelPath with it, or update.language.channel: own terms are weighed against a language model',
     };
+  if (of('update.language.trigger') === 'hawkbit')
+    for (const [at, why] of [
+      ['update.hawkbit.url', 'the server that assigns them'],
+      ['update.language.channel', 'whose language models they are'],
+    ])
+      if (of(at ?? '') === '')
+        yield {
+          at: 'update.language.trigger',
+          what: `got "hawkbit", expected ${at} with it: ${why}`,
+        };
   const page = String(of('page.listen'));
   if (page !== '' && of('page.tokenFile') === '' && !isLoopback(parseListen(page).host))
     yield {

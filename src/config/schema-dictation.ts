@@ -1,4 +1,4 @@
-import { text } from './formats.js';
+import { numberOrNull, text } from './formats.js';
 
 /** Of `recognizer`: what free words are listened for, and when. */
 export const dictationSchema = {
@@ -13,6 +13,16 @@ export const dictationSchema = {
     format: text,
     default: '',
     path: true,
+  },
+  languageWeight: {
+    doc: 'Free words: how much the language model says against what is heard; `kikitori lm tune` fits it. null: 0.9.',
+    format: numberOrNull(0.1, 3),
+    default: null,
+  },
+  wordInsertion: {
+    doc: 'Free words: what each word is worth in nats, higher for more and shorter words; `kikitori lm tune` fits it. null: -2.',
+    format: numberOrNull(-10, 10),
+    default: null,
   },
   dictation: {
     doc: 'Mode dictation: always: all that is said is written down. push-to-talk: only what is said after a listen request.',

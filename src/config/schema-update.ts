@@ -69,6 +69,11 @@ export const updateSchema = {
       format: channelNameOrNone,
       default: '',
     },
+    trigger: {
+      doc: 'What says which language model to try: the channel, or update.hawkbit, which assigns them like model bundles; see docs/hawkbit.md.',
+      format: ['channel', 'hawkbit'],
+      default: 'channel',
+    },
     pin: {
       doc: 'Install this version of a language model only. Empty: whatever the channel offers.',
       format: versionOrAny,

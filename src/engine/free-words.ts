@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import type { LanguageManifest } from '../bundle/index.js';
 import type { ListedModel } from '../language/model.js';
 import {
+  defaultWeights,
   openSlotModelInTurns,
   parseBoosts,
+  withWeights,
   type DictationGraph,
+  type DictationWeights,
   type OpenSlotModel,
 } from '../recognizer/dictation/index.js';
 import type { Lexicon } from '../recognizer/index.js';
@@ -18,6 +21,8 @@ export interface FreeWordsFiles {
   readonly languageModelPath: string;
   /** A site's own terms and how much likelier each is; empty or none: no such list. */
   readonly boostPath?: string | undefined;
+  /** Other than the defaults. */
+  readonly weights?: Partial<DictationWeights> | undefined;
   /** Folder in which is kept how unknown words sound; absent: it is guessed each time. */
   readonly guessesFolder?: string | undefined;
 }
@@ -49,7 +54,7 @@ export type FreeWordsReader = (
  */
 export async function readFreeWords(
   lexicon: Lexicon,
-  { languageModelPath, boostPath = '', guessesFolder }: FreeWordsFiles,
+  { languageModelPath, boostPath = '', guessesFolder, weights }: FreeWordsFiles,
   known?: FreeWords,
   read?: ReadModel,
 ): Promise<FreeWords> {
@@ -64,9 +69,13 @@ export async function readFreeWords(
   const [boosted, { model, file, manifest }] = [terms.value, language.value];
   const sha256 = createHash('sha256').update(file).digest('hex');
   const same = known?.lexicon === lexicon && known.sha256 === sha256;
-  if (same && alike([...known.boosted], [...boosted]))
-    return alike(known.manifest, manifest) ? known : { ...known, manifest };
-  return { ...(await freeWordsOf(model, sha256, lexicon, boosted, guessesFolder)), manifest };
+  if (same && alike([...known.boosted], [...boosted])) {
+    const kept = alike(known.manifest, manifest) ? known : { ...known, manifest };
+    if (alike(known.graph.weights, { ...defaultWeights, ...weights })) return kept;
+    return { ...kept, graph: withWeights(known.graph, weights ?? {}) };
+  }
+  const made = await freeWordsOf(model, sha256, lexicon, boosted, { guessesFolder, weights });
+  return { ...made, manifest };
 }
 
 const alike = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
@@ -76,7 +85,10 @@ export async function freeWordsFor(lexicon: Lexicon, known: FreeWords): Promise<
   const { graph, sha256, boosted, manifest, guessesFolder } = known;
   if (known.lexicon === lexicon) return known;
   return {
-    ...(await freeWordsOf(graph.model, sha256, lexicon, boosted, guessesFolder)),
+    ...(await freeWordsOf(graph.model, sha256, lexicon, boosted, {
+      guessesFolder,
+      weights: graph.weights,
+    })),
     manifest,
   };
 }
@@ -87,11 +99,11 @@ export async function freeWordsOf(
   sha256: string,
   lexicon: Lexicon,
   boosted: ReadonlyMap<string, number>,
-  guessesFolder?: string,
+  { guessesFolder, weights }: Pick<FreeWordsFiles, 'guessesFolder' | 'weights'> = {},
 ): Promise<FreeWords> {
   const guesses =
     guessesFolder === undefined ? undefined : await readGuesses(guessesFolder, lexicon);
-  const free = await openSlotModelInTurns(model, lexicon, { boosted, guesses });
+  const free = await openSlotModelInTurns(model, lexicon, { boosted, guesses, weights });
   if (guessesFolder !== undefined && guesses !== undefined)
     await writeGuesses(guessesFolder, lexicon, guesses);
   return {

@@ -63,6 +63,8 @@ export interface House extends Ground {
   /** What hears now; another one after an update. Closed while in use it rejects. */
   readonly engine: () => Engine;
   readonly grammar: () => GrammarDetails;
+  /** There is a language model for the open slots of sentences, from wherever. */
+  readonly hasFreeWords: () => boolean;
   /** Hears as the microphone's does, with the site's thresholds, through the engine's network as `acoustic` gives it. */
   readonly recognizer: (acoustic: WholeAcoustic, more?: RecognizerOptions) => Recognizer;
   /** Resolves when no audio of the microphone waits: whoever wants the processor for long asks before each bit of work. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../runtime/clock.js';
+import { codeOf } from '../runtime/errors.js';
 import type { Decision } from './policy.js';
 import type { Wanted } from './source.js';
 import type { UpdateStatus } from './status.js';
@@ -11,8 +12,11 @@ export interface Board {
   readonly status: UpdateStatus;
   /** What the channel offers, taken by the channel's rules. Rejects with a KikitoriError. */
   check(): Promise<Decision>;
-  /** One bundle by name, taken if the repository vouches for it. Rejects with a KikitoriError. */
-  take(wanted: Wanted): Promise<Decision>;
+  /**
+   * One bundle by name, taken if the repository vouches for it. Rejects with a KikitoriError; `elsewhere`: one that
+   * `isElsewhere` holds of is no fault of this board, and not shown.
+   */
+  take(wanted: Wanted, more?: { readonly elsewhere?: boolean }): Promise<Decision>;
   gate(gate: Gate): void;
   /** Stops what is under way; a trial is rolled back. */
   abort(): Promise<void>;
@@ -20,6 +24,11 @@ export interface Board {
   complain(reason: string, error: string): void;
   /** The trigger was asked, and answered. */
   answered(): void;
+}
+
+/** The repository vouches for it as another kind, or not in what this board follows: another board may have it. */
+export function isElsewhere(error: unknown): boolean {
+  return ['wrong-kind', 'not-signed'].includes(codeOf(error) ?? '');
 }
 
 /**

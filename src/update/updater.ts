@@ -12,7 +12,7 @@ import { Slots, type Place } from './slots.js';
 import type { Offer, Wanted } from './source.js';
 import { statusOf, type UpdateStatus } from './status.js';
 import { nothingHeard } from './trial.js';
-import { PollTrigger, type Board, type UpdateTrigger } from './trigger.js';
+import { isElsewhere, PollTrigger, type Board, type UpdateTrigger } from './trigger.js';
 
 const saveStatisticsEveryMs = 600_000;
 const checkMsMax = 10 * 60_000;
@@ -260,7 +260,7 @@ export class Updater {
         return statusNow();
       },
       check: () => this.check({ explicit: false, retry: false }),
-      take: (wanted) => this.take(wanted),
+      take: (wanted, more) => this.take(wanted, more?.elsewhere),
       gate: (gate) => {
         this.driver.gate = gate;
         this.openWindow();
@@ -276,12 +276,12 @@ export class Updater {
     };
   }
 
-  private async take(wanted: Wanted): Promise<Decision> {
+  private async take(wanted: Wanted, elsewhere = false): Promise<Decision> {
     const { source } = this.options;
     const offer = await this.ask(async (signal) => {
       if (source?.find === undefined) throw new Error('this source finds no bundle by name');
       return source.find(wanted, signal);
-    });
+    }, elsewhere);
     const { refused } = this.driver.state;
     const before = refused.find((r) => r.sha256 === wanted.sha256)?.reason;
     // Who stopped it before may begin again; what failed here on its own stays refused.
@@ -337,6 +337,7 @@ export class Updater {
   /** Within its time; a failure is shown, the state stays. */
   private async ask(
     question: (signal: AbortSignal) => Promise<Offer | null>,
+    elsewhere = false,
   ): Promise<Offer | null> {
     const { source, clock, log } = this.options;
     if (source === null) {
@@ -354,6 +355,7 @@ export class Updater {
     } catch (error) {
       // While a download goes on the repository is asked nothing else: no fault, the next check will do.
       if (codeOf(error) === 'busy' && isBusy(this.driver.state.phase)) throw error;
+      if (elsewhere && isElsewhere(error)) throw error;
       this.checkError = messageOf(error);
       this.checkReason = codeOf(error) ?? '';
       log.warn(

@@ -8,6 +8,7 @@ import { dictationFindings } from '../../src/cli/doctor/dictation.js';
 import { main } from '../../src/cli/main.js';
 import { loadConfig } from '../../src/config/index.js';
 import { Engine } from '../../src/engine/engine.js';
+import { phoneChain } from '../../src/measure/calibrate/phone-chain.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
 const { path: model, folder: modelFolder } = await toneBundle();
@@ -159,6 +160,17 @@ void t.test('doctor: the language model and the own terms', async (t) => {
   t.match(await found(missing), [{ status: 'failed', what: /none: there is no such file/ }]);
   const commands = { ...env, KIKITORI_RECOGNIZER_MODE: 'always' };
   t.match(await found(commands), [{ check: 'open slots', what: /never heard/ }]);
+  await writeFile(terms, 'kitchen: 10\n');
+  t.match(await found(commands), [
+    { status: 'warning', what: /no phone chain, so talk is not told from commands/ },
+  ]);
+  const { manifest } = engine.bundle;
+  const chain = phoneChain(engine.lexicon.pronunciations(), manifest.units.length);
+  const calibrated = { ...manifest, confidence: { ...manifest.confidence, chain } };
+  const asked = { lexicon: engine.lexicon, bundle: { manifest: calibrated } };
+  t.match(await dictationFindings(loadConfig(undefined, commands), asked, null), [
+    { status: 'ok', check: 'open slots' },
+  ]);
   const closed = join(folder, 'closed.yaml');
   await writeFile(closed, 'intents: {Stop: {data: [{sentences: ["stop"]}]}}');
   const grammar = await engine.sentences({ grammarPath: closed });

@@ -171,6 +171,26 @@ void t.test('own terms need a language model to be weighed against', async (t) =
   t.same((await faultsOf(fetched)).faults, [], 'a channel brings one');
 });
 
+void t.test(
+  'hawkBit assigns language models only where it is there, and of a channel',
+  async (t) => {
+    const { faults, text } = await faultsOf('update: {language: {trigger: hawkbit}}\n');
+    t.same(
+      faults.map(({ path }) => path),
+      ['update.language.trigger', 'update.language.trigger'],
+    );
+    t.match(text, /expected update\.hawkbit\.url with it: the server that assigns them/);
+    t.match(text, /expected update\.language\.channel with it: whose language models they are/);
+    const whole =
+      'update: {hawkbit: {url: "https://h.example.com"}, language: {trigger: hawkbit, channel: english}}\n';
+    t.same((await faultsOf(whole)).faults, []);
+    t.match(
+      (await faultsOf('recognizer: {languageWeight: 9, wordInsertion: -20}\n')).text,
+      /0\.1 to 3/,
+    );
+  },
+);
+
 void t.test('anchors and merge keys work as in sentences; own keys win', async (t) => {
   const path = await file('capture:\n  <<: {gainDb: 3, silentAfterMs: 5s}\n  gainDb: &gain 4\n');
   const { capture } = loadConfig(path, {});

@@ -48,6 +48,24 @@ void t.test('what has not changed is not compiled again', async (t) => {
   );
 });
 
+void t.test('other weights take the words that are there', async (t) => {
+  const lexicon = tinyLexicon();
+  await build('stop the conveyor\n');
+  await writeFile(boostPath, 'kitchen: 10\n');
+  const first = await readFreeWords(lexicon, files);
+  t.same(first.graph.weights, { language: 0.9, word: -2 });
+  const weights = { language: 1.4, word: 1 };
+  const other = await readFreeWords(lexicon, { ...files, weights }, first);
+  t.same(other.graph.weights, weights);
+  t.equal(other.graph.tree, first.graph.tree, 'nothing is compiled again');
+  t.same(first.graph.weights, { language: 0.9, word: -2 }, 'what hears meanwhile is the same');
+  t.ok((await readFreeWords(lexicon, { ...files, weights }, other)) === other, 'the same object');
+  const part = await readFreeWords(lexicon, { ...files, weights: { word: 0 } }, other);
+  t.same(part.graph.weights, { language: 0.9, word: 0 });
+  const kept = await freeWordsFor(fullLexicon(), other);
+  t.same(kept.graph.weights, weights, 'another bundle hears with them too');
+});
+
 void t.test('how unknown words sound is guessed once, and kept for the next start', async (t) => {
   const lexicon = Lexicon.read(
     readFileSync(new URL('../../models/kikitori-en/lexicon', import.meta.url)),

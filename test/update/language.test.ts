@@ -15,6 +15,7 @@ import { speak, toneBundle } from '../sim/tone-model.js';
 
 const on = (topic: string) => `kikitori/board/${topic}`;
 const grammar = 'intents: {Stop: {data: [{sentences: ["stop [the] conveyor"]}]}}\n';
+const openSlots = 'intents: {Stop: {data: [{sentences: ["stop {dictation}"]}]}}\n';
 const lexicon = tinyLexicon();
 const first = 'stop the conveyor two\nset the light to blue\nstop conveyor one\n'.repeat(3);
 const second = `${first}${'turn on the hall light\n'.repeat(3)}`;
@@ -79,6 +80,15 @@ void t.test('fetched, tried and heard with; bad ones go back by themselves', asy
     const stream = await fetch(`http://127.0.0.1:${pagePort}/api/events`);
     return (await follow(stream, ({ name }) => name === 'state')).at(-1)?.data ?? {};
   };
+  /** What the page says of sentences with an open slot. */
+  const checkedOnPage = async () => {
+    const answer = await fetch(`http://127.0.0.1:${pagePort}/api/grammar/check`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ text: openSlots }),
+    });
+    return (await answer.json()) as Record<string, unknown>;
+  };
   const ask = async (payload: Record<string, unknown>) => {
     const transaction = `ask-${performance.now()}`;
     await subscriber.publish(on('request/language'), { ...payload, transaction });
@@ -100,6 +110,10 @@ void t.test('fetched, tried and heard with; bad ones go back by themselves', asy
     const shown = await onPage();
     t.notOk('languageModel' in shown);
     t.match(shown, { languageUpdate: { state: 'idle', installedVersion: '' } });
+    t.match(await checkedOnPage(), {
+      ok: false,
+      faults: [{ line: 1, message: /dictation.*language model/ }],
+    });
   });
 
   await t.test('the first comes from the channel, and commits', async (t) => {
@@ -126,6 +140,7 @@ void t.test('fetched, tried and heard with; bad ones go back by themselves', asy
       languageModel: { name: 'site', version: '1.0.0', words: 9 },
       languageUpdate: { state: 'committed', installedVersion: '1.0.0' },
     });
+    t.match(await checkedOnPage(), { ok: true, sentences: 1 }, 'open slots have their words now');
     const told = subscriber.topics('homeassistant/device/kikitori_board/config').at(-1)?.json;
     t.match((told?.['components'] as Record<string, unknown>)['language_model'], {
       platform: 'update',

@@ -1,4 +1,5 @@
 import { freeWordsFilesOf } from '../../agent/board.js';
+import type { Manifest } from '../../bundle/index.js';
 import type { Config } from '../../config/index.js';
 import type { Engine } from '../../engine/engine.js';
 import { readFreeWords } from '../../engine/free-words.js';
@@ -9,7 +10,9 @@ import { failed, ok, warning, type Finding } from './finding.js';
 /** The language model and the own terms, where free words are heard. `grammar`: the sentences, if they compile. */
 export async function dictationFindings(
   config: Config,
-  engine: Engine,
+  engine: Pick<Engine, 'lexicon'> & {
+    readonly bundle: { readonly manifest: Pick<Manifest, 'confidence'> };
+  },
   grammar: Pick<GrammarDetails, 'graph'> | null,
 ): Promise<Finding[]> {
   const { mode, languageModelPath } = config.recognizer;
@@ -36,6 +39,14 @@ export async function dictationFindings(
           name,
           `${what}; never heard, as nothing says how they sound: ${unsaid.slice(0, 20).join(', ')}`,
           'name them in grammar.wordsPath',
+        ),
+      ];
+    if (mode !== 'dictation' && engine.bundle.manifest.confidence.chain === undefined)
+      return [
+        warning(
+          name,
+          `${what}; the bundle has no phone chain, so talk is not told from commands with free words`,
+          'make the bundle anew with the confidence of kikitori model calibrate, or take what is in a slot for a guess',
         ),
       ];
     return [ok(name, what)];

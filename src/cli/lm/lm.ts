@@ -7,9 +7,10 @@ const usage = `kikitori lm build TEXT... --out FILE [--order N] [--vocabulary N]
        kikitori lm mix MODEL MODEL... --out FILE (--weights W,W | --fit TEXT) [--bytes B]
        kikitori lm info [--json] MODEL
        kikitori lm pack MODEL --card FILE.json --selftest TEXT --out DIR|FILE.tar [--readme FILE]
-       kikitori lm selftest [--json] [--model DIR|FILE.tar] [--words FILE] [--boost FILE] MODEL`;
+       kikitori lm selftest [--json] [--model DIR|FILE.tar] [--words FILE] [--boost FILE] MODEL
+       kikitori lm tune [--config FILE] [--language-model FILE] ... TABLE.tsv`;
 
-const actions = 'build import export perplexity mix info pack selftest'.split(' ');
+const actions = 'build import export perplexity mix info pack selftest tune'.split(' ');
 
 export const run: CommandRun = async (argv, io) => {
   const [name, ...rest] = argv;
@@ -30,6 +31,8 @@ export const run: CommandRun = async (argv, io) => {
       return (await import('./pack.js')).run(rest, io);
     case 'selftest':
       return (await import('./selftest.js')).run(rest, io);
+    case 'tune':
+      return (await import('./tune.js')).run(rest, io);
     case '--help':
     case '-h':
       io.stdout.write(`usage: ${usage}\n`);

@@ -14,7 +14,7 @@ import { Dictation, type DictationGraph } from '../../recognizer/dictation/index
 import { scoresOf } from '../../recognizer/index.js';
 import { kept, type Remaining } from './kept.js';
 import { keptClips, promptsKey, type PromptSet, type ReadClip, type Tick } from './measure.js';
-import { pairedDifference } from './paired.js';
+import { pairedDifference } from '../../measure/evaluate/paired.js';
 
 /** Free speech by a language model: what read prompts are heard with. */
 export interface FreeSpeech {

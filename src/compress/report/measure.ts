@@ -6,7 +6,7 @@ import { labelMeaning, type Label } from '../../measure/evaluate/labels.js';
 import { hearAgain, throughNetwork, withLooks } from '../../measure/evaluate/network.js';
 import { sameMeaning } from '../../measure/evaluate/score.js';
 import { randomFrom } from '../../measure/evaluate/statistics.js';
-import type { Part } from './paired.js';
+import type { Part } from '../../measure/evaluate/paired.js';
 import { greedyPhones, phoneErrors } from './phones.js';
 
 /** A recording and what is said in it. */

@@ -2,7 +2,7 @@ import { bootstrapRatio, type Interval } from '../../measure/evaluate/statistics
 import { detections, type Detection } from '../../measure/evaluate/detection.js';
 import { joinedFloats } from '../../runtime/joined.js';
 import { inTurn, refused, Runner, type Feed } from '../import/index.js';
-import { pairedDifference, rateOf } from './paired.js';
+import { pairedDifference, rateOf } from '../../measure/evaluate/paired.js';
 
 /** A network without phones: a detector, or one that forecasts a series. */
 export interface NetworkSubject {

@@ -24,7 +24,7 @@ import {
   type ReadClip,
   type Tick,
 } from './measure.js';
-import { pairedDifference, rateOf } from './paired.js';
+import { pairedDifference, rateOf } from '../../measure/evaluate/paired.js';
 
 export interface OrderSet {
   readonly folder: string;

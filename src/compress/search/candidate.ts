@@ -17,7 +17,7 @@ import {
   type PromptResult,
   type PromptSet,
 } from '../report/index.js';
-import { pairedDifference, rateOf } from '../report/paired.js';
+import { pairedDifference, rateOf } from '../../measure/evaluate/paired.js';
 import type { Journal } from './journal.js';
 import { fineTuningToml, runTrainer, type FineTuning, type Trainer } from './trainer.js';
 

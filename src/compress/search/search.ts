@@ -15,7 +15,7 @@ import {
   type Analysis,
 } from '../factorize/index.js';
 import { bundleLike, everySet, promptsKey, type PromptSet } from '../report/index.js';
-import { rateOf } from '../report/paired.js';
+import { rateOf } from '../../measure/evaluate/paired.js';
 import { speechChain } from '../speech-chain.js';
 import { nextBudget } from './bisect.js';
 import { makeCandidate, measure, type CandidateResult, type Workshop } from './candidate.js';

@@ -35,7 +35,7 @@ export function apiOf(house: House, gate: Gate, checks: CheckThread): Api {
   const check = async (text: string) => {
     const { path, phonesMax, wordsPath } = house.config().grammar;
     const modelPath = house.engine().bundle.path;
-    const openSlots = house.config().recognizer.languageModelPath !== '';
+    const openSlots = house.hasFreeWords();
     const job = { text, file: basename(path), phonesMax, modelPath, wordsPath, openSlots };
     const checked = await checks.check(job);
     if (checked === null)

@@ -46,7 +46,7 @@ export interface DictationGraph {
 }
 
 export interface DictationOptions {
-  readonly weights?: Partial<DictationWeights>;
+  readonly weights?: Partial<DictationWeights> | undefined;
   /** A site's own terms and the nats that each is worth more; words that the model does not know count as unknown ones. */
   readonly boosted?: ReadonlyMap<string, number>;
   /** Says how words sound as the lexicon does, and may know it from before. */
@@ -139,6 +139,18 @@ function* compiling(
   const cache = new LanguageCache(model);
   const said = { words, unpronounced, wordAt, modelWord };
   return { tree, model, cache, weights, lookAhead, mostBonus, bonus, boosts, ...said };
+}
+
+/** The same words, weighed otherwise; neither is changed by the other. */
+export function withWeights(
+  graph: DictationGraph,
+  some: Partial<DictationWeights>,
+): DictationGraph {
+  const weights = { ...defaultWeights, ...some };
+  const { tree, model, modelWord, bonus, mostBonus } = graph;
+  const weight = weights.language;
+  const lookAhead = new LookAhead(tree, { model, weight, modelWord, bonus, mostBonus });
+  return { ...graph, weights, lookAhead, cache: new LanguageCache(model) };
 }
 
 function isKnown(model: ListedModel, text: string): boolean {

@@ -1,5 +1,5 @@
 /** dictation: posteriors in, words of a large vocabulary out, by an n-gram model. */
-export { compileDictation, defaultWeights } from './dictation-graph.js';
+export { compileDictation, defaultWeights, withWeights } from './dictation-graph.js';
 export type { DictationGraph, DictationOptions, DictationWeights } from './dictation-graph.js';
 export { openSlotModel, openSlotModelInTurns } from './open-slot-model.js';
 export type { OpenSlotModel } from './open-slot-model.js';

@@ -3,7 +3,9 @@ import { codeOf, messageOf } from '../../runtime/errors.js';
 import type { Log } from '../../runtime/log.js';
 import type { Disk } from '../disk.js';
 import type { UpdateStatus } from '../status.js';
-import type { Board, Gate, UpdateTrigger } from '../trigger.js';
+import type { Decision } from '../policy.js';
+import type { Wanted } from '../source.js';
+import { isElsewhere, type Board, type Gate, type UpdateTrigger } from '../trigger.js';
 import type { DdiClient } from './client.js';
 import { DdiError, type DdiArtifact, type DdiDeployment, type Feedback } from './ddi.js';
 import { closed, feedbackOf, keyOf } from './feedback.js';
@@ -40,11 +42,13 @@ const passing =
 
 /**
  * hawkBit as the trigger: polls its Direct Device Integration API, tries what it assigns, tells how it
- * went. One thing after the other; what the server must hear is on disk before it is sent.
+ * went; of model bundles, and of language models where those are to come by it too. One thing after the other; what the server must hear is on disk before it is sent.
  */
 export class HawkbitTrigger implements UpdateTrigger {
   readonly firstGate = 'held';
-  private board: Board | null = null;
+  /** Of model bundles, then of language models. */
+  private readonly boards: Board[] = [];
+  private boardsExpected = 1;
   private order: Order | null = null;
   private loaded = false;
   private sleepMs = defaultSleepMs;
@@ -58,9 +62,25 @@ export class HawkbitTrigger implements UpdateTrigger {
     this.file = new OrderFile(options.stateFolder, options.disk);
   }
 
+  /**
+   * For the updater of language models, asked for before anything begins: what is assigned may be one too. Which kind it is
+   * says the repository, never hawkBit.
+   */
+  beside(): UpdateTrigger {
+    this.boardsExpected++;
+    return {
+      firstGate: this.firstGate,
+      begin: (board) => this.begin(board),
+      heard: (status) => this.heard(status),
+      ask: this.ask,
+      // Who owns this one stops it.
+      stop: async () => undefined,
+    };
+  }
+
   begin(board: Board): void {
-    this.board = board;
-    this.schedule(this.options.random() * firstPollMsMax);
+    this.boards.push(board);
+    if (this.ready) this.schedule(this.options.random() * firstPollMsMax);
   }
 
   heard(status: UpdateStatus): void {
@@ -109,7 +129,7 @@ export class HawkbitTrigger implements UpdateTrigger {
   /** Shows a failure, and takes it back when hawkBit answers again. */
   private async guarded(action: () => Promise<void>): Promise<unknown> {
     const { log } = this.options;
-    if (this.stopped) return undefined;
+    if (this.stopped || !this.ready) return undefined;
     try {
       if (!this.loaded) {
         this.order = await this.file.load();
@@ -119,15 +139,15 @@ export class HawkbitTrigger implements UpdateTrigger {
     } catch (error) {
       if (this.stopped) return undefined;
       this.failures++;
-      this.board?.complain(codeOf(error) ?? 'hawkbit-failed', messageOf(error));
+      this.complain(codeOf(error) ?? 'hawkbit-failed', messageOf(error));
       if (this.failures === 1)
         log.warn({ event: 'hawkbit.failed', why: messageOf(error) }, 'hawkBit could not be asked');
       return error;
     }
-    this.board?.answered();
+    for (const board of this.boards) board.answered();
     if (this.failures > 0) {
       log.info({ event: 'hawkbit.back', failures: this.failures }, 'hawkBit answers again');
-      this.board?.complain('', '');
+      this.complain('', '');
     }
     this.failures = 0;
     return undefined;
@@ -154,7 +174,7 @@ export class HawkbitTrigger implements UpdateTrigger {
   }
 
   private async begins({ id, update, window }: DdiDeployment): Promise<void> {
-    if (this.mine && waiting.includes(this.status.state)) await this.theBoard.abort();
+    if (waiting.includes(this.state)) await this.mine?.abort();
     await this.keep({ ...orderOf(id), downloadOnly: update === 'skip' && window === null });
     this.options.log.info({ event: 'hawkbit.assigned', action: id }, 'hawkBit assigned a bundle');
   }
@@ -167,9 +187,9 @@ export class HawkbitTrigger implements UpdateTrigger {
       await this.keep({ ...order, told: '' });
       return this.report();
     }
-    this.theBoard.gate(gateOf(deployment));
-    const { state } = this.status;
-    if (this.mine && state !== 'failed') {
+    for (const board of this.boards) board.gate(gateOf(deployment));
+    const { mine, state } = this;
+    if (mine !== null && state !== 'failed') {
       if (!busy.includes(state)) await this.report();
       return;
     }
@@ -177,8 +197,8 @@ export class HawkbitTrigger implements UpdateTrigger {
       return this.tell({ execution: 'scheduled', finished: 'none', details: ['not yet wanted'] });
     const artifact = bundleIn(deployment);
     if (typeof artifact === 'string') return this.end(closed('failure', [artifact]));
-    if (this.mine && order.attempts >= attemptsMax) {
-      const { reason = '', error = '' } = this.status;
+    if (mine !== null && order.attempts >= attemptsMax) {
+      const { reason = '', error = '' } = mine.status;
       return this.end(closed('failure', [`failed ${order.attempts} times: ${reason}`, error]));
     }
     await this.take(order, artifact);
@@ -191,13 +211,7 @@ export class HawkbitTrigger implements UpdateTrigger {
     await this.keep({ ...order, attempts: order.attempts + 1 });
     const { deployment } = order;
     try {
-      const decision = await this.theBoard.take({
-        deployment,
-        file: filename,
-        name,
-        version,
-        sha256,
-      });
+      const decision = await this.offer({ deployment, file: filename, name, version, sha256 });
       if (decision.go) return;
       if (decision.reason === 'busy') await this.keep(order);
       else if (decision.reason === 'up-to-date')
@@ -213,15 +227,35 @@ export class HawkbitTrigger implements UpdateTrigger {
     }
   }
 
+  /** To the board of its kind, as the repository has signed it. */
+  private async offer(wanted: Wanted): Promise<Decision> {
+    const { mine, boards } = this;
+    if (mine !== null || boards.length === 1) return (mine ?? this.first).take(wanted);
+    const refusals: { readonly board: Board; readonly error: unknown }[] = [];
+    for (const board of boards) {
+      try {
+        const decision = await board.take(wanted, { elsewhere: true });
+        for (const { board: other } of refusals) other.complain('', '');
+        return decision;
+      } catch (error) {
+        if (!isElsewhere(error)) throw error;
+        refusals.push({ board, error });
+      }
+    }
+    // Of no kind that is taken here: the one that knows of it says more.
+    const told = refusals.find(({ error }) => codeOf(error) !== 'not-signed') ?? refusals[0];
+    told?.board.complain(codeOf(told.error) ?? '', messageOf(told.error));
+    throw told?.error;
+  }
+
   private async cancel(cancelId: string): Promise<void> {
     const { client, log } = this.options;
     const stopId = await client.cancelled(cancelId);
     const { order } = this;
     const meant = order?.id === stopId ? order : null;
-    const installed =
-      meant?.outcome?.finished === 'success' || (this.mine && this.status.state === 'committed');
+    const installed = meant?.outcome?.finished === 'success' || this.state === 'committed';
     if (meant !== null && meant.outcome === null && !installed) {
-      if (this.mine && busy.includes(this.status.state)) await this.theBoard.abort();
+      if (busy.includes(this.state)) await this.mine?.abort();
       const outcome = closed('failure', ['cancelled']);
       // The server knows: it is told on the channel of the cancellation alone.
       await this.keep({ ...meant, outcome, told: keyOf(outcome) });
@@ -239,10 +273,10 @@ export class HawkbitTrigger implements UpdateTrigger {
 
   /** An action that has gone without being cancelled (forced at the server) is given up while it can be. */
   private async nothingToDo(): Promise<void> {
-    const { order } = this;
-    if (order === null || order.outcome !== null || !this.mine) return;
-    if (!waiting.includes(this.status.state) || order.downloadOnly) return;
-    await this.theBoard.abort();
+    const { order, mine } = this;
+    if (order === null || order.outcome !== null || mine === null) return;
+    if (!waiting.includes(mine.status.state) || order.downloadOnly) return;
+    await mine.abort();
     const outcome = closed('failure', ['the server forgot it']);
     await this.keep({ ...order, outcome, told: keyOf(outcome) });
   }
@@ -251,7 +285,8 @@ export class HawkbitTrigger implements UpdateTrigger {
   private async report(): Promise<void> {
     const { order } = this;
     if (order === null) return;
-    const feedback = order.outcome ?? (this.mine ? feedbackOf(this.status) : null);
+    const { mine } = this;
+    const feedback = order.outcome ?? (mine === null ? null : feedbackOf(mine.status));
     if (feedback === null) return;
     if (order.outcome === null && feedback.execution === 'closed') return this.end(feedback);
     await this.tell(feedback);
@@ -281,18 +316,31 @@ export class HawkbitTrigger implements UpdateTrigger {
     await this.file.save(order);
   }
 
-  private get theBoard(): Board {
-    if (this.board === null) throw new Error('the trigger has not begun');
-    return this.board;
+  /** Every board that may be told of has begun. */
+  private get ready(): boolean {
+    return this.boards.length === this.boardsExpected;
   }
 
-  private get status(): UpdateStatus {
-    return this.theBoard.status;
+  private complain(reason: string, error: string): void {
+    for (const board of this.boards) board.complain(reason, error);
   }
 
-  /** Whether the state of the board is about the newest order. */
-  private get mine(): boolean {
-    return this.order !== null && this.status.deployment === this.order.deployment;
+  private get first(): Board {
+    const [board] = this.boards;
+    if (board === undefined) throw new Error('the trigger has not begun');
+    return board;
+  }
+
+  /** The board whose state is about the newest order. */
+  private get mine(): Board | null {
+    const { order } = this;
+    if (order === null) return null;
+    return this.boards.find(({ status }) => status.deployment === order.deployment) ?? null;
+  }
+
+  /** Of the newest order; '' where no board has taken it. */
+  private get state(): UpdateStatus['state'] | '' {
+    return this.mine?.status.state ?? '';
   }
 }
 

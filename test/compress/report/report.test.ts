@@ -4,7 +4,7 @@ import t from 'tap';
 import { encodeWav } from '../../../src/audio/index.js';
 import { main } from '../../../src/cli/main.js';
 import { editDistance, randomFrom } from '../../../src/measure/evaluate/statistics.js';
-import { pairedDifference, rateOf, type Part } from '../../../src/compress/report/paired.js';
+import { pairedDifference, rateOf, type Part } from '../../../src/measure/evaluate/paired.js';
 import { withoutLoss } from '../../../src/compress/report/index.js';
 import { greedyPhones, phoneErrors } from '../../../src/compress/report/phones.js';
 import { png } from '../../../src/compress/report/picture.js';

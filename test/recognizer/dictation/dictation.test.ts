@@ -5,6 +5,7 @@ import {
   compileDictation,
   Dictation,
   DictationStream,
+  withWeights,
   type DictatedSegment,
 } from '../../../src/recognizer/dictation/index.js';
 import { waysToSay } from '../../../src/recognizer/dictation/dictation-graph.js';
@@ -55,6 +56,30 @@ void t.test('words that sound alike are told apart by what they stand beside', (
   t.equal(heard(model, spoken('two', 'lights')), 'two lights');
   t.equal(heard(model, spoken('go', 'two', 'home')), 'go to home');
   t.equal(heard(model, spoken('two', 'late')), 'too late');
+  t.end();
+});
+
+void t.test('weighed otherwise it is as if it had been compiled so', (t) => {
+  const words = ['two', 'to', 'too', 'lights', 'go', 'home', 'late'];
+  const model = modelOf(words, { 'two lights': -0.5, 'go to': -0.5, 'too late': -0.3 });
+  const scores = spoken('go', 'two', 'home');
+  const found = (graph: ReturnType<typeof compileDictation>) => {
+    const dictation = new Dictation(graph);
+    dictation.feed(scores, count);
+    return dictation.finish();
+  };
+  const graph = compileDictation(model, lexicon);
+  const before = found(graph);
+  for (const weights of [
+    { language: 0.3, word: 1 },
+    { language: 2, word: -4 },
+  ])
+    t.same(
+      found(withWeights(graph, weights)),
+      found(compileDictation(model, lexicon, { weights })),
+      JSON.stringify(weights),
+    );
+  t.same(found(graph), before, 'and the first is as it was');
   t.end();
 });
 

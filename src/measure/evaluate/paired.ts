@@ -1,4 +1,4 @@
-import { randomFrom, type Interval } from '../../measure/evaluate/statistics.js';
+import { randomFrom, type Interval } from './statistics.js';
 
 /** What one clip adds to a rate: errors out of a count. */
 export interface Part {
@@ -20,7 +20,7 @@ export function rateOf(parts: readonly Part[]): number {
 export function pairedDifference(
   dense: readonly Part[],
   candidate: readonly Part[],
-  { resamples = 2000, seed = 1 } = {},
+  { resamples = 2000, seed = 1, coverage = 0.95 } = {},
 ): Interval {
   const other = new Map(candidate.map((p) => [p.file, p]));
   const pairs = dense.flatMap((d) => {
@@ -45,5 +45,5 @@ export function pairedDifference(
     difference(() => Math.floor(random() * pairs.length)),
   ).sort((a, b) => a - b);
   const at = (q: number) => draws[Math.min(draws.length - 1, Math.floor(q * draws.length))] ?? NaN;
-  return { value, low: at(0.025), high: at(0.975) };
+  return { value, low: at((1 - coverage) / 2), high: at((1 + coverage) / 2) };
 }
