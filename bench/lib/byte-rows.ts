@@ -40,7 +40,7 @@ export async function byteRows(s: Shown): Promise<void> {
     const [name = '', path = '', trained] = text.split('=');
     await rowsOf(s, name, await readCheckpoint(path), trained);
   }
-  await compressors();
+  if (s.networks.length === 0) await compressors();
 }
 
 async function rowsOf(
