@@ -107,7 +107,7 @@ def four_bits(folder: Path, name: str, steps_: int) -> Path:
 
 
 def test_a_run_in_four_bits_learns_and_resumes(folder: Path) -> None:
-    fit(read_config(four_bits(folder, "whole", 60)))
+    fit(read_config(four_bits(folder, "whole", 24)))
     done = read_checkpoint(folder / "whole" / "model.safetensors")
     assert done.quantization == {"weights": "int4", "activations": {}}
     masters, _ = read_tensors(folder / "whole" / "state.safetensors")
@@ -118,12 +118,12 @@ def test_a_run_in_four_bits_learns_and_resumes(folder: Path) -> None:
             assert not torch.equal(masters[name], w), "what learns is finer"
         assert not torch.equal(start[name], w), name
     # Cut off between two choices of multiples, it begins with those it would have made.
-    run = Run(read_config(four_bits(folder, "whole", 80)), 0, 1)
-    assert run.step == 60 and run.network.nibbles is not None
+    run = Run(read_config(four_bits(folder, "whole", 30)), 0, 1)
+    assert run.step == 24 and run.network.nibbles is not None
     step = run.network.nibbles.steps["lstm.0.weight_ih"]
     assert torch.equal(step, steps(masters["lstm.0.weight_ih"]))
-    fit(read_config(four_bits(folder, "whole", 80)))
-    assert read_checkpoint(folder / "whole" / "model.safetensors").training["steps"] == 80
+    fit(read_config(four_bits(folder, "whole", 30)))
+    assert read_checkpoint(folder / "whole" / "model.safetensors").training["steps"] == 30
 
 
 def test_other_bits_are_refused(tmp_path: Path) -> None:
