@@ -161,6 +161,11 @@ void t.test('from a checkpoint to the self-test, by the commands', async (t) => 
     quantization: { weights: 'int4' as const, activations: {} },
   };
   await writeFile(at('trained.safetensors'), encodeCheckpoint(trained));
+  t.equal(await command('inspect', at('trained.safetensors')), 0);
+  t.match(
+    out,
+    /quantised {3}weights in 4 bits \(int4\), scales for 0 of 6 activations: "model quantize"/,
+  );
   t.equal(await quantize('trained.safetensors', 'kept.safetensors', '--json'), 0);
   const kept = parseCheckpoint(await readFile(at('kept.safetensors')), 'kept');
   t.same(kept.tensors, trained.tensors);
