@@ -91,8 +91,7 @@ function checkGraph(graph: readonly Field[], bytes: number, depth: number): void
   for (const tensor of inside(graph, 5)) checkTensor(tensor, bytes);
   for (const node of inside(graph, 1)) {
     const [op, domain] = [last(node, 4), last(node, 7)];
-    const theirs =
-      domain === 'com.microsoft' && op === 'MatMulIntegerToFloat';
+    const theirs = domain === 'com.microsoft' && op === 'MatMulIntegerToFloat';
     const plain = ['', 'ai.onnx'].includes(domain) && allowed.has(op);
     must(theirs || plain, 'an operator that is not allowed');
     for (const a of inside(node, 5)) {
