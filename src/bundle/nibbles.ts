@@ -1,6 +1,6 @@
 /**
  * A file with 4-bit weights that were unpacked to bytes, written in half the bytes, without loss: what brotli then gets of
- * it. Of ONNX it knows nothing, only where matrices lie (docs/adr/0052-four-bits.md).
+ * it. Of ONNX it knows nothing, only where matrices lie (docs/adr/0053-four-bits.md).
  *
  *     "KNB1"   count   count times: offset, inputs, outputs          numbers of 32 bits, little-endian
  *     all bytes of the file outside of the matrices, in order

@@ -1,4 +1,4 @@
-/** Files of a bundle that are stored packed, and what the manifest says of them (docs/adr/0051-packed-files.md, 0052). */
+/** Files of a bundle that are stored packed, and what the manifest says of them (docs/adr/0051-packed-files.md, 0053). */
 import { packed, unpackedAside } from '../runtime/brotli.js';
 import { messageOf } from '../runtime/errors.js';
 import { atLeast } from './manifest-kinds.js';
