@@ -148,7 +148,6 @@ async function graphs(): Promise<{ all: Map<string, Uint8Array>; weights: number
     ['dense 8 bit (static)', buildGraph(dense, 'uint8').onnx],
     ['factored float32', buildGraph(factored, 'float32').onnx],
     [bytesForm, buildGraph(factored, 'uint8').onnx],
-    ['factored 4 bit', buildGraph(factored, 'int4').onnx],
     ['a call that does nothing', emptyGraph(factored)],
   ]);
   return { all, weights: matrixWeights(factored) };

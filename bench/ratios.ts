@@ -1,12 +1,13 @@
 /**
  * What compressing costs before fine-tuning, and what helps: `node dist/bench/ratios.js DENSE DATA WORK [--limit 35]
- * [--seconds 600] [--part curve|bytes] [--ratios 1.5,2,3,...] [--refitted 3,5,10] [--alone] [--svg FILE] [--raise-db 15]`. DATA has clips.tsv with sets
+ * [--seconds 600] [--part curve|bytes] [--ratios 1.5,2,3,...] [--refitted 3,5,10] [--alone] [--svg FILE] [--raise-db 15] [--network NAME=FILE[=FILE]]`. DATA has clips.tsv with sets
  * reader, arctic-slt, arctic-bdl and kathleen under dev/, and train/ for calibration; WORK keeps what is done, so that a
  * run that was cut off goes on.
  *
  * - curve: the published method, data-aware and data-aware refitted (`model compress --refit`) at each ratio and at the
  *   published ranks of tau 0.60; with --alone also without parts of the refitting.
- * - bytes: weights in 4 bits, in groups of 32, to nearest and by least squares; and what zlib and brotli make of the file.
+ * - bytes: weights in 8 bits, and in 4 to nearest, by least squares and as trained, with what a bundle then stores, of each
+ *   --network NAME=FILE[=FILE.trained]; and what zlib and brotli make of the file.
  *
  * Phone errors: greedy, no grammar, no prior; in brackets the paired 95 % interval of what was added.
  */
@@ -52,6 +53,7 @@ const argument = (name: string, otherwise: string) => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise);
 };
+const networks = process.argv.filter((_, i) => process.argv[i - 1] === '--network');
 const limit = numberArgument('limit', 35);
 const seconds = numberArgument('seconds', 600);
 const tau = 0.6;
@@ -283,7 +285,7 @@ async function curve(): Promise<void> {
 }
 
 if (argument('part', 'curve') === 'bytes')
-  await byteRows({ features: dense.features, pieces, heardBy, pairs });
+  await byteRows({ features: dense.features, pieces, heardBy, pairs, networks });
 else await curve();
 print(`\n${JSON.stringify({ commit: commit(), ...machine(), limit, seconds })}`);
 process.exit(0);

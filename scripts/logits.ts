@@ -62,8 +62,9 @@ async function write(folder: string, bundles: readonly string[]): Promise<void> 
   }
   for (const path of bundles) {
     const bundle = await Bundle.open(path);
-    const { features, quantization } = bundle.manifest;
-    const kind = quantization.weights === 'uint8' ? '8-bit' : 'float';
+    const { features, selftest } = bundle.manifest;
+    // Of 4-bit weights too the products are those of 8 bits.
+    const kind = selftest.logits !== undefined ? '8-bit' : 'float';
     graphs.set(`${kind} ${basename(path)}`, {
       onnx: bundle.file('model.onnx'),
       inputs: features.stack * features.melBins,

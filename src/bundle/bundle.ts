@@ -126,7 +126,10 @@ async function storedFile(
 }
 
 function refuseTooLarge(path: string, files: Readonly<Record<string, FileEntry>>): void {
-  const total = Object.values(files).reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = Object.values(files).reduce(
+    (sum, { bytes, packed }) => sum + bytes + (packed?.filteredBytes ?? 0),
+    0,
+  );
   if (total > bytesMax)
     throw damaged(path, `its files have ${total} bytes, at most ${bytesMax} are taken`);
 }

@@ -17,18 +17,23 @@ function isStateTensor(v: unknown): boolean {
 function isFileEntry(v: unknown): boolean {
   if (!isDigest(v)) return false;
   const { packed } = v as { packed?: unknown };
-  return packed === undefined || (at(packed, 'encoding') === 'br' && isDigest(packed));
+  return (
+    packed === undefined ||
+    (at(packed, 'encoding') === 'br' && isDigest(packed) && isFilter(packed as object))
+  );
+}
+
+function isFilter({ filter, filteredBytes }: { filter?: unknown; filteredBytes?: unknown }) {
+  if (filter === undefined) return filteredBytes === undefined;
+  return filter === 'nibbles' && isCount(filteredBytes);
 }
 
 function isDigest(v: unknown): boolean {
   const { sha256, bytes } = (v ?? {}) as { sha256?: unknown; bytes?: unknown };
-  return (
-    typeof sha256 === 'string' &&
-    /^[0-9a-f]{64}$/.test(sha256) &&
-    Number.isInteger(bytes) &&
-    (bytes as number) >= 0
-  );
+  return typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256) && isCount(bytes);
 }
+
+const isCount = (v: unknown) => Number.isInteger(v) && (v as number) >= 0;
 
 /** A value as it stands in the file, as far as it is worth showing. */
 export function shownAs(value: unknown): string {
@@ -76,7 +81,7 @@ export const fileEntries: Check = (v) => {
   const bad = Object.entries(v as object).find(([, entry]) => !isFileEntry(entry));
   return (
     bad &&
-    `for ${JSON.stringify(bad[0])} {sha256: 64 hex digits, bytes: whole number}, and if it is stored packed the same as packed, with encoding "br"`
+    `for ${JSON.stringify(bad[0])} {sha256: 64 hex digits, bytes: whole number}, and if it is stored packed the same as packed, with encoding "br" and, if it is filtered, filter "nibbles" and filteredBytes`
   );
 };
 export const oneOf =

@@ -16,11 +16,12 @@ import { Frontend } from '../frontend/index.js';
 import { agentVersion } from '../runtime/version.js';
 import { parameterCount, type Checkpoint } from './checkpoint.js';
 import { buildGraph, type WeightFormat } from './graph/build.js';
+import { nibblePlaces } from './graph/nibble-places.js';
 import { GraphSession } from './graph/session.js';
 
 export interface PackOptions {
   readonly checkpoint: Checkpoint;
-  /** Absent: 8 bits when the checkpoint is quantised, else half precision. */
+  /** Absent: what the checkpoint is quantised to, else half precision. */
   readonly precision?: WeightFormat;
   readonly lexicon: Uint8Array;
   readonly selftest: { readonly wav: Uint8Array; readonly text: string; readonly grammar: unknown };
@@ -50,8 +51,12 @@ export async function packBundle(o: PackOptions): Promise<void> {
     ['lexicon', o.lexicon],
     ['selftest.wav', o.selftest.wav],
   ]);
-  const { entries, minAgent, stored } = pack(files, agentVersion);
-  const exact = graph.weights === 'uint8';
+  const { entries, minAgent, stored } = pack(
+    files,
+    agentVersion,
+    new Map([['model.onnx', nibblePlaces(graph.onnx)]]),
+  );
+  const exact = graph.activations === 'uint8';
   const manifest = {
     format: 1,
     name: o.name,
@@ -139,6 +144,7 @@ export async function repackLexicon(
   const { entries, minAgent, stored } = pack(
     new Map(names.map((name) => [name, name === 'lexicon' ? lexicon : bundle.file(name)])),
     bundle.manifest.minAgent,
+    new Map([['model.onnx', nibblePlaces(bundle.file('model.onnx'))]]),
   );
   const text = manifestText({ ...bundle.manifest, minAgent, files: entries });
   parseManifest(text, path, agentVersion);

@@ -7,8 +7,8 @@ import { KikitoriError } from '../runtime/errors.js';
  */
 const operators: ReadonlySet<string> = new Set([
   ...['Add', 'Cast', 'DequantizeLinear', 'Identity', 'LSTM', 'MatMul', 'Mul', 'QLinearMatMul'],
-  ...['QuantizeLinear', 'Reshape', 'Scan', 'Sigmoid', 'Split', 'Squeeze', 'Tanh', 'Unsqueeze'],
-  ...['com.microsoft.MatMulIntegerToFloat', 'com.microsoft.MatMulNBits'],
+  ...['QuantizeLinear', 'Scan', 'Sigmoid', 'Split', 'Squeeze', 'Tanh', 'Unsqueeze'],
+  'com.microsoft.MatMulIntegerToFloat',
 ]);
 /** A loop in a loop is more than we write. */
 const depthMax = 3;

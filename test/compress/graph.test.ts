@@ -5,10 +5,6 @@ import { floatArithmetic } from '../../src/compress/graph/arithmetic.js';
 import { networkGraph } from '../../src/compress/graph/network.js';
 import { GraphSession } from '../../src/compress/graph/session.js';
 import { byteArithmetic } from '../../src/compress/quantize/byte-arithmetic.js';
-import {
-  nibbleArithmetic,
-  quantizeNibbles,
-} from '../../src/compress/quantize/nibble-arithmetic.js';
 import { activationNames, ActivationScales } from '../../src/compress/quantize/scales.js';
 import { referenceStep, zeroState } from '../../src/compress/reference/lstm.js';
 import { referenceProjectedStep, zeroProjectedState } from '../../src/compress/reference/lstmp.js';
@@ -59,32 +55,6 @@ function someScales(network: NetworkCheckpoint, scale = 0.02): ActivationScales 
   return ActivationScales.from(network, named, 'test');
 }
 
-void t.test('4 bits: the graph is near what its nibbles stand for, at any cut', async (t) => {
-  for (const network of Object.values(networks)) {
-    const rows = signal(network.inputs);
-    const rounded = new Map(
-      [...network.tensors].map(([name, w]) => [
-        name,
-        w.shape.length === 2 ? { ...w, data: quantizeNibbles(w).values } : w,
-      ]),
-    );
-    const expected = floatReference({ ...network, tensors: rounded }, rows);
-    const graph = await GraphSession.open(
-      networkGraph(network, nibbleArithmetic()),
-      network.inputs,
-    );
-    const whole = (await graph.run(rows, [steps])).get('logits') ?? [];
-    const difference = largestDifference(whole, expected);
-    t.ok(difference < 0.1, `${difference}: the operator rounds activations to 8 bits`);
-    // On processors where the kernel for one row is another than for several, the last bits differ.
-    for (const calls of cuts) {
-      const out = (await graph.run(rows, calls)).get('logits') ?? [];
-      const apart = largestDifference(out, whole);
-      t.ok(apart < 1e-3, `${apart} apart, calls of ${calls.join()}`);
-    }
-  }
-});
-
 for (const [name, network] of Object.entries(networks)) {
   const rows = signal(network.inputs);
 
@@ -106,27 +76,30 @@ for (const [name, network] of Object.entries(networks)) {
     }
   });
 
-  void t.test(`${name}: the 8-bit graph equals the integer reference`, async (t) => {
-    const scales = someScales(network);
-    const graph = await GraphSession.open(
-      networkGraph(network, byteArithmetic(scales)),
-      network.inputs,
-    );
-    const reference = new QuantizedReference(network, scales);
-    const state = reference.zeroState();
-    const expected = rowsOf(rows, network.inputs).flatMap((row) => [...reference.step(state, row)]);
-    const whole = await graph.run(rows, [steps]);
-    const difference = largestDifference(whole.get('logits') ?? [], expected);
-    t.comment(`largest difference ${difference}`);
-    t.ok(difference < 1e-5, String(difference));
-    for (const calls of cuts) {
-      const cut = await graph.run(rows, calls);
-      t.same(cut.get('logits'), whole.get('logits'), `same bits in calls of ${calls.join()}`);
-      for (const [output, values] of cut) {
-        if (output === 'logits') continue;
-        const last = whole.get(output) ?? new Float32Array(0);
-        t.same(values.subarray(-last.length), last, `${output} the same`);
+  for (const format of ['uint8', 'int4'] as const)
+    void t.test(`${name}: the ${format} graph equals the integer reference`, async (t) => {
+      const scales = someScales(network);
+      const graph = await GraphSession.open(
+        networkGraph(network, byteArithmetic(scales, format)),
+        network.inputs,
+      );
+      const reference = new QuantizedReference(network, scales, format);
+      const state = reference.zeroState();
+      const expected = rowsOf(rows, network.inputs).flatMap((row) => [
+        ...reference.step(state, row),
+      ]);
+      const whole = await graph.run(rows, [steps]);
+      const difference = largestDifference(whole.get('logits') ?? [], expected);
+      t.comment(`largest difference ${difference}`);
+      t.ok(difference < 1e-5, String(difference));
+      for (const calls of cuts) {
+        const cut = await graph.run(rows, calls);
+        t.same(cut.get('logits'), whole.get('logits'), `same bits in calls of ${calls.join()}`);
+        for (const [output, values] of cut) {
+          if (output === 'logits') continue;
+          const last = whole.get(output) ?? new Float32Array(0);
+          t.same(values.subarray(-last.length), last, `${output} the same`);
+        }
       }
-    }
-  });
+    });
 }

@@ -84,10 +84,13 @@ class Discrimination:
 
 @dataclass(frozen=True)
 class Quantisation:
-    """Quantisation-aware training: 8-bit weights, and activations with the scales named here."""
+    """Quantisation-aware training (docs/quantization.md)."""
 
     enabled: bool = False
+    """Activations in 8 bits, with the scales named here or by `start`; weights with them."""
     scales: dict[str, float] = field(default_factory=dict)
+    weightBits: int = 8
+    """4: weights in 4 bits, whether `enabled` or not; 8: in 8 bits if `enabled`."""
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,8 @@ def read_table(path: Path, kind: type[T]) -> T:
     """A file and what it builds on. Ends the program with every fault."""
     faults: list[str] = []
     config = build(kind, based(path), "", faults)
+    if isinstance(config, Config) and config.quantisation and config.quantisation.weightBits not in (4, 8):
+        faults.append(f"quantisation.weightBits: {config.quantisation.weightBits}, expected 4 or 8")
     if faults:
         raise SystemExit("\n".join(f"{path}: {f}" for f in faults))
     assert isinstance(config, kind)

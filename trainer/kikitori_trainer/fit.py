@@ -27,6 +27,7 @@ from .grow import grown
 from .lexicon import UNITS
 from .listener import Heard
 from .network import Network, Shape
+from .nibbles import Nibbles
 from .pack import open_pack
 from .prepare import pack_folder
 from .rivals import Rivals, behind
@@ -74,6 +75,8 @@ class Run:
         self.network.to(self.device)
         if config.quantisation.enabled:
             self.network.quantum = config.quantisation.scales or c.quantization.get("activations", {})
+        if config.quantisation.weightBits == 4:
+            self.network.nibbles = Nibbles()
         self.teachers: Committee | None = None
         if config.distillation.teachers:
             self.teachers = Committee(config.distillation, c, self.device, self.bf16)
@@ -93,6 +96,7 @@ class Run:
             self.offset = search_offset(d.card, len(UNITS))
         self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
         self.resume()
+        self.network.choose_nibbles()
 
     def learning(self) -> list[torch.nn.Parameter]:
         """All that is trained: the network, and the layer beside it that is thrown away."""
@@ -170,8 +174,11 @@ class Run:
             "bf16": self.bf16,
             "teachers": [Path(name).name for name in self.config.distillation.teachers],
         }
-        quantization = {"weights": "uint8", "activations": self.network.quantum} if self.network.quantum else {}
-        tensors = {k: v.cpu() for k, v in self.network.tensors().items()}
+        quantization: dict[str, Any] = {}
+        if self.network.quantum or self.network.nibbles is not None:
+            weights = "uint8" if self.network.nibbles is None else "int4"
+            quantization = {"weights": weights, "activations": self.network.quantum}
+        tensors = {k: v.cpu() for k, v in self.network.exported().items()}
         done = replace(self.checkpoint, tensors=tensors, training=training, quantization=quantization)
         write_checkpoint(self.out / "model.safetensors", done)
         write_checkpoint(self.out / "model.half.safetensors", done, half=True)
@@ -266,6 +273,9 @@ class Run:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             self.optimiser.zero_grad(set_to_none=True)
+            # Also where a run is saved: one that was cut off begins there with a choice.
+            if self.step % Nibbles.EVERY == 0 or self.step % t.saveEvery == 0:
+                self.network.choose_nibbles()
             loss, connectionist = self.loss(batch)
             loss.backward()
             self.average_gradients()
@@ -292,6 +302,7 @@ class Run:
                 self.save()
                 if self.rank == 0:
                     self.export()
+        self.network.choose_nibbles()
         if self.rank == 0:
             self.evaluate({"done": True})
             self.save()

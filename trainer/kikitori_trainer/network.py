@@ -7,6 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from .lstm import fake_quantise, lstm
+from .nibbles import Nibbles, on_grid, steps
+
+
+OUTPUT = "output.weight"
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,21 @@ class Network(nn.Module):
         self.bf16 = False
         self.quantum: dict[str, float] = {}
         """Scales of quantised activations (see docs/quantization.md); empty: float."""
+        self.nibbles: Nibbles | None = None
+        """Weights in 4 bits, but for the outputs': those have 8."""
 
     def forward(self, features: Tensor) -> Tensor:
         return self.said(self.hidden(features))
 
     def said(self, x: Tensor) -> Tensor:
         """What the last LSTM gave -> logits."""
-        return x @ self.weight(self.output.weight).t() + self.output.bias
+        return x @ self.weight(OUTPUT, self.output.weight).t() + self.output.bias
 
     def hidden(self, features: Tensor) -> Tensor:
         """What the last LSTM gives, [T, B, its rank or cells]."""
         x = features
         if self.input is not None:
-            x = self.quantised("input", x) @ self.weight(self.input).t()
+            x = self.quantised("input", x) @ self.weight("input.projection", self.input).t()
             x = self.quantised("input.projection", x)
         else:
             x = self.quantised("input", x)
@@ -76,10 +82,10 @@ class Network(nn.Module):
             projection = layer.projection
             x = lstm(
                 x,
-                self.weight(layer.weight_ih),
-                self.weight(layer.weight_hh),
+                self.weight(f"lstm.{number}.weight_ih", layer.weight_ih),
+                self.weight(f"lstm.{number}.weight_hh", layer.weight_hh),
                 layer.bias,
-                None if projection is None else self.weight(projection),
+                None if projection is None else self.weight(f"lstm.{number}.projection", projection),
                 bf16=self.bf16,
                 quantum_p=self.quantum.get(f"p.{number}", 0.0),
                 quantum_h=self.quantum.get(f"h.{number}", self.quantum.get("h", 0.0))
@@ -92,12 +98,28 @@ class Network(nn.Module):
         scale = self.quantum.get(name, 0.0)
         return x if scale == 0 else x + (fake_quantise(x, scale) - x).detach()
 
-    def weight(self, w: Tensor) -> Tensor:
-        """8 bits per output row (scale max|w| / 127), straight-through, when activations are quantised."""
-        if not self.quantum:
+    def weight(self, name: str, w: Tensor) -> Tensor:
+        """In 4 bits, or in 8 per output row (scale max|w| / 127) when activations are quantised; straight-through."""
+        if self.nibbles is not None and name != OUTPUT:
+            return self.nibbles.weight(name, w)
+        if not self.quantum and self.nibbles is None:
             return w
         scale = w.detach().abs().amax(1, keepdim=True).clamp_min(1e-12) / 127
         return w + (torch.round(w / scale) * scale - w).detach()
+
+    def matrices(self) -> dict[str, Tensor]:
+        """Those that 4 bits are for. The outputs' is a hundredth of all, and nothing behind it mends its errors."""
+        return {name: t for name, t in self.tensors().items() if t.dim() == 2 and name != OUTPUT}
+
+    def choose_nibbles(self) -> None:
+        if self.nibbles is not None:
+            self.nibbles.choose(self.matrices())
+
+    def exported(self) -> dict[str, Tensor]:
+        """What a checkpoint gets: in 4 bits the weights that are multiplied, not those that learn."""
+        if self.nibbles is None:
+            return self.tensors()
+        return self.tensors() | {name: on_grid(w, steps(w)) for name, w in self.matrices().items()}
 
     def tensors(self) -> dict[str, Tensor]:
         """Names and shapes of the checkpoint."""

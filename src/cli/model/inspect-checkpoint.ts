@@ -4,6 +4,7 @@ import {
   explainedRank,
   type CompressionFacts,
 } from '../../compress/factorize/index.js';
+import { activationNames, namedScale } from '../../compress/quantize/scales.js';
 import { jsonLine, type Io } from '../shared/command.js';
 
 const taus = [0.6, 0.8, 0.9, 0.95];
@@ -41,6 +42,7 @@ export async function inspectCheckpoint(path: string, json: boolean, io: Io): Pr
       inputs,
       outputs,
       parameters: parameterCount(network),
+      quantization: network.quantization,
       perLayer: layers,
       compression,
     });
@@ -56,6 +58,15 @@ export async function inspectCheckpoint(path: string, json: boolean, io: Io): Pr
     `  parameters  ${parameterCount(network).toLocaleString('en')}`,
     `  reads       ${inputs} values a step${network.features === undefined ? '' : ', log-mel of speech'}; gives ${outputs}${units === undefined ? '' : ' units'}`,
   ];
+  if (network.quantization !== undefined) {
+    const { weights, activations } = network.quantization;
+    const bits = weights === 'int4' ? '4 bits (int4)' : '8 bits (uint8)';
+    const all = activationNames(network);
+    const named = all.filter((n) => namedScale(activations, n) !== undefined).length;
+    lines.push(
+      `  quantised   weights in ${bits}, scales for ${named} of ${all.length} activations${named === 0 ? ': "model quantize" chooses them' : ''}`,
+    );
+  }
   layers.forEach((layer, l) => {
     const more = dense
       ? `explained by rank: ${Object.entries(layer.rankAt ?? {})

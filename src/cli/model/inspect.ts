@@ -49,7 +49,9 @@ Every file of a bundle is checked against its manifest first.
   const files = Object.entries(m.files).map(
     ([name, { bytes, packed }]) =>
       `${name} ${(bytes / 1e6).toFixed(2)} MB` +
-      (packed === undefined ? '' : ` (${(packed.bytes / 1e6).toFixed(2)} MB packed)`),
+      (packed === undefined
+        ? ''
+        : ` (${(packed.bytes / 1e6).toFixed(2)} MB packed${packed.filter === undefined ? '' : ' by its 4-bit weights'})`),
   );
   const f = m.features;
   io.stdout.write(
@@ -57,7 +59,7 @@ Every file of a bundle is checked against its manifest first.
       `${m.name} ${m.version}  (${bundle.path})`,
       `  sha256      ${bundle.sha256}`,
       `  network     ${networkText(m)}, ${m.network.parameters.toLocaleString('en')} parameters`,
-      `  arithmetic  weights ${m.quantization.weights}, activations ${m.quantization.activations ?? 'float32'}${m.selftest.logits === undefined ? '' : ', logits recorded bit for bit'}`,
+      `  arithmetic  weights ${weightsText(m)}, activations ${m.quantization.activations ?? 'float32'}${m.selftest.logits === undefined ? '' : ', logits recorded bit for bit'}`,
       `  files       ${files.join(', ')}`,
       `  features    ${f.melBins} log-mel at ${f.sampleRateHz} Hz, ${f.windowMs} ms each ${f.hopMs} ms, ${f.stack} stacked every ${f.stride}`,
       `  units       ${m.units.length}`,
@@ -73,6 +75,13 @@ Every file of a bundle is checked against its manifest first.
   );
   return 0;
 };
+
+/** What they are stored as, and what a parameter takes on flash. */
+function weightsText({ quantization: { weights }, network, files }: Manifest): string {
+  const { bytes = 0, packed } = files['model.onnx'] ?? {};
+  const bits = (8 * (packed?.bytes ?? bytes)) / network.parameters;
+  return `${weights} (${bits.toFixed(2)} bits a parameter as stored)`;
+}
 
 function networkText({ network: { kind, layers, ranks, inputRank = 0 } }: Manifest): string {
   const cells = `${kind} ${layers.join(' x ')}`;

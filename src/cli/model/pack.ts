@@ -22,14 +22,15 @@ const help = `usage: ${usage}
 Makes a bundle, all that a device needs to hear, of a trained network: dense, factored, or quantised.
 
   --checkpoint  what the trainer, "model compress" or "model quantize" wrote
-  --precision   how weights are stored: uint8 (8-bit arithmetic, the default of a quantised
-                checkpoint), float16 (the default of others; computes in float32), float32,
-                or int4 (an experiment: docs/quantization.md)
+  --precision   how weights are stored: uint8 or int4 (8-bit arithmetic, weights in 8 or 4 bits; what
+                the checkpoint was quantised to is the default), float16 (the default of others;
+                computes in float32), or float32. int4 of a network that is not on its grid rounds to
+                nearest: let "model quantize --weight-bits 4" or the trainer do it
   --card        JSON with name, version, licence, trainingData, selftest {text, grammar}, and, from
                 "model calibrate", decoding, confidence and endpoint; if you like languageModel
                 {name, minVersion}, with which free words were measured
   --selftest    a recording of that text, which every device must recognise before it trusts the bundle.
-                Of an 8-bit network the manifest also gets the SHA-256 of its logits: they are the same,
+                Of a quantised network the manifest also gets the SHA-256 of its logits: they are the same,
                 bit for bit, on every board
   --out         a folder, or a .tar
   --bundle      instead of the rest: a bundle whose network, self-test and figures are kept as they are,

@@ -3,6 +3,8 @@ import { buildGraph } from '../../compress/graph/build.js';
 import { GraphSession } from '../../compress/graph/session.js';
 import { chooseScales, observe, type ScaleRule } from '../../compress/quantize/calibrate.js';
 import { distance, type Distance } from '../../compress/quantize/compare.js';
+import { isRounding, onNearest, roundNetwork } from '../../compress/quantize/least-squares.js';
+import type { IntegerFormat } from '../../compress/quantize/formats.js';
 import { activationNames, namedScale } from '../../compress/quantize/scales.js';
 import { recordedClips, type RecordedClip } from '../../compress/recordings.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from '../shared/command.js';
@@ -10,7 +12,7 @@ import { callOptions } from './foreign-calls.js';
 import { quantizeOnnx } from './quantize-onnx.js';
 
 export const usage =
-  'kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors [--rule mse|max|SHARE] [--seconds N] [--json]\n       kikitori model quantize FILE.onnx --calibration FILE.npy|FILE.csv|DIR --out FILE.onnx [--rule mse|max] [--keep NODE,...] [options of model compress for calls] [--json]';
+  'kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors [--rule mse|max|SHARE] [--seconds N] [--weight-bits 8|4 [--rounding least-squares|nearest]] [--json]\n       kikitori model quantize FILE.onnx --calibration FILE.npy|FILE.csv|DIR --out FILE.onnx [--rule mse|max] [--keep NODE,...] [options of model compress for calls] [--json]';
 
 export const help = `usage: ${usage}
 
@@ -22,6 +24,10 @@ scales in it; "kikitori model pack" makes the 8-bit graph of it. Scales that a t
   --seconds      how much of them is used (default 120), spread evenly over all files
   --rule         mse: least squared error (default); max: the largest value seen; or a share of all
                  values that must not saturate, such as 0.9999
+  --weight-bits  of the weights: 8, or 4 in groups of 32, but for the outputs' matrix. Absent: what the
+                 trainer wrote, else 8. A network that was trained in 4 bits keeps its weights
+  --rounding     to 4 bits, where the trainer did not: least-squares on what each matrix reads in the
+                 recordings (default), or nearest. Both cost more than training (docs/quantization.md)
   --out          where the checkpoint goes, always in F32: half precision would move the weights
 
 Every other recording is kept out of the choice, and the distance between float and 8 bits is
@@ -43,6 +49,8 @@ export const run: CommandRun = async (argv, io) => {
       calibration: { type: 'string', multiple: true, default: [] },
       seconds: { type: 'string', default: '120' },
       rule: { type: 'string', default: 'mse' },
+      'weight-bits': { type: 'string' },
+      rounding: { type: 'string' },
       out: { type: 'string' },
       keep: { type: 'string' },
       'calibration-seconds': { type: 'string' },
@@ -61,7 +69,12 @@ export const run: CommandRun = async (argv, io) => {
   const { out } = values;
   if (path === undefined || more !== undefined) throw usageError('name one checkpoint', usage);
   if (typeof out !== 'string') throw usageError('--out is missing', usage);
-  if (path.endsWith('.onnx')) return quantizeOnnx(path, out, values, usage, io);
+  const { 'weight-bits': bits, rounding } = values;
+  if (path.endsWith('.onnx')) {
+    if (bits !== undefined || rounding !== undefined)
+      throw usageError('--weight-bits and --rounding are for checkpoints', usage);
+    return quantizeOnnx(path, out, values, usage, io);
+  }
   const others = ['keep', 'calibration-seconds', ...Object.keys(callOptions)] as const;
   const strange = others.filter((n) => Object.hasOwn(values, n));
   if (strange.length > 0) throw usageError(`--${strange.join(', --')}: for ONNX files`, usage);
@@ -69,42 +82,57 @@ export const run: CommandRun = async (argv, io) => {
   const secondsMax = numberOption('seconds', values.seconds) ?? 120;
   if (secondsMax <= 0) throw usageError(`--seconds is ${secondsMax}`, usage);
 
+  if (bits !== undefined && bits !== '8' && bits !== '4')
+    throw usageError(`--weight-bits is ${bits}, not 8 or 4`, usage);
+  if (rounding !== undefined && (bits !== '4' || !isRounding(rounding)))
+    throw usageError('--rounding goes with --weight-bits 4: least-squares or nearest', usage);
+
   const checkpoint = await readCheckpoint(path);
+  const before = checkpoint.quantization?.weights ?? 'uint8';
+  const weights = { '8': 'uint8' as const, '4': 'int4' as const, '': before }[bits ?? ''];
+  const toRound = weights === 'int4' && before !== 'int4';
   const named = checkpoint.quantization?.activations ?? {};
   const missing = activationNames(checkpoint).filter((n) => namedScale(named, n) === undefined);
-  if (values.calibration.length === 0 && missing.some((n) => !n.startsWith('h.')))
+  const wanted = missing.some((n) => !n.startsWith('h.')) || (toRound && rounding !== 'nearest');
+  if (values.calibration.length === 0 && wanted)
     throw usageError('--calibration is missing', usage);
   const clips = await recordedClips(values.calibration, checkpoint.features, { secondsMax });
   const [chosenOn, measuredOn] = halves(clips);
   const seconds = Math.round(chosenOn.reduce((sum, c) => sum + c.seconds, 0));
+  const pieces = chosenOn.map((c) => c.rows);
+  const rounded = !toRound
+    ? checkpoint
+    : rounding === 'nearest'
+      ? onNearest(checkpoint)
+      : await roundNetwork(checkpoint, pieces);
   const activations =
     missing.length === 0 || chosenOn.length === 0
       ? named
-      : chooseScales(
-          await observe(
-            checkpoint,
-            chosenOn.map((c) => c.rows),
-          ),
-          rule,
-          named,
-        );
+      : chooseScales(await observe(rounded, pieces), rule, named);
   const quantized: Checkpoint = {
-    ...checkpoint,
+    ...rounded,
     quantization: {
-      weights: 'uint8',
+      weights,
       activations,
       calibration:
         chosenOn.length === 0
           ? (checkpoint.quantization?.calibration ?? { rule: 'trainer' })
-          : { rule, seconds, files: chosenOn.length, fromTrainer: Object.keys(named).length },
+          : {
+              ...{ rule, seconds, files: chosenOn.length },
+              fromTrainer: Object.keys(named).length,
+              ...(weights === 'int4'
+                ? { rounding: toRound ? (rounding ?? 'least-squares') : 'trained' }
+                : {}),
+            },
     },
   };
   const { onnx } = buildGraph(quantized);
-  const measured = measuredOn.length === 0 ? undefined : await measure(quantized, measuredOn);
+  const measured =
+    measuredOn.length === 0 ? undefined : await measure(checkpoint, quantized, measuredOn);
   await writeCheckpoint(out, quantized);
   if (values.json === true)
-    jsonLine(io, { out, bytes: onnx.length, activations, seconds, measured });
-  else io.stdout.write(human(out, onnx.length, activations, measured));
+    jsonLine(io, { out, bytes: onnx.length, weights, activations, seconds, measured });
+  else io.stdout.write(human(out, weights, onnx.length, activations, measured));
   return 0;
 };
 
@@ -123,10 +151,14 @@ function halves(
   return [clips.filter((_, i) => i % 2 === 0), clips.filter((_, i) => i % 2 === 1)];
 }
 
-/** Float against 8 bits on recordings. */
-async function measure(quantized: Checkpoint, clips: readonly RecordedClip[]): Promise<Distance> {
+/** The network as it came, in float, against what was made of it, on recordings. */
+async function measure(
+  before: Checkpoint,
+  quantized: Checkpoint,
+  clips: readonly RecordedClip[],
+): Promise<Distance> {
   const sessions = await Promise.all(
-    [buildGraph(quantized, 'float32'), buildGraph(quantized)].map(({ onnx }) =>
+    [buildGraph(before, 'float32'), buildGraph(quantized)].map(({ onnx }) =>
       GraphSession.open(onnx, quantized.inputs),
     ),
   );
@@ -146,11 +178,16 @@ async function measure(quantized: Checkpoint, clips: readonly RecordedClip[]): P
 
 function human(
   out: string,
+  weights: IntegerFormat,
   bytes: number,
   scales: Readonly<Record<string, number>>,
   measured: Distance | undefined,
 ): string {
-  const lines = [`${out}: 8-bit graph of ${(bytes / 1e6).toFixed(2)} MB`];
+  const stored =
+    weights === 'int4'
+      ? ' in memory, its weights on the grid of 4 bits: half as large in a bundle'
+      : '';
+  const lines = [`${out}: 8-bit graph of ${(bytes / 1e6).toFixed(2)} MB${stored}`];
   for (const [name, scale] of Object.entries(scales))
     lines.push(`  ${name.padEnd(18)} up to ${(scale * 127).toPrecision(4)}`);
   if (measured !== undefined) {

@@ -1,14 +1,13 @@
 import type { NetworkCheckpoint } from '../checkpoint.js';
 import { byteArithmetic } from '../quantize/byte-arithmetic.js';
-import { nibbleArithmetic } from '../quantize/nibble-arithmetic.js';
+import { isIntegerFormat, type IntegerFormat } from '../quantize/formats.js';
 import { ActivationScales } from '../quantize/scales.js';
 import { floatArithmetic } from './arithmetic.js';
 import { denseGraph } from './dense.js';
 import { networkGraph, stateOf } from './network.js';
 import type { Precision } from './onnx.js';
 
-/** `int4` is an experiment. */
-export type WeightFormat = Precision | 'uint8' | 'int4';
+export type WeightFormat = Precision | IntegerFormat;
 
 export interface BuiltGraph {
   readonly onnx: Uint8Array;
@@ -17,7 +16,7 @@ export interface BuiltGraph {
   readonly state: readonly { readonly name: string; readonly shape: readonly number[] }[];
 }
 
-/** What a checkpoint is stored as when nobody says: bytes when it was quantised, else half precision. */
+/** What a checkpoint is stored as when nobody says: what it was quantised to, else half precision. */
 export const formatOf = (network: NetworkCheckpoint): WeightFormat =>
   network.quantization?.weights ?? 'float16';
 
@@ -26,17 +25,13 @@ export function buildGraph(
   network: NetworkCheckpoint,
   weights: WeightFormat = formatOf(network),
 ): BuiltGraph {
-  if (weights === 'uint8') {
+  if (isIntegerFormat(weights)) {
     const named = network.quantization?.activations ?? {};
     const scales = ActivationScales.from(network, named, 'quantization of the checkpoint');
-    const onnx = networkGraph(network, byteArithmetic(scales));
+    const onnx = networkGraph(network, byteArithmetic(scales, weights));
     return { onnx, weights, activations: 'uint8', state: stateOf(network) };
   }
   const activations = 'float32';
-  if (weights === 'int4') {
-    const onnx = networkGraph(network, nibbleArithmetic());
-    return { onnx, weights, activations, state: stateOf(network) };
-  }
   if (network.kind === 'lstmp') {
     const onnx = networkGraph(network, floatArithmetic(weights));
     return { onnx, weights, activations, state: stateOf(network) };

@@ -2,7 +2,8 @@ import type { Tensor } from '../checkpoint.js';
 import { transposed, type Arithmetic } from '../graph/arithmetic.js';
 import { microsoft, type GraphBuilder } from '../graph/onnx.js';
 import type { ActivationScales } from './scales.js';
-import { quantizeRows, zeroPoint } from './grid.js';
+import { rowsAs, type IntegerFormat } from './formats.js';
+import { zeroPoint } from './grid.js';
 
 /**
  * Unsigned bytes with static scales (docs/quantization.md), in the operators of ONNX Runtime.
@@ -10,7 +11,10 @@ import { quantizeRows, zeroPoint } from './grid.js';
  * `MatMulIntegerToFloat` could add the bias too. It does not here: on ARM it would do so with a fused
  * multiply-add, one rounding less than on x86, and the answers would differ in their last bits.
  */
-export function byteArithmetic(scales: ActivationScales): Arithmetic {
+export function byteArithmetic(
+  scales: ActivationScales,
+  format: IntegerFormat = 'uint8',
+): Arithmetic {
   const zero = (g: GraphBuilder) =>
     g.has('zero') ? 'zero' : g.bytes('zero', [], Uint8Array.of(zeroPoint));
   const scaleOf = (g: GraphBuilder, activation: string) => {
@@ -23,12 +27,12 @@ export function byteArithmetic(scales: ActivationScales): Arithmetic {
     leave: (g, x, activation, name) =>
       g.node('DequantizeLinear', [x, scaleOf(g, activation), zero(g)], [name]),
     product: (g, x, activation, name, w) => {
-      const { weight, scale } = weights(g, name, w);
+      const { weight, scale } = weights(g, format, name, w);
       const inputs = [x, weight, scaleOf(g, activation), scale, zero(g), zero(g)];
       return g.value('MatMulIntegerToFloat', inputs, {}, microsoft);
     },
     project: (g, x, activation, name, w, into) => {
-      const { weight, scale } = weights(g, name, w);
+      const { weight, scale } = weights(g, format, name, w);
       const zeros = g.bytes(
         `${name}.zero`,
         [w.shape[0] ?? 0],
@@ -44,8 +48,13 @@ export function byteArithmetic(scales: ActivationScales): Arithmetic {
 }
 
 /** Constants of a matrix, in the graph that uses them: a loop is faster with its weights inside. */
-function weights(g: GraphBuilder, name: string, w: Tensor): { weight: string; scale: string } {
-  const { shape, q, scales } = quantizeRows(w);
+function weights(
+  g: GraphBuilder,
+  format: IntegerFormat,
+  name: string,
+  w: Tensor,
+): { weight: string; scale: string } {
+  const { shape, q, scales } = rowsAs(format, name, w);
   const [rows = 0, columns = 0] = shape;
   return {
     weight: g.bytes(name, [columns, rows], transposed(shape, q, new Uint8Array(q.length))),

@@ -1,4 +1,4 @@
-import type { Tensor } from '../checkpoint.js';
+import type { Tensor } from '../safetensors.js';
 
 /** The grids of docs/quantization.md: unsigned bytes around 128. */
 export const zeroPoint = 128;

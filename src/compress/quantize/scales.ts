@@ -1,4 +1,5 @@
 import { KikitoriError } from '../../runtime/errors.js';
+import { isIntegerFormat, type IntegerFormat } from './formats.js';
 
 /** What of a checkpoint decides which activations there are. */
 interface NetworkShape {
@@ -9,7 +10,7 @@ interface NetworkShape {
 
 /** What a checkpoint says about its quantisation; docs/quantization.md is the contract. */
 export interface CheckpointQuantization {
-  readonly weights: 'uint8';
+  readonly weights: IntegerFormat;
   /** Scales by activation; what is not named is calibrated. */
   readonly activations: Readonly<Record<string, number>>;
   /** How the scales were found, for the manifest and the reader. */
@@ -24,17 +25,17 @@ export function readQuantization(
   if (value === undefined || value === null) return { faults: [] };
   const { weights, activations, calibration } = value as Partial<Record<string, unknown>>;
   const faults: string[] = [];
-  if (weights !== 'uint8') {
+  if (!isIntegerFormat(weights)) {
     faults.push(
-      `quantization.weights is ${JSON.stringify(weights) ?? 'missing'}, expected "uint8"`,
+      `quantization.weights is ${JSON.stringify(weights) ?? 'missing'}, expected "uint8" or "int4"`,
     );
   }
   const named = isRecord(activations) ? activations : {};
   if (!isRecord(activations)) faults.push('quantization.activations is no table of scales');
   faults.push(...scaleFaults(network, named));
-  if (faults.length > 0) return { faults };
+  if (faults.length > 0 || !isIntegerFormat(weights)) return { faults };
   const quantization = {
-    weights: 'uint8' as const,
+    weights,
     activations: named as Record<string, number>,
     ...(isRecord(calibration) ? { calibration } : {}),
   };

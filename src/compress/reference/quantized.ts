@@ -1,5 +1,6 @@
 import { tensorOf, type NetworkCheckpoint } from '../checkpoint.js';
-import { onGrid, quantizeRows, rint, zeroPoint, type ByteMatrix } from '../quantize/grid.js';
+import { rowsAs, type IntegerFormat } from '../quantize/formats.js';
+import { onGrid, rint, zeroPoint, type ByteMatrix } from '../quantize/grid.js';
 import type { ActivationScales } from '../quantize/scales.js';
 
 /**
@@ -23,9 +24,10 @@ export class QuantizedReference {
   constructor(
     private readonly network: NetworkCheckpoint,
     private readonly scales: ActivationScales,
+    format: IntegerFormat = 'uint8',
   ) {
     for (const [name, tensor] of network.tensors) {
-      if (tensor.shape.length === 2) this.matrices.set(name, quantizeRows(tensor));
+      if (tensor.shape.length === 2) this.matrices.set(name, rowsAs(format, name, tensor));
     }
   }
 

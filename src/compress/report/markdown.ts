@@ -95,6 +95,7 @@ export function reportMarkdown(
       'weights',
       'parameters',
       'network, bytes',
+      'stored (bits a parameter)',
       'all files, bytes',
     ],
     rows.map((r) => [
@@ -105,6 +106,7 @@ export function reportMarkdown(
       r.weights,
       `${r.parameters.toLocaleString('en')}${factor(dense.parameters, r.parameters)}`,
       `${r.networkBytes.toLocaleString('en')}${factor(dense.networkBytes, r.networkBytes)}`,
+      `${r.networkStoredBytes.toLocaleString('en')} (${((8 * r.networkStoredBytes) / r.parameters).toFixed(2)})`,
       `${r.bytes.toLocaleString('en')}${factor(dense.bytes, r.bytes)}`,
     ]),
   );

@@ -82,6 +82,8 @@ export interface Row {
   /** Of every file that the recogniser loads, the manifest among them; and of the network alone. */
   readonly bytes: number;
   readonly networkBytes: number;
+  /** The network as it lies in the bundle, packed or not. */
+  readonly networkStoredBytes: number;
   readonly curve?: Subject['curve'];
   readonly of?: Subject['of'];
   /** Of a candidate with a control: its rates less the control's. */
@@ -304,6 +306,7 @@ function rowOf(
       }),
     );
   const first = Object.values(measured.prompts)[0];
+  const file = manifest.files['model.onnx'];
   return {
     name: subject.name,
     path: subject.path,
@@ -317,7 +320,8 @@ function rowOf(
       (sum, f) => sum + (f.packed ?? f).bytes,
       engine.bundle.file('manifest.json').length,
     ),
-    networkBytes: manifest.files['model.onnx']?.bytes ?? 0,
+    networkBytes: file?.bytes ?? 0,
+    networkStoredBytes: (file?.packed ?? file)?.bytes ?? 0,
     ...(subject.curve === undefined ? {} : { curve: subject.curve }),
     ...(subject.of === undefined ? {} : { of: subject.of }),
     phoneError: rates('phones'),
