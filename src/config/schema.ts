@@ -151,7 +151,7 @@ export const schema = {
       default: 1,
     },
     minConfidence: {
-      doc: "Commands below this probability are refused. null: the model's own threshold; in mode dictation 0.7.",
+      doc: "Commands below this probability are refused. null: the model's own threshold; in mode dictation 0.6.",
       format: numberOrNull(0, 1),
       default: null,
     },
