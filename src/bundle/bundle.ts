@@ -6,7 +6,7 @@ import { atomicWrite, syncFolder } from '../runtime/atomic-write.js';
 import { codeOf, fileFault, KikitoriError, messageOf } from '../runtime/errors.js';
 import { agentVersion } from '../runtime/version.js';
 import { parseManifest, type Manifest } from './manifest.js';
-import { differs, opened, storedName, type FileEntry } from './packed.js';
+import { differs, opened, storedDigest, storedName, type FileEntry } from './packed.js';
 import { sha256 } from './sha256.js';
 
 /** Bytes of all files together, as stored and as unpacked; more is refused before it is stored or unpacked. */
@@ -120,7 +120,7 @@ async function storedFile(
   const stored = storedName(name, entry);
   const bytes = read.get(stored) ?? (await readNamed(path, stored));
   const fault =
-    bytes === undefined ? `${stored} is missing` : differs(stored, bytes, entry.packed ?? entry);
+    bytes === undefined ? `${stored} is missing` : differs(stored, bytes, storedDigest(entry));
   if (bytes === undefined || fault !== undefined) throw damaged(path, fault ?? '');
   return bytes;
 }

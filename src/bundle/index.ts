@@ -12,7 +12,7 @@ export { manifestFields, parseManifest } from './manifest.js';
 export { manifestText } from './manifest-text.js';
 export { multipleMax, multiplesOf, nibbleGroup, nibbleMax } from './nibbles.js';
 export type { MatrixPlace } from './nibbles.js';
-export { pack, storedName } from './packed.js';
+export { pack, storedDigest, storedName } from './packed.js';
 export type { FileEntry } from './packed.js';
 export { sha256 } from './sha256.js';
 export { atLeast, isBundleKind, nameOfKind } from './manifest-kinds.js';

@@ -34,6 +34,9 @@ const worthShare = 1 / 16;
 export const storedName = (name: string, entry: FileEntry): string =>
   entry.packed === undefined ? name : `${name}.br`;
 
+/** Sum and size of what is stored, packed or not. */
+export const storedDigest = (entry: FileEntry): Digest => entry.packed ?? entry;
+
 /** What is wrong with a file's bytes, if anything. */
 export function differs(
   name: string,

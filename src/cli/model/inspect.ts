@@ -1,4 +1,4 @@
-import { Bundle, type Manifest } from '../../bundle/index.js';
+import { Bundle, storedDigest, type Manifest } from '../../bundle/index.js';
 import { defaultModelPath } from '../../runtime/paths.js';
 import { confinedName } from '../../runtime/confine.js';
 import { readFreeWords } from '../../engine/free-words.js';
@@ -78,8 +78,8 @@ Every file of a bundle is checked against its manifest first.
 
 /** What they are stored as, and what a parameter takes on flash. */
 function weightsText({ quantization: { weights }, network, files }: Manifest): string {
-  const { bytes = 0, packed } = files['model.onnx'] ?? {};
-  const bits = (8 * (packed?.bytes ?? bytes)) / network.parameters;
+  const file = files['model.onnx'];
+  const bits = (8 * (file === undefined ? 0 : storedDigest(file).bytes)) / network.parameters;
   return `${weights} (${bits.toFixed(2)} bits a parameter as stored)`;
 }
 

@@ -1,6 +1,7 @@
 import onnxProto from 'onnx-proto';
 import type { onnx as Onnx } from 'onnx-proto';
 import { multiplesOf, type MatrixPlace } from '../../bundle/index.js';
+import { bodiesOf } from '../import/proto.js';
 
 const { onnx } = onnxProto;
 
@@ -24,8 +25,6 @@ export function nibblePlaces(file: Uint8Array): MatrixPlace[] {
 }
 
 function constantsOf(graph: Onnx.IGraphProto): Onnx.ITensorProto[] {
-  const bodies = (graph.node ?? []).flatMap((n) =>
-    (n.attribute ?? []).flatMap((a) => (a.g ? [a.g] : [])),
-  );
+  const bodies = (graph.node ?? []).flatMap(bodiesOf).map((body) => body.graph);
   return [...(graph.initializer ?? []), ...bodies.flatMap(constantsOf)];
 }

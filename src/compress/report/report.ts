@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { storedDigest } from '../../bundle/index.js';
 import { Engine } from '../../engine/engine.js';
 import type { GrammarDetails } from '../../recognizer/index.js';
 import type { Label } from '../../measure/evaluate/labels.js';
@@ -317,11 +318,11 @@ function rowOf(
     weights: manifest.quantization.weights,
     parameters: manifest.network.parameters,
     bytes: files.reduce(
-      (sum, f) => sum + (f.packed ?? f).bytes,
+      (sum, f) => sum + storedDigest(f).bytes,
       engine.bundle.file('manifest.json').length,
     ),
     networkBytes: file?.bytes ?? 0,
-    networkStoredBytes: (file?.packed ?? file)?.bytes ?? 0,
+    networkStoredBytes: file === undefined ? 0 : storedDigest(file).bytes,
     ...(subject.curve === undefined ? {} : { curve: subject.curve }),
     ...(subject.of === undefined ? {} : { of: subject.of }),
     phoneError: rates('phones'),

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Bundle } from '../../bundle/index.js';
+import { Bundle, storedDigest } from '../../bundle/index.js';
 import { Engine } from '../../engine/engine.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
 import { blended } from '../adjust.js';
@@ -251,7 +251,7 @@ function sizeOf({ manifest, sha256 }: Bundle) {
   const files = Object.values(manifest.files);
   return {
     networkBytes: manifest.files['model.onnx']?.bytes ?? NaN,
-    bytes: files.reduce((sum, file) => sum + (file.packed ?? file).bytes, 0),
+    bytes: files.reduce((sum, file) => sum + storedDigest(file).bytes, 0),
     sha256,
   };
 }
