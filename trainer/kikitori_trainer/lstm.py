@@ -51,32 +51,36 @@ class LstmFunction(torch.autograd.Function):
         rank = w_ht.shape[0]
         xk = x.to(kind)
         inputs = torch.addmm(b.to(kind), xk.reshape(-1, x.shape[2]), w_x.to(kind).t()).view(steps, batch, -1)
-        gates = torch.empty(steps, batch, 4 * n, device=x.device)
+        gates = torch.empty(steps, batch, 4 * n, device=x.device) if bf16 else inputs
         cells = torch.empty(steps, batch, n, device=x.device)
         squashed = torch.empty(steps, batch, n, device=x.device)  # tanh(c)
         hidden = torch.empty(steps, batch, n, dtype=kind, device=x.device)
         outputs = torch.empty(steps, batch, rank, device=x.device) if w_pt is not None or quantum_p else None
+        opened = gates[:, :, : 2 * n].unbind(0)
+        i, f, g, o = (part.unbind(0) for part in gates.split(n, 2))
         c = torch.zeros(batch, n, device=x.device)
         p = torch.zeros(batch, rank, dtype=kind, device=x.device)
         for t in range(steps):
-            a = gates[t].copy_(torch.addmm(inputs[t], p, w_ht))
-            a[:, : 2 * n].sigmoid_()
-            a[:, 2 * n : 3 * n].tanh_()
-            a[:, 3 * n :].sigmoid_()
-            c = torch.mul(a[:, n : 2 * n], c, out=cells[t]).addcmul_(a[:, :n], a[:, 2 * n : 3 * n])
+            if bf16:
+                gates[t].copy_(torch.addmm(inputs[t], p, w_ht))
+            else:
+                gates[t].addmm_(p, w_ht)
+            opened[t].sigmoid_()
+            g[t].tanh_()
+            o[t].sigmoid_()
+            c = torch.mul(f[t], c, out=cells[t]).addcmul_(i[t], g[t])
             torch.tanh(c, out=squashed[t])
-            h = a[:, 3 * n :] * squashed[t]
-            if quantum_h:
-                h = fake_quantise(h, quantum_h)
-            hidden[t] = h
+            h = hidden[t]
+            if bf16 or quantum_h:
+                exact = o[t] * squashed[t]
+                h.copy_(fake_quantise(exact, quantum_h) if quantum_h else exact)
+            else:
+                torch.mul(o[t], squashed[t], out=h)
             if outputs is None:
-                p = hidden[t]
+                p = h
                 continue
-            out = h if w_pt is None else torch.mm(hidden[t], w_pt).float()
-            outputs[t] = out
-            if quantum_p:
-                out = fake_quantise(out, quantum_p)
-            p = out.to(kind)
+            out = outputs[t].copy_(h if w_pt is None else torch.mm(h, w_pt))
+            p = (fake_quantise(out, quantum_p) if quantum_p else out).to(kind)
         result = hidden.float() if outputs is None else outputs
         sent = fake_quantise(result, quantum_p) if quantum_p else result
         ctx.save_for_backward(xk, w_x, w_h, w_p, gates, cells, squashed, hidden, result, sent)
@@ -93,34 +97,33 @@ class LstmFunction(torch.autograd.Function):
         inside = None
         if ctx.quantum_p:
             inside = (result.abs() <= 127.5 * ctx.quantum_p).float()
+        i, f, g, o = gates.split(n, 2)
+        # What a gate's input changes of c (i, f, g) and of h (o), and what c changes of h: of all steps at once.
+        slopes = torch.empty_like(gates)
+        torch.mul(g, i * (1 - i), out=slopes[:, :, :n])
+        slopes[0, :, n : 2 * n] = 0
+        torch.mul(cells[:-1], (f * (1 - f))[1:], out=slopes[1:, :, n : 2 * n])
+        torch.mul(i, 1 - g * g, out=slopes[:, :, 2 * n : 3 * n])
+        torch.mul(squashed, o * (1 - o), out=slopes[:, :, 3 * n :])
+        through = o * (1 - squashed * squashed)
+        of_cells, of_output = slopes[:, :, : 3 * n].view(steps, batch, 3, n), slopes[:, :, 3 * n :]
         pre = torch.empty(steps, batch, 4 * n, dtype=kind, device=cells.device)
+        to_cells, to_output = pre[:, :, : 3 * n].view(steps, batch, 3, n), pre[:, :, 3 * n :]
         out_grads = torch.empty_like(sent, dtype=kind) if w_p is not None else None
         d_c = torch.zeros_like(cells[0])
-        d_next: Tensor | None = None
+        d_p = grad[steps - 1]
         for t in range(steps - 1, -1, -1):
-            d_p = grad[t] if d_next is None else grad[t] + d_next
             if inside is not None:
                 d_p = d_p * inside[t]
-            if w_pk is None or out_grads is None:
-                d_h = d_p
-            else:
-                out_grads[t] = d_p
-                d_h = torch.mm(out_grads[t], w_pk).float()
-            a = gates[t]
-            i, f, g, o = a[:, :n], a[:, n : 2 * n], a[:, 2 * n : 3 * n], a[:, 3 * n :]
-            s = squashed[t]
-            d_c = d_c.addcmul_(d_h * o, 1 - s * s)
-            d = torch.empty_like(a)
-            torch.mul(d_c * g, i * (1 - i), out=d[:, :n])
+            d_h = d_p
+            if w_pk is not None and out_grads is not None:
+                d_h = torch.mm(out_grads[t].copy_(d_p), w_pk).float()
+            d_c.addcmul_(d_h, through[t])
+            torch.mul(d_c.unsqueeze(1), of_cells[t], out=to_cells[t])
+            torch.mul(d_h, of_output[t], out=to_output[t])
+            d_c.mul_(f[t])
             if t > 0:
-                torch.mul(d_c * cells[t - 1], f * (1 - f), out=d[:, n : 2 * n])
-            else:
-                d[:, n : 2 * n] = 0
-            torch.mul(d_c * i, 1 - g * g, out=d[:, 2 * n : 3 * n])
-            torch.mul(d_h * s, o * (1 - o), out=d[:, 3 * n :])
-            d_c = d_c * f
-            pre[t] = d
-            d_next = torch.mm(pre[t], w_hk).float()
+                d_p = torch.addmm(grad[t - 1], pre[t], w_hk) if kind == torch.float32 else grad[t - 1] + pre[t] @ w_hk
         flat = pre.view(-1, 4 * n)
         d_x = torch.mm(flat, w_x.to(kind)).float().view(steps, batch, -1) if ctx.needs_input_grad[0] else None
         d_wx = torch.mm(flat.t(), xk.reshape(-1, xk.shape[2])).float()

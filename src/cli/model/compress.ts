@@ -1,5 +1,6 @@
 import {
   encodeCheckpoint,
+  parameterCount,
   readCheckpoint,
   writeCheckpoint,
   type Checkpoint,
@@ -32,10 +33,10 @@ import {
   type Foreign,
   type StateDict,
 } from '../../compress/import/index.js';
+import { multipliedOut } from '../../compress/multiplied-out.js';
 import { encodeSafetensors, readSafetensors } from '../../compress/safetensors.js';
 import { speechChain } from '../../compress/speech-chain.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';
-import { KikitoriError } from '../../runtime/errors.js';
 import {
   jsonLine,
   numberOption,
@@ -61,7 +62,7 @@ const text = (values: Values, name: string): string | undefined => {
   return typeof value === 'string' ? value : undefined;
 };
 
-/** A dense network -> a factored one: ranks, shared projections, corrected biases. */
+/** A network -> a factored one: ranks, shared projections, corrected biases. A factored one gets lower ranks. */
 export const run: CommandRun = async (argv, io) => {
   const { values, positionals } = parse(
     argv,
@@ -216,14 +217,9 @@ async function compressSpeech(
   values: Values,
   common: Common,
 ): Promise<CompressionFacts> {
-  const checkpoint = await readCheckpoint(path);
-  if (checkpoint.kind !== 'lstm') {
-    throw new KikitoriError('the network is factored already', {
-      kind: 'input',
-      where: path,
-      expected: 'the dense checkpoint that it came from',
-    });
-  }
+  const given = await readCheckpoint(path);
+  // A factored one to lower ranks: by the dense network that it computes.
+  const checkpoint = multipliedOut(given);
   const chain = await speechChain(checkpoint);
   const folder = text(values, 'calibration');
   const seconds = numberOption('calibration-seconds', text(values, 'calibration-seconds')) ?? 600;
@@ -234,7 +230,7 @@ async function compressSpeech(
   if (audio !== undefined && audio.silent > 0)
     common.progress?.(`${audio.silent} silent recordings passed over`);
   const fisher = text(values, 'fisher');
-  const { cut, facts } = await compress(chain, {
+  const { cut, facts: ofDense } = await compress(chain, {
     ...common,
     ...(audio === undefined ? {} : { feeds: audio.feeds }),
     ...(fisher === undefined
@@ -243,6 +239,7 @@ async function compressSpeech(
     loss: 'softmax',
     outputs: ['logits'],
   });
+  const facts = { ...ofDense, parametersBefore: parameterCount(given) };
   const factored = checkpointOf(checkpoint, cut);
   const fitted =
     values['refit'] === true && audio !== undefined

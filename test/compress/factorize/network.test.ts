@@ -18,6 +18,7 @@ import {
   priceOf,
   withinBudget,
 } from '../../../src/compress/factorize/index.js';
+import { multipliedOut } from '../../../src/compress/multiplied-out.js';
 import { gradientGraph } from '../../../src/compress/factorize/gradient-graph.js';
 import { MomentSums, type Activations } from '../../../src/compress/factorize/moments.js';
 import { Runner } from '../../../src/compress/import/index.js';
@@ -75,6 +76,21 @@ function activationsOf(network: NetworkCheckpoint, xs: readonly Float64Array[]):
 
 const xs = series(400, 1);
 const activations = activationsOf(dense, xs);
+
+void t.test('a factored network multiplied out is the dense one that it computes', (t) => {
+  for (const shape of [
+    { ranks: [5, 4], inputRank: 3 },
+    { ranks: [8, 2], inputRank: 0 },
+  ]) {
+    const factored = randomNetwork({ layers: [8, 7], inputs: 6, outputs: 4, ...shape }, 5, 0.6);
+    const whole = multipliedOut(factored);
+    t.same([whole.kind, whole.ranks, whole.inputRank], ['lstm', [], 0]);
+    const xs = series(60, 9);
+    t.ok(far(run(factored, xs), run(whole, xs)) < 1e-5);
+  }
+  t.equal(multipliedOut(dense), dense);
+  t.end();
+});
 
 void t.test('full rank reproduces the dense outputs', async (t) => {
   const wanted = run(dense, series(30, 2));
