@@ -109,6 +109,9 @@ class Training:
     """Share of the run at the full rate before it falls."""
     weightDecay: float = 1e-4
     clipNorm: float = 5.0
+    average: float = 0.0
+    """Not 0: what is heard and written down is the mean of the weights of all steps, each counting so much of the one
+    after it (0.999: some thousand steps). So a run at a full rate can be judged and taken at any time."""
     seed: int = 1
     evaluateEvery: int = 250
     saveEvery: int = 100
@@ -125,7 +128,7 @@ class Config:
     start: str = ""
     """A checkpoint to start from; it brings its own shape, features and normalisation."""
     grow: bool = False
-    """What `start` brings is made as wide and deep as `layers` say, or gets the higher `ranks` (see grow.py)."""
+    """What `start` brings is made as wide and deep as `layers` say, and gets the higher `ranks` (see grow.py)."""
     logFloor: float = 0
     """Not 0: the features' floor under the energies from here on. What `start` brings is moved with it, so that it
     hears everything as if it were quieter by the change: what is as quiet as the floor drowns in it."""

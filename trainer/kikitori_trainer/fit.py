@@ -6,6 +6,8 @@ import math
 import os
 import platform
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +37,7 @@ from .prepare import pack_folder
 from .rivals import Rivals, behind
 
 
-BESIDE = "beside."
+BESIDE, AVERAGE = "beside.", "average."
 MMAP_MAX, TRIM_THRESHOLD = -4, -1
 """Of mallopt (malloc.h)."""
 KNOWN_CLIPS = 400
@@ -108,6 +110,7 @@ class Run:
         if d.weight or d.rivals:
             self.offset = search_offset(d.card, len(UNITS))
         self.step, self.elapsed, self.audio_seconds = 0, 0.0, 0.0
+        self.averaged = {k: v.clone() for k, v in self.network.tensors().items()} if t.average else {}
         self.resume()
         self.network.choose_nibbles()
 
@@ -140,8 +143,10 @@ class Run:
         if not path.exists():
             return
         tensors, metadata = read_tensors(path)
-        own = {k: v for k, v in tensors.items() if not k.startswith(("adam.", BESIDE))}
+        own = {k: v for k, v in tensors.items() if not k.startswith(("adam.", BESIDE, AVERAGE))}
         self.network.load(own)
+        for name, mean in self.averaged.items():
+            mean.copy_(tensors.get(AVERAGE + name, own[name]))
         if self.beside is not None:
             self.beside.load_state_dict({k.removeprefix(BESIDE): v for k, v in tensors.items() if k.startswith(BESIDE)})
         for number, p in enumerate(self.learning()):
@@ -161,6 +166,7 @@ class Run:
         tensors = self.network.tensors()
         if self.beside is not None:
             tensors |= {BESIDE + k: v.detach().cpu() for k, v in self.beside.state_dict().items()}
+        tensors |= {AVERAGE + name: mean for name, mean in self.averaged.items()}
         for number, p in enumerate(self.learning()):
             state = self.optimiser.state[p]
             tensors[f"adam.{number}.mean"] = state["exp_avg"]
@@ -191,10 +197,29 @@ class Run:
         if self.network.quantum or self.network.nibbles is not None:
             weights = "uint8" if self.network.nibbles is None else "int4"
             quantization = {"weights": weights, "activations": self.network.quantum}
-        tensors = {k: v.cpu() for k, v in self.network.exported().items()}
+        with self.mean_weights():
+            tensors = {k: v.cpu().clone() for k, v in self.network.exported().items()}
         done = replace(self.checkpoint, tensors=tensors, training=training, quantization=quantization)
         write_checkpoint(self.out / "model.safetensors", done)
         write_checkpoint(self.out / "model.half.safetensors", done, half=True)
+
+    def average(self) -> None:
+        """The mean begins with few steps: the first of a run are no better than where it started."""
+        kept = min(self.config.training.average, (1 + self.step) / (10 + self.step))
+        for name, weights in self.network.tensors().items() if self.averaged else ():
+            self.averaged[name].lerp_(weights, 1 - kept)
+
+    @contextmanager
+    def mean_weights(self) -> Iterator[None]:
+        """With it the network has the mean of its weights, if one is kept."""
+        now = {k: v.clone() for k, v in self.network.tensors().items()} if self.averaged else {}
+        if now:
+            self.network.load(self.averaged)
+            self.network.choose_nibbles()
+        yield
+        if now:
+            self.network.load(now)
+            self.network.choose_nibbles()
 
     def share(self) -> float:
         t = self.config.training
@@ -252,9 +277,10 @@ class Run:
 
     def evaluate(self, fields: dict[str, Any]) -> None:
         self.network.eval()
-        errors = phone_errors(self.network, self.checkpoint, self.held_out)
-        # Clips it is trained on: when it hears those no better, it wants time, plainer audio or size, not more people.
-        known = phone_errors(self.network, self.checkpoint, self.known)
+        with self.mean_weights():
+            errors = phone_errors(self.network, self.checkpoint, self.held_out)
+            # Clips it is trained on: when it hears those no better, it wants time, plainer audio or size, not people.
+            known = phone_errors(self.network, self.checkpoint, self.known)
         self.network.train()
         shown = {"phoneErrors": errors, "knownPhoneErrors": known}
         self.log({**fields, **{name: {k: round(v, 4) for k, v in e.items()} for name, e in shown.items()}})
@@ -295,6 +321,7 @@ class Run:
             norm = clip_grad_norm_(self.learning(), t.clipNorm)
             if bool(torch.isfinite(norm)):
                 self.optimiser.step()
+            self.average()
             self.step += 1
             self.audio_seconds += float(batch.steps.sum()) * 0.03 * self.world
             recent.append(float(connectionist))

@@ -3,7 +3,7 @@
 A wider layer keeps the old cells as they are: its new cells hear everything, from random weights, and nothing old
 hears them yet, so the layer says what it said. A layer on top passes on what the one below says: gates nearly open,
 hardly any memory, tanh(tanh(x)) for x. Deep LSTMs begun from random numbers stay on CTC's plateau for hours; these
-do not. A factored network gets higher ranks in the same way.
+do not. A factored network gets more cells and higher ranks in the same way.
 """
 
 from dataclasses import replace
@@ -68,13 +68,28 @@ def ranked(start: Checkpoint, ranks: list[int]) -> Checkpoint:
     return replace(start, shape=shape, tensors=tensors, training={}, quantization={})
 
 
+def celled(start: Checkpoint, layers: list[int]) -> Checkpoint:
+    """A factored network with more cells: the new ones hear everything, and no projection hears them yet."""
+    old = start.shape
+    if len(layers) != len(old.layers) or any(n < o for n, o in zip(layers, old.layers, strict=False)):
+        raise ValueError(
+            f"cannot grow {old.layers} into {layers}: a factored network keeps its layers, and none becomes smaller"
+        )
+    shape = replace(old, layers=list(layers))
+    tensors = Network(start.features.dim, shape, len(start.units)).tensors()
+    for name, fresh in tensors.items():
+        before = start.tensors[name]
+        if name.endswith("projection") and name != "input.projection":
+            tensors[name] = wider(before, fresh.shape[1] - before.shape[1])
+        else:
+            tensors[name] = placed(fresh, before, 4) if name.startswith("lstm") else torch.clone(before)
+    return replace(start, shape=shape, tensors=tensors, training={}, quantization={})
+
+
 def grown(start: Checkpoint, layers: list[int], ranks: list[int]) -> Checkpoint:
-    """A dense network made wider and deeper, or a factored one with higher ranks. ValueError for anything else."""
-    if ranks:
-        if layers != start.shape.layers:
-            raise ValueError(f"cannot grow {start.shape.layers} into {layers}: a factored network keeps its cells")
-        return ranked(start, ranks)
-    return larger(start, layers)
+    """A dense network made wider and deeper, or a factored one with more cells and higher ranks. ValueError for
+    anything else."""
+    return ranked(celled(start, layers), ranks) if ranks else larger(start, layers)
 
 
 def larger(start: Checkpoint, layers: list[int]) -> Checkpoint:

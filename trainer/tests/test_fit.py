@@ -52,6 +52,23 @@ def test_a_run_learns_stops_and_resumes(prepared: Path) -> None:
     assert whole.training["steps"] == 160 and whole.training["sets"] == ["made"]
 
 
+def test_the_mean_of_the_steps_is_what_is_written_and_goes_on_where_it_was(prepared: Path) -> None:
+    def ended(name: str, *stops: int) -> dict[str, torch.Tensor]:
+        for steps in stops:
+            path = config_file(prepared, name, steps)
+            text = path.read_text().replace("saveEvery = 20", "saveEvery = 2\naverage = 0.5\nfinalRate = 1.0")
+            path.write_text(text)
+            prepare(read_config(path))
+            fit(read_config(path))
+        return read_tensors(prepared / name / "state.safetensors")[0]
+
+    whole, halves = ended("mean", 6), ended("mean-halves", 4, 6)
+    assert torch.allclose(whole["average.output.bias"], halves["average.output.bias"], atol=1e-4)
+    written = read_checkpoint(prepared / "mean" / "model.safetensors").tensors["output.bias"]
+    assert torch.equal(written, whole["average.output.bias"])
+    assert not torch.equal(written, whole["output.bias"])
+
+
 def test_two_processes_give_one_network(prepared: Path) -> None:
     path = config_file(prepared, "pair", 6)
     path.write_text(path.read_text().replace("[training]", "[training]\nprocesses = 2"))

@@ -62,6 +62,21 @@ def test_ranks_that_cannot_grow_are_refused(ranks: list[int]) -> None:
         grown(checkpoint([6, 5], [2, 3]), [6, 5], ranks)
 
 
-def test_a_factored_network_keeps_its_cells() -> None:
-    with pytest.raises(ValueError, match="keeps its cells"):
-        grown(checkpoint([6, 5], [2, 3]), [7, 5], [4, 3])
+def test_more_cells_behind_the_same_ranks_say_what_was_said_and_learn() -> None:
+    torch.manual_seed(0)
+    small = checkpoint([6, 5], [2, 3])
+    wide = grown(small, [9, 5], [2, 4])
+    assert wide.shape.layers == [9, 5] and wide.shape.ranks == [2, 4]
+    x = torch.randn(9, 2, small.features.dim)
+    network = wide.network()
+    assert torch.allclose(network(x), small.network()(x), atol=1e-6)
+    network(x).square().sum().backward()
+    assert network.lstm[0].projection is not None
+    gradient = network.lstm[0].projection.grad
+    assert isinstance(gradient, torch.Tensor) and (gradient[:, 6:] != 0).any()
+
+
+@pytest.mark.parametrize("layers", [[5, 5], [6], [6, 5, 4]])
+def test_cells_that_cannot_grow_are_refused(layers: list[int]) -> None:
+    with pytest.raises(ValueError, match="keeps its layers"):
+        grown(checkpoint([6, 5], [2, 3]), layers, [2, 3])
