@@ -1,11 +1,12 @@
 /**
  * What compressing costs before fine-tuning, and what helps: `node dist/bench/ratios.js DENSE DATA WORK [--limit 35]
- * [--seconds 600] [--part curve|bytes] [--ratios 1.5,2,3,...] [--refitted 3,5,10] [--alone] [--svg FILE] [--raise-db 15] [--network NAME=FILE[=FILE]]`. DATA has clips.tsv with sets
- * reader, arctic-slt, arctic-bdl and kathleen under dev/, and train/ for calibration; WORK keeps what is done, so that a
- * run that was cut off goes on.
+ * [--seconds 600] [--part curve|bytes] [--ratios 1.5,2,3,...] [--refitted 3,5,10] [--alone] [--svg FILE] [--raise-db 15]
+ * [--tuned NAME=FILE] [--network NAME=FILE[=FILE]]`. DATA has clips.tsv with sets reader, arctic-slt, arctic-bdl and
+ * kathleen under dev/, and train/ for calibration; WORK keeps what is done, so that a run that was cut off goes on.
  *
  * - curve: the published method, data-aware and data-aware refitted (`model compress --refit`) at each ratio and at the
- *   published ranks of tau 0.60; with --alone also without parts of the refitting.
+ *   published ranks of tau 0.60; with --alone also without parts of the refitting. Then each --tuned NAME=FILE: a network
+ *   of one of these sizes that was trained on.
  * - bytes: weights in 8 bits, and in 4 to nearest, by least squares and as trained, with what a bundle then stores, of each
  *   --network NAME=FILE[=FILE.trained]; and what zlib and brotli make of the file.
  *
@@ -53,11 +54,11 @@ const argument = (name: string, otherwise: string) => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? otherwise : (process.argv[at + 1] ?? otherwise);
 };
-const networks = process.argv.filter((_, i) => process.argv[i - 1] === '--network');
+const given = (name: string) => process.argv.filter((_, i) => process.argv[i - 1] === `--${name}`);
+const networks = given('network');
 const limit = numberArgument('limit', 35);
 const seconds = numberArgument('seconds', 600);
 const tau = 0.6;
-const fineTuned = 'models/compressed/kikitori-en-3.28x.safetensors';
 const ratios = argument('ratios', '1.5,2,3,4,5,6.7,8,10,15,20')
   .split(',')
   .map(Number)
@@ -268,13 +269,17 @@ async function curve(): Promise<void> {
     }
   }
   const svg = argument('svg', '');
-  const tuned = await row('fine-tuned (0.4.0)', await readCheckpoint(fineTuned));
+  const tuned: Point[] = [];
+  for (const which of given('tuned')) {
+    const [name = '', file = ''] = which.split('=');
+    tuned.push(await row(`fine-tuned, ${name}`, await readCheckpoint(file)));
+  }
   const lines: Series[] = [
     ...Object.entries(series).map(([name, p]) => ({ name, points: p })),
-    { name: 'fine-tuned (0.4.0)', points: [tuned], scatter: true },
+    ...(tuned.length > 0 ? [{ name: 'fine-tuned', points: tuned, scatter: true }] : []),
   ];
   const drawn = await curveChart({
-    title: `Phone error before fine-tuning, ${prompts.length} prompts`,
+    title: `Phone error before and after fine-tuning, ${prompts.length} prompts`,
     ...{ x: 'times fewer parameters', y: 'phone error' },
     xTicks: [1, 2, 3, 5, 7, 10, 15, 20],
     yMax: 0.8,
