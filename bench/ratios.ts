@@ -6,7 +6,7 @@
  *
  * - curve: the published method, data-aware and data-aware refitted (`model compress --refit`) at each ratio and at the
  *   published ranks of tau 0.60; with --alone also without parts of the refitting. Then each --tuned NAME=FILE: a network
- *   of one of these sizes that was trained on.
+ *   of one of these sizes that was trained on. With --ratios 0 those alone.
  * - bytes: weights in 8 bits, and in 4 to nearest, by least squares and as trained, with what a bundle then stores, of each
  *   --network NAME=FILE[=FILE.trained]; and what zlib and brotli make of the file.
  *
@@ -228,20 +228,10 @@ interface Point {
   readonly y: number;
 }
 
-async function curve(): Promise<void> {
-  print(`dense: ${percent(rateOf(wanted))} on ${prompts.length} prompts\n`);
-  print('| network | fewer | ranks | phone error | added, points | of the published method |');
-  print('|---|--:|---|--:|--:|--:|');
-  const row = async (name: string, of: Checkpoint, paper?: readonly Part[]): Promise<Point> => {
-    const parts = await heardBy(of);
-    const fewer = parameterCount(dense) / parameterCount(of);
-    const ranks = `${of.ranks.join(' ')}, input ${of.inputRank || 'whole'}`;
-    const share = paper === undefined ? '' : shareOf(parts, paper);
-    print(
-      `| ${name} | ${fewer.toFixed(2)}x | ${ranks} | ${percent(rateOf(parts))} | ${added(parts)} | ${share} |`,
-    );
-    return { x: fewer, y: rateOf(parts) };
-  };
+type Row = (name: string, of: Checkpoint, paper?: readonly Part[]) => Promise<Point>;
+
+/** At the ranks of the published rule. */
+async function publishedRows(row: Row): Promise<void> {
   const paper = await cut('paper', 'tau');
   const paperParts = await heardBy(paper);
   await row('paper, tau 0.60', paper);
@@ -256,6 +246,23 @@ async function curve(): Promise<void> {
   }
   const same = Number((parameterCount(dense) / parameterCount(paper)).toFixed(2));
   await row('data-aware, as many parameters', await cut('data-aware', same), paperParts);
+}
+
+async function curve(): Promise<void> {
+  print(`dense: ${percent(rateOf(wanted))} on ${prompts.length} prompts\n`);
+  print('| network | fewer | ranks | phone error | added, points | of the published method |');
+  print('|---|--:|---|--:|--:|--:|');
+  const row: Row = async (name, of, paper) => {
+    const parts = await heardBy(of);
+    const fewer = parameterCount(dense) / parameterCount(of);
+    const ranks = `${of.ranks.join(' ')}, input ${of.inputRank || 'whole'}`;
+    const share = paper === undefined ? '' : shareOf(parts, paper);
+    print(
+      `| ${name} | ${fewer.toFixed(2)}x | ${ranks} | ${percent(rateOf(parts))} | ${added(parts)} | ${share} |`,
+    );
+    return { x: fewer, y: rateOf(parts) };
+  };
+  if (ratios.length > 0) await publishedRows(row);
   const series: Record<string, Point[]> = { paper: [], 'data-aware': [], refitted: [] };
   for (const ratio of ratios) {
     for (const method of ['paper', 'data-aware', 'refitted'] as const) {
