@@ -1,6 +1,6 @@
 """domain-text.py CLIPS.tsv BROWN OUT: texts for scripts/lm-domain.
 
-brown.txt: the Brown corpus without its tags. site.txt, site-held-out.txt: sentences of train/novels, four fifths and one,
+brown.txt: the Brown corpus, no tags. site.txt, site-held-out.txt: sentences of train/novels, four fifths and one,
 without those of people who are in dev/novels too. spoken.txt: a thousand sentences of the other sets of train/.
 """
 
