@@ -216,10 +216,12 @@ class Run:
         if now:
             self.network.load(self.averaged)
             self.network.choose_nibbles()
-        yield
-        if now:
-            self.network.load(now)
-            self.network.choose_nibbles()
+        try:
+            yield
+        finally:
+            if now:
+                self.network.load(now)
+                self.network.choose_nibbles()
 
     def share(self) -> float:
         t = self.config.training
