@@ -62,7 +62,7 @@ def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
 
 def keep_freed_memory() -> None:
     """glibc gives each large array back to the system when it is freed, and the system clears its pages anew for the
-    next: a third of a step, and half of an augmentation. Kept, they cost nothing. Elsewhere nothing is done."""
+    next: a fifth of a step or more, and half of an augmentation. Kept, they cost nothing. Elsewhere nothing is done."""
     if platform.libc_ver()[0] == "glibc":
         allocator = ctypes.CDLL(None)
         allocator.mallopt(MMAP_MAX, 0)
@@ -205,23 +205,26 @@ class Run:
 
     def average(self) -> None:
         """The mean begins with few steps: the first of a run are no better than where it started."""
+        if not self.averaged:
+            return
         kept = min(self.config.training.average, (1 + self.step) / (10 + self.step))
-        for name, weights in self.network.tensors().items() if self.averaged else ():
+        for name, weights in self.network.tensors().items():
             self.averaged[name].lerp_(weights, 1 - kept)
 
     @contextmanager
     def mean_weights(self) -> Iterator[None]:
         """With it the network has the mean of its weights, if one is kept."""
-        now = {k: v.clone() for k, v in self.network.tensors().items()} if self.averaged else {}
-        if now:
-            self.network.load(self.averaged)
-            self.network.choose_nibbles()
+        if not self.averaged:
+            yield
+            return
+        now = {k: v.clone() for k, v in self.network.tensors().items()}
+        self.network.load(self.averaged)
+        self.network.choose_nibbles()
         try:
             yield
         finally:
-            if now:
-                self.network.load(now)
-                self.network.choose_nibbles()
+            self.network.load(now)
+            self.network.choose_nibbles()
 
     def share(self) -> float:
         t = self.config.training
@@ -281,7 +284,8 @@ class Run:
         self.network.eval()
         with self.mean_weights():
             errors = phone_errors(self.network, self.checkpoint, self.held_out)
-            # Clips it is trained on: when it hears those no better, it wants time, plainer audio or size, not people.
+            # Clips it is trained on: when it hears those no better, it wants time, plainer audio or size, and not
+            # more people.
             known = phone_errors(self.network, self.checkpoint, self.known)
         self.network.train()
         shown = {"phoneErrors": errors, "knownPhoneErrors": known}

@@ -79,10 +79,12 @@ def celled(start: Checkpoint, layers: list[int]) -> Checkpoint:
     tensors = Network(start.features.dim, shape, len(start.units)).tensors()
     for name, fresh in tensors.items():
         before = start.tensors[name]
-        if name.endswith("projection") and name != "input.projection":
+        if not name.startswith("lstm"):
+            tensors[name] = torch.clone(before)
+        elif name.endswith("projection"):
             tensors[name] = wider(before, fresh.shape[1] - before.shape[1])
         else:
-            tensors[name] = placed(fresh, before, 4) if name.startswith("lstm") else torch.clone(before)
+            tensors[name] = placed(fresh, before, 4)
     return replace(start, shape=shape, tensors=tensors, training={}, quantization={})
 
 

@@ -12,6 +12,7 @@ import {
   checkpointOf,
   compress,
   measureCosts,
+  multipliedOut,
   readCosts,
   refit,
   type CompressionFacts,
@@ -33,7 +34,6 @@ import {
   type Foreign,
   type StateDict,
 } from '../../compress/import/index.js';
-import { multipliedOut } from '../../compress/multiplied-out.js';
 import { encodeSafetensors, readSafetensors } from '../../compress/safetensors.js';
 import { speechChain } from '../../compress/speech-chain.js';
 import { atomicWrite } from '../../runtime/atomic-write.js';

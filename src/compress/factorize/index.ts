@@ -37,5 +37,6 @@ export {
   type Plan,
   type PlanAnalysis,
 } from './plan.js';
+export { multipliedOut } from './multiplied-out.js';
 export { explainedRank, waterFill } from './ranks.js';
 export { refit, type Refitted, type RefitOptions } from './refit.js';

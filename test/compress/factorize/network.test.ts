@@ -13,12 +13,12 @@ import {
   explainedRank,
   factorize,
   measureCosts,
+  multipliedOut,
   waterFill,
   parameters,
   priceOf,
   withinBudget,
 } from '../../../src/compress/factorize/index.js';
-import { multipliedOut } from '../../../src/compress/multiplied-out.js';
 import { gradientGraph } from '../../../src/compress/factorize/gradient-graph.js';
 import { MomentSums, type Activations } from '../../../src/compress/factorize/moments.js';
 import { Runner } from '../../../src/compress/import/index.js';

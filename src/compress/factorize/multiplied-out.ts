@@ -1,4 +1,5 @@
-import { tensorOf, type NetworkCheckpoint, type Tensor } from './checkpoint.js';
+import { tensorOf, type NetworkCheckpoint, type Tensor } from '../checkpoint.js';
+import { fromTensor, multiply, toTensor } from './matrix.js';
 
 /**
  * The dense network that a factored one computes: every reader multiplied by the projection that it reads, Z P, in double
@@ -11,7 +12,9 @@ export function multipliedOut<T extends NetworkCheckpoint>(network: T): T {
   let projection = network.inputRank > 0 ? tensorOf(network, 'input.projection') : undefined;
   const through = (name: string, by: Tensor | undefined) => {
     const reader = tensorOf(network, name);
-    tensors.set(name, by === undefined ? reader : product(reader, by));
+    const whole =
+      by === undefined ? reader : toTensor(multiply(fromTensor(reader), fromTensor(by)));
+    tensors.set(name, whole);
   };
   network.layers.forEach((_, l) => {
     const own = tensorOf(network, `lstm.${l}.projection`);
@@ -23,22 +26,4 @@ export function multipliedOut<T extends NetworkCheckpoint>(network: T): T {
   through('output.weight', projection);
   tensors.set('output.bias', tensorOf(network, 'output.bias'));
   return { ...network, kind: 'lstm', ranks: [], inputRank: 0, tensors, quantization: undefined };
-}
-
-/** [rows, inner] x [inner, columns] -> [rows, columns]. */
-function product(a: Tensor, b: Tensor): Tensor {
-  const [rows = 0, inner = 0] = a.shape;
-  const columns = b.shape[1] ?? 0;
-  const data = new Float32Array(rows * columns);
-  const sum = new Float64Array(columns);
-  for (let r = 0; r < rows; r++) {
-    sum.fill(0);
-    for (let k = 0; k < inner; k++) {
-      const factor = a.data[r * inner + k] ?? 0;
-      for (let c = 0; c < columns; c++)
-        sum[c] = (sum[c] ?? 0) + factor * (b.data[k * columns + c] ?? 0);
-    }
-    data.set(sum, r * columns);
-  }
-  return { shape: [rows, columns], data };
 }
