@@ -109,6 +109,8 @@ class Training:
     """Share of the run at the full rate before it falls."""
     weightDecay: float = 1e-4
     clipNorm: float = 5.0
+    dropout: float = 0.0
+    """Share of a layer's outputs that the next one does not get, drawn for each example (Gal and Ghahramani 2016)."""
     average: float = 0.0
     """Not 0: what is heard and written down is the mean of the weights of all steps, each counting so much of the one
     after it (0.999: some thousand steps). So a run at a full rate can be judged and taken at any time."""

@@ -86,6 +86,7 @@ class Run:
         self.network = c.network()
         self.bf16 = t.bf16 and has_bf16()
         self.network.bf16 = self.bf16
+        self.network.dropout = t.dropout
         self.device = torch.device("cuda", rank) if torch.cuda.is_available() else torch.device("cpu")
         self.network.to(self.device)
         if config.quantisation.enabled:

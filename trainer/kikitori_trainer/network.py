@@ -58,6 +58,8 @@ class Network(nn.Module):
             below = rank or cells
         self.output = nn.Linear(below, units)
         self.bf16 = False
+        self.dropout = 0.0
+        """In training: the share of a layer's outputs that the next does not get, the same for a whole example."""
         self.quantum: dict[str, float] = {}
         """Scales of quantised activations (see docs/quantization.md); empty: float."""
         self.nibbles: Nibbles | None = None
@@ -92,6 +94,8 @@ class Network(nn.Module):
                 if projection is not None
                 else 0.0,
             )
+            if self.training and self.dropout:
+                x = x * torch.empty_like(x[:1]).bernoulli_(1 - self.dropout) / (1 - self.dropout)
         return x
 
     def quantised(self, name: str, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from kikitori_trainer.lstm import fake_quantise, lstm
+from kikitori_trainer.network import Network, Shape
 
 
 @pytest.mark.parametrize("rank", [0, 5])
@@ -75,3 +76,19 @@ def test_bfloat16_of_the_library_has_the_same_gradients(rank: int) -> None:
 
     for exact, near in zip(gradients(False), gradients(True), strict=True):
         assert (exact - near).norm() < 0.03 * exact.norm()
+
+
+def test_what_is_left_out_between_layers_is_the_same_for_a_whole_example() -> None:
+    torch.manual_seed(4)
+    network = Network(5, Shape([40, 40]), 40)
+    network.dropout = 0.5
+    with torch.no_grad():
+        # The outputs are those of the last layer: what is left out is 0 in all steps.
+        network.output.weight.copy_(torch.eye(40))
+        network.output.bias.zero_()
+    said = network(torch.randn(9, 3, 5))
+    gone = (said == 0).all(0)
+    assert torch.equal(gone, (said == 0).any(0))
+    assert 0.3 < gone.float().mean() < 0.7 and not torch.equal(gone[0], gone[1])
+    network.eval()
+    assert not (network(torch.randn(9, 3, 5)) == 0).any()
