@@ -11,6 +11,8 @@ import { cpuSeconds } from './demo.js';
 import { SoakRepository } from './soak-repository.js';
 
 export const device = 'soak';
+/** The daemon has told the broker of this connection that it is there: requests are heard from then on. */
+export const online = 'state online';
 const on = (topic: string) => `kikitori/${device}/${topic}`;
 const local = '127.0.0.1:0';
 /** Generous: the machine may be busy. */
@@ -37,7 +39,7 @@ export class SoakBoard {
   rejected = 0;
   /** id -> topics on which it came, duplicates too. */
   readonly arrived = new Map<string, string[]>();
-  /** Lines of the log by event, counted. */
+  /** Lines of the log by event, and `online`, counted. */
   readonly events = new Map<string, number>();
   /** Lines that somebody should look at today. */
   readonly errors: string[] = [];
@@ -57,7 +59,9 @@ export class SoakBoard {
     private readonly child: ChildProcess,
     private readonly onLine: (text: string) => void,
   ) {
-    subscriber.client.on('message', (topic, payload) => this.came(topic, payload.toString()));
+    subscriber.client.on('message', (topic, payload, { retain }) =>
+      this.came(topic, payload.toString(), retain),
+    );
     for (const event of ['drain', 'close', 'error']) child.stdin?.on(event, () => this.goOn());
     if (child.stdout !== null)
       createInterface({ input: child.stdout }).on('line', (text) => this.said(text));
@@ -260,7 +264,7 @@ export class SoakBoard {
     if (this.last.length > lastLines) this.last.shift();
     const line = JSON.parse(text) as Line;
     const event = String(line['event']);
-    this.events.set(event, this.count(event) + 1);
+    this.happened(event);
     if (line['level'] === 'error' || Number(line['level']) >= 50) this.errors.push(text);
     if (event === 'heard.accepted')
       this.accepted.push({
@@ -273,7 +277,13 @@ export class SoakBoard {
     if (event === 'wyoming.listening') this.ports.set('wyoming', Number(line['port']));
   }
 
-  private came(topic: string, text: string): void {
+  private happened(event: string): void {
+    this.events.set(event, this.count(event) + 1);
+  }
+
+  private came(topic: string, text: string, retained: boolean): void {
+    // Kept ones may be of the connection before.
+    if (topic === on('state') && !retained && text.includes('online')) this.happened(online);
     const [, kind] = /\/(transcript|intent)(?:\/|$)/.exec(topic) ?? [];
     if (kind !== undefined) {
       const { id } = JSON.parse(text) as { id: string };

@@ -1,5 +1,5 @@
 /** What an hour of a soak holds beside audio: everything that an operator, a fleet manager and a network do to a board. */
-import type { SoakBoard } from './soak-board.js';
+import { online, type SoakBoard } from './soak-board.js';
 
 export interface Deed {
   readonly name: string;
@@ -110,5 +110,5 @@ export function chosenDeeds(words: string | undefined): readonly Deed[] {
 }
 
 async function restart(board: SoakBoard): Promise<void> {
-  await board.causes('mqtt.up', () => board.restartBroker());
+  await board.causes(online, () => board.restartBroker());
 }
