@@ -1,6 +1,7 @@
 """python3 -m kikitori_trainer fit CONFIG.toml | train CONFIG.toml | prepare CONFIG.toml | synthesize OUT N |
 kokoro OUT N VOICES |
 hear FOLDER NAME CHECKPOINT... | listen CONFIG.toml MODEL | teach CONFIG.toml OUT |
+soup OUT CHECKPOINT... |
 site CONFIG.toml GRAMMAR [NOISE_DIR]"""
 
 import argparse
@@ -81,6 +82,9 @@ def main() -> int:
     taught.add_argument("config", type=Path)
     taught.add_argument("out", type=Path, help="the teacher")
     taught.add_argument("--steps", type=int, default=3200)
+    mixed = commands.add_parser("soup", help="the mean of the weights of runs that began from one network")
+    mixed.add_argument("out", type=Path)
+    mixed.add_argument("checkpoint", type=Path, nargs="+", help="one that counts twice is named twice")
     adapt = commands.add_parser("site", help="a site's own bundle from its grammar and noise; resumes")
     adapt.add_argument("config", type=Path)
     adapt.add_argument("grammar", type=Path)
@@ -101,6 +105,11 @@ def main() -> int:
         from .hear import hear
 
         hear(asked.folder, asked.name, asked.checkpoint)
+        return 0
+    if asked.command == "soup":
+        from .soup import write_soup
+
+        write_soup(asked.out, asked.checkpoint)
         return 0
     if asked.command in ("listen", "teach"):
         from .prepare import pack_folder
