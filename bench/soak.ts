@@ -118,10 +118,7 @@ async function play(): Promise<void> {
   await sample();
   let nextSampleMs = sampleMs;
   while (playedMs < totalMs && !enough && failure.error === undefined) {
-    const piece = audio.next();
-    await board.hear(piece.bytes);
-    playedMs += (1000 * piece.bytes.length) / 2 / rateHz;
-    if (piece.kind === 'order') orders++;
+    playedMs += await hearNext();
     for (let [next] = due; next !== undefined && next.atMs <= playedMs; [next] = due) {
       due.shift();
       const { name, hour, run } = next;
@@ -141,8 +138,20 @@ async function play(): Promise<void> {
     await board.visit();
     await sample();
   }
-  await work;
+  // A trial that is under way ends when enough was heard.
+  let atWork = true;
+  const rest = work.finally(() => (atWork = false));
+  while (atWork) await hearNext();
+  await rest;
   if (failure.error !== undefined) throw failure.error;
+}
+
+/** Plays what comes next; its length in ms. */
+async function hearNext(): Promise<number> {
+  const { bytes, kind } = audio.next();
+  await board.hear(bytes);
+  if (kind === 'order') orders++;
+  return (1000 * bytes.length) / 2 / rateHz;
 }
 
 async function sample(): Promise<void> {
