@@ -125,7 +125,7 @@ async function play(): Promise<void> {
       // One after the other, while audio goes on.
       work = work
         .then(async () => {
-          if (failure.error !== undefined) return;
+          if (enough || failure.error !== undefined) return;
           await run(board, hour);
           done.set(name, (done.get(name) ?? 0) + 1);
         })
