@@ -40,6 +40,33 @@ async function subscriberFor(t: Teardown, ...args: Parameters<typeof Subscriber.
   return subscriber;
 }
 
+void t.test('requests are subscribed to before it says online, on every connection', async (t) => {
+  const order: string[][] = [];
+  let hangUps = 2;
+  const broker = await BrokerSim.open({
+    onConnect: () => {
+      order.push([]);
+      return undefined;
+    },
+    onSubscribe: (topic) => {
+      order.at(-1)?.push(`subscribe ${topic}`);
+      return undefined;
+    },
+    onPublish: ({ topic, payload }) => {
+      if (topic === 'k/d/state') order.at(-1)?.push(payload.toString());
+      // What is under way then is suspected: on the next connection all go one at a time.
+      return topic === 'k/d/transcript' && hangUps-- > 0 ? { hangUp: true } : undefined;
+    },
+  });
+  t.teardown(() => broker.close());
+  const { publisher } = await publisherFor(t, broker.url);
+  await publisher.heard(heardNumber(1), anyContext());
+  t.ok(await broker.until(() => broker.taken.some(({ topic }) => topic === 'k/d/transcript')));
+  t.equal(order.length, 3);
+  for (const said of order)
+    t.strictSame(said.slice(0, 2), ['subscribe k/d/request/+', '{"state":"online"}']);
+});
+
 for (const protocolVersion of [4, 5] as const) {
   void t.test(
     `MQTT ${protocolVersion === 4 ? '3.1.1' : '5'}: topics and payloads of the contract`,

@@ -13,16 +13,16 @@ from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 
 
 def soup(checkpoints: list[Checkpoint]) -> Checkpoint:
-    """Each counts alike; features and normalisation must be the same."""
+    """Each counts alike; features and normalisation must be the same. In float, also of networks in 4 bits."""
     first, *others = checkpoints
     for other in others:
         for name in ("features", "mean", "std", "units", "shape"):
-            mine, theirs = getattr(first, name), getattr(other, name)
-            if mine != theirs:
-                raise ValueError(f"no mean of these networks: {name} is {mine} in the first, {theirs} in another")
+            if getattr(first, name) != getattr(other, name):
+                raise ValueError(f"no mean of these networks: {name} is not the same in all")
     tensors = {name: torch.stack([c.tensors[name].float() for c in checkpoints]).mean(0) for name in first.tensors}
     hours = sum(float(c.training.get("audioHours", 0)) for c in checkpoints)
-    return replace(first, tensors=tensors, training={"meanOf": len(checkpoints), "audioHours": round(hours, 1)})
+    training = {"meanOf": len(checkpoints), "audioHours": round(hours, 1)}
+    return replace(first, tensors=tensors, training=training, quantization={})
 
 
 def write_soup(out: Path, paths: list[Path]) -> None:

@@ -23,18 +23,19 @@ def checkpoint(layers: list[int], seed: int) -> Checkpoint:
 def test_every_weight_is_the_mean(tmp_path: Path) -> None:
     parts = [checkpoint([4, 5], seed) for seed in (1, 2, 3)]
     for number, part in enumerate(parts):
-        write_checkpoint(tmp_path / f"{number}", part)
+        write_checkpoint(tmp_path / f"{number}", replace(part, quantization={"weights": "int4"}))
     write_soup(tmp_path / "out", [tmp_path / f"{number}" for number in range(3)])
     made = read_checkpoint(tmp_path / "out")
     for name, tensor in made.tensors.items():
         wanted = sum((part.tensors[name] for part in parts), torch.zeros(())) / 3
         assert torch.allclose(tensor, wanted, atol=1e-6), name
     assert made.shape == parts[0].shape and made.training["meanOf"] == 3
+    assert made.quantization == {}
 
 
 def test_networks_of_other_sizes_or_inputs_are_refused_by_name() -> None:
     one = checkpoint([4], 1)
-    with pytest.raises(ValueError, match="shape is"):
+    with pytest.raises(ValueError, match="shape is not the same"):
         soup([one, checkpoint([5], 1)])
-    with pytest.raises(ValueError, match="mean is"):
+    with pytest.raises(ValueError, match="mean is not the same"):
         soup([one, replace(one, mean=[1.0] * 3)])

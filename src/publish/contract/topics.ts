@@ -53,7 +53,7 @@ export const topicContracts: readonly TopicContract[] = [
     topic: general.state,
     ...state,
     when: 'online after every connection; offline before a clean end, and from the broker (last will) when the device vanishes',
-    rely: 'It is about this broker and this moment. A device that is offline may still hear; what it heard comes later. A request that is sent before `online` came may reach nobody: MQTT keeps it for no one.',
+    rely: 'It is about this broker and this moment. A device that is offline may still hear; what it heard comes later. A request that is sent before `online` comes may reach nobody: MQTT keeps it for no one.',
     schema: device.stateSchema,
     example: { topic: example.state, payload: device.stateExample },
   },
