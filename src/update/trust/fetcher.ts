@@ -68,5 +68,10 @@ export class MetadataFetcher implements Fetcher {
 /** Compressed answers are refused: their length says nothing about what they unfold to. */
 export function refuseEncoded(encoding: string | undefined, where: string): void {
   if (encoding !== undefined && encoding !== 'identity')
-    throw new UpdateError('malformed', { where, what: `content-encoding ${encoding}` });
+    throw new UpdateError('malformed', { where, what: `content-encoding ${tokenOf(encoding)}` });
+}
+
+/** A name of an encoding as it is; else only that there is one: with an @ in it the address would be hidden for a password. */
+function tokenOf(encoding: string): string {
+  return /^[\w, -]{1,60}$/.test(encoding) ? encoding : 'that is no name';
 }

@@ -58,6 +58,7 @@ export const target: Omit<Target, 'name'> = {
     `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1a\r\n${text}\r\n0\r\n\r\n`,
     `HTTP/1.0 200 OK\r\n\r\n${text}`,
     'HTTP/1.1 302 Found\r\nlocation: https://portal.example/\r\n\r\n',
+    `HTTP/1.1 200 OK\r\ncontent-encoding: @zip\r\ncontent-length: ${body.length}\r\n\r\n${text}`,
     'HTTP/1.1 503 Busy\r\nretry-after: 5\r\ncontent-length: 2\r\n\r\nno',
     `HTTP/1.1 206 Partial Content\r\ncontent-range: bytes 0-25/26\r\ncontent-length: 26\r\n\r\n${text}`,
   ],
