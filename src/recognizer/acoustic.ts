@@ -1,9 +1,9 @@
-import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Bundle, Manifest } from '../bundle/index.js';
-import { KikitoriError, messageOf } from '../runtime/errors.js';
 import { joinedFloats } from '../runtime/joined.js';
+import { KernelNetwork } from './kernel/kernel-network.js';
 import { checkNetworkFile } from './network-file.js';
-import { loadOnnxRuntime, type OnnxRuntime } from './onnx-runtime.js';
+import { inputsOf, type ComputedBy, type Network, type NetworkRun } from './network.js';
+import { OnnxNetwork } from './onnx-network.js';
 
 /** Log-probabilities of consecutive steps, row-major [steps, units], natural logarithm. */
 export interface LogProbs {
@@ -37,40 +37,31 @@ export interface WholeAcoustic extends Acoustic {
   whole(rows: Float32Array): Promise<LogProbs>;
 }
 
-/** The network in ONNX Runtime. Shared and frozen; everything that changes lives in the streams. */
+/** The network of a bundle. Shared and frozen; everything that changes lives in the streams. */
 export class AcousticModel implements WholeAcoustic {
   private constructor(
-    private readonly runtime: OnnxRuntime,
-    private readonly session: InferenceSession,
+    private readonly network: Network,
     private readonly manifest: Manifest,
   ) {}
 
-  static async open(bundle: Bundle, { threads = 1 } = {}): Promise<AcousticModel> {
-    checkNetworkFile(bundle.file('model.onnx'), bundle.path);
-    const runtime = await loadOnnxRuntime();
-    let session: InferenceSession;
-    try {
-      session = await runtime.InferenceSession.create(bundle.file('model.onnx'), {
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        logSeverityLevel: 3,
-        executionMode: 'sequential',
-      });
-    } catch (error) {
-      throw new KikitoriError(`model.onnx does not load: ${messageOf(error)}`, {
-        kind: 'bundle',
-        where: bundle.path,
-        cause: error,
-      });
-    }
-    const model = new AcousticModel(runtime, session, bundle.manifest);
-    await model.check(bundle.path);
-    return model;
+  /** `kernel`: false computes in ONNX Runtime what the kernel could, for comparison. */
+  static async open(bundle: Bundle, { threads = 1, kernel = true } = {}): Promise<AcousticModel> {
+    const { manifest, path } = bundle;
+    const file = bundle.file('model.onnx');
+    checkNetworkFile(file, path);
+    const network =
+      (kernel ? KernelNetwork.of(file, manifest) : null) ??
+      (await OnnxNetwork.open(file, manifest, path, threads));
+    return new AcousticModel(network, manifest);
   }
 
-  /** Gives the network's memory back; nothing may run in it any more. Without this every bundle that was replaced stays. */
+  /** Without this every bundle that was replaced stays in memory. */
   async close(): Promise<void> {
-    await this.session.release();
+    await this.network.close();
+  }
+
+  get computedBy(): ComputedBy {
+    return this.network.computedBy;
   }
 
   get units(): number {
@@ -78,34 +69,22 @@ export class AcousticModel implements WholeAcoustic {
   }
 
   get dim(): number {
-    return this.manifest.features.stack * this.manifest.features.melBins;
+    return inputsOf(this.manifest);
   }
 
   begin(): AcousticStream {
-    return new Stream(this, this.manifest.network.chunkSteps);
-  }
-
-  zeroState(): Record<string, Tensor> {
-    return Object.fromEntries(
-      this.manifest.network.state.map(({ name, shape }) => [
-        name,
-        new this.runtime.Tensor('float32', new Float32Array(shape.reduce((a, b) => a * b, 1)), [
-          ...shape,
-        ]),
-      ]),
-    );
+    return new Stream(this, this.beginRun(), this.manifest.network.chunkSteps);
   }
 
   /** Raw outputs of rows from zero state, in the calls of a live stream; for comparing bit for bit. */
   async logits(rows: Float32Array): Promise<Float32Array> {
     const out = new Float32Array((rows.length / this.dim) * this.units);
     const size = this.manifest.network.chunkSteps * this.dim;
-    let state = this.zeroState();
+    const run = this.beginRun();
     for (let at = 0, to = 0; at < rows.length; at += size) {
-      const call = await this.run(rows.slice(at, at + size), state);
-      out.set(call.logits, to);
-      to += call.logits.length;
-      state = call.state;
+      const logits = await run.run(rows.slice(at, at + size));
+      out.set(logits, to);
+      to += logits.length;
     }
     return out;
   }
@@ -116,64 +95,29 @@ export class AcousticModel implements WholeAcoustic {
     return { data, steps: data.length / this.units };
   }
 
-  /** Runs `steps` rows; returns the raw outputs and the state after them. */
-  async run(
-    rows: Float32Array,
-    state: Record<string, Tensor>,
-  ): Promise<{ logits: Float32Array; state: Record<string, Tensor> }> {
-    const steps = rows.length / this.dim;
-    const features = new this.runtime.Tensor('float32', rows, [steps, 1, this.dim]);
-    const out = await this.session.run({ features, ...state });
-    const next: Record<string, Tensor> = {};
-    for (const { name } of this.manifest.network.state) {
-      const tensor = out[`${name}_out`];
-      if (tensor === undefined) throw new Error(`the network gave no ${name}_out`);
-      next[name] = tensor;
-    }
-    const logits = out['logits'];
-    if (logits === undefined) throw new Error('the network gave no logits');
-    const values = logits.data as Float32Array;
-    // They would stay in the state: every later answer would be none.
-    if (!values.every(Number.isFinite))
-      throw new Error('the network gives values that are no numbers');
-    return { logits: values, state: next };
-  }
-
-  /** One run on zeros shows whether names, shapes and units agree with the manifest. */
-  private async check(where: string): Promise<void> {
-    const wanted = ['features', ...this.manifest.network.state.map((s) => s.name)].sort();
-    const got = [...this.session.inputNames].sort();
-    if (wanted.join() !== got.join()) {
-      throw new KikitoriError(`model.onnx takes ${got.join(', ')}`, {
-        kind: 'bundle',
-        where,
-        expected: wanted.join(', '),
-      });
-    }
-    try {
-      const { logits } = await this.run(new Float32Array(this.dim), this.zeroState());
-      if (logits.length !== this.units)
-        throw new Error(`it gives ${logits.length} values for ${this.units} units`);
-    } catch (error) {
-      throw new KikitoriError(`model.onnx does not fit its manifest: ${messageOf(error)}`, {
-        kind: 'bundle',
-        where,
-        cause: error,
-      });
-    }
+  private beginRun(): NetworkRun {
+    const run = this.network.begin();
+    return {
+      run: async (rows) => {
+        const logits = await run.run(rows);
+        // They would stay in the state: every later answer would be none.
+        if (!logits.every(Number.isFinite))
+          throw new Error('the network gives values that are no numbers');
+        return logits;
+      },
+    };
   }
 }
 
 class Stream implements AcousticStream {
-  private state: Record<string, Tensor>;
   private pending: Float32Array;
   private pendingRows = 0;
 
   constructor(
     private readonly model: AcousticModel,
+    private readonly network: NetworkRun,
     private readonly chunkSteps: number,
   ) {
-    this.state = model.zeroState();
     this.pending = new Float32Array(chunkSteps * model.dim);
   }
 
@@ -195,8 +139,7 @@ class Stream implements AcousticStream {
 
   private async runPending(): Promise<Float32Array> {
     const rows = this.pending.slice(0, this.pendingRows * this.model.dim);
-    const { logits, state } = await this.model.run(rows, this.state);
-    this.state = state;
+    const logits = await this.network.run(rows);
     this.pendingRows = 0;
     return logSoftmax(logits, this.model.units);
   }

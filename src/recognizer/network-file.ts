@@ -1,4 +1,5 @@
 import { KikitoriError } from '../runtime/errors.js';
+import { Message, varints } from './protobuf.js';
 
 /**
  * What a network may be made of: all that `model compress`, `quantize` and `pack` write. Nothing else reaches
@@ -31,8 +32,6 @@ const once: Readonly<Record<string, ReadonlySet<number>>> = {
   model: new Set([7]),
   attribute: new Set([5, 6]),
 };
-/** The largest number of a field. Of a larger one the runtime takes the lowest bits, and reads another field. */
-const fieldNumberMax = 2 ** 29 - 1;
 const forbidden: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   model: { 25: 'functions of its own' },
   graph: { 15: 'sparse constants' },
@@ -93,67 +92,4 @@ function faultOf(message: Message, kind: string, depth: number, size: number): s
   return kind !== 'node' || operators.has(name)
     ? null
     : `the operator ${JSON.stringify(name.slice(0, 80))} is not allowed`;
-}
-
-interface Field {
-  readonly number: number;
-  /** Of a varint, as a number; of fixed sizes, null: nothing that is looked into is one. */
-  readonly value: number | Uint8Array | null;
-}
-
-/** The fields of one protobuf message, one after the other (protobuf.dev/programming-guides/encoding). */
-class Message {
-  private at = 0;
-  constructor(private readonly bytes: Uint8Array) {}
-
-  next(): Field | 'damaged' | null {
-    if (this.at >= this.bytes.length) return null;
-    const tag = this.varint();
-    const number = Math.floor(tag / 8);
-    if (!(number >= 1 && number <= fieldNumberMax)) return 'damaged';
-    switch (tag % 8) {
-      case 0: {
-        const value = this.varint();
-        return Number.isNaN(value) ? 'damaged' : { number, value };
-      }
-      case 1:
-        return this.skip(8) ? { number, value: null } : 'damaged';
-      case 5:
-        return this.skip(4) ? { number, value: null } : 'damaged';
-      case 2: {
-        const length = this.varint();
-        const from = this.at;
-        return this.skip(length)
-          ? { number, value: this.bytes.subarray(from, from + length) }
-          : 'damaged';
-      }
-      default:
-        return 'damaged';
-    }
-  }
-
-  /** NaN when it is cut off or too long. Large ones lose their last digits, which is near enough here. */
-  varint(): number {
-    let value = 0;
-    for (let i = 0, scale = 1; i < 10; i++, scale *= 128) {
-      const byte = this.bytes[this.at++];
-      if (byte === undefined) return NaN;
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-    return NaN;
-  }
-
-  private skip(length: number): boolean {
-    this.at += length;
-    return this.at <= this.bytes.length;
-  }
-}
-
-function varints(bytes: Uint8Array): number[] {
-  const message = new Message(bytes);
-  const found: number[] = [];
-  for (let value = message.varint(); !Number.isNaN(value); value = message.varint())
-    found.push(value);
-  return found;
 }
