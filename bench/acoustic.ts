@@ -2,7 +2,7 @@
  * The cost of one 30 ms step of the network, form by form, interleaved in one run:
  *   node dist/bench/acoustic.js [--checkpoint FILE] [--rank N] [--rounds N]
  * hot: call after call, in CPU time, so that what else runs counts less; load time too. paced: one call of 4 steps each 120 ms, as when live, caches cold.
- * floor: what the factored 8-bit network could cost at best: its weights read once a step from memory, or its products at
+ * floor: what the factored 8-bit network, computed as it ships, could cost at best: its weights read once a step from memory, or its products at
  * the rate of a large 8-bit product, whichever is longer; the same with the weights in the processor's caches, where a hot
  * network has them. Measured in each round beside the network, and the ratio taken within the round.
  * A call that does nothing: the same tensors in and out, and no network between.
@@ -14,6 +14,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setImmediate } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import {
@@ -26,6 +27,8 @@ import { randomFrom } from '../src/measure/evaluate/statistics.js';
 import { buildGraph } from '../src/compress/graph/build.js';
 import { activationNames } from '../src/compress/quantize/scales.js';
 import { loadOnnxRuntime } from '../src/recognizer/index.js';
+import { readIntegerNetwork } from '../src/recognizer/kernel/read-network.js';
+import { StepKernel, type KernelState } from '../src/recognizer/kernel/step-kernel.js';
 import { denseDynamicGraph } from './lib/dense-dynamic.js';
 import { emptyGraph } from './lib/empty-graph.js';
 import { ByteProducts, Floor, matrixWeights, middle, Reading, spread } from './lib/speed-floor.js';
@@ -36,6 +39,7 @@ const { values } = parseArgs({
     rank: { type: 'string', default: '64' },
     rounds: { type: 'string', default: '11' },
     memory: { type: 'string' },
+    form: { type: 'string', default: '' },
   },
 });
 const runtime = await loadOnnxRuntime();
@@ -45,8 +49,8 @@ const cpuUs = (since: NodeJS.CpuUsage): number => {
   return user + system;
 };
 
-class Candidate {
-  private state: Record<string, Tensor> = {};
+/** A network and one utterance's state in it. */
+abstract class Candidate {
   readonly hot = new Map<number, number[]>([
     [1, []],
     [4, []],
@@ -54,42 +58,24 @@ class Candidate {
   readonly paced: number[] = [];
   private readonly made = new Map<number, Float32Array>();
 
-  private constructor(
-    private readonly session: InferenceSession,
+  protected constructor(
     readonly loadMs: number,
-    private readonly inputs: number,
-  ) {
-    for (const meta of session.inputMetadata) {
-      if (meta.name === 'features' || !meta.isTensor) continue;
-      const shape = meta.shape.map(Number);
-      const zeros = new Float32Array(shape.reduce((a, b) => a * b, 1));
-      this.state[meta.name] = new runtime.Tensor('float32', zeros, shape);
-    }
+    protected readonly inputs: number,
+  ) {}
+
+  /** What `form` says of a network's file: how it is loaded. */
+  static open(onnx: Uint8Array, form: string): Promise<Candidate> {
+    return form === kernelForm ? KernelCandidate.load(onnx) : RuntimeCandidate.load(onnx);
   }
 
-  static async open(onnx: Uint8Array): Promise<Candidate> {
-    const begin = process.cpuUsage();
-    const session = await runtime.InferenceSession.create(onnx, {
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      logSeverityLevel: 3,
-    });
-    const loadMs = cpuUs(begin) / 1000;
-    const features = session.inputMetadata.find((m) => m.name === 'features');
-    const inputs = features?.isTensor === true ? Number(features.shape[2]) : 0;
-    return new Candidate(session, loadMs, inputs);
-  }
+  protected abstract run(rows: Float32Array, steps: number): Promise<void>;
 
   /** Microseconds of one call. */
   async call(steps: number): Promise<number> {
     const rows = this.rows(steps);
-    const features = new runtime.Tensor('float32', rows, [steps, 1, this.inputs]);
     const begin = performance.now();
-    const out = await this.session.run({ features, ...this.state });
-    const took = (performance.now() - begin) * 1000;
-    for (const name of Object.keys(this.state)) this.state[name] = out[`${name}_out`] as Tensor;
-    return took;
+    await this.run(rows, steps);
+    return (performance.now() - begin) * 1000;
   }
 
   /** Made once: 1,280 sines take a third of the time that a call of 4 steps takes. */
@@ -108,6 +94,71 @@ class Candidate {
   }
 }
 
+class RuntimeCandidate extends Candidate {
+  private state: Record<string, Tensor> = {};
+
+  private constructor(
+    private readonly session: InferenceSession,
+    loadMs: number,
+    inputs: number,
+  ) {
+    super(loadMs, inputs);
+    for (const meta of session.inputMetadata) {
+      if (meta.name === 'features' || !meta.isTensor) continue;
+      const shape = meta.shape.map(Number);
+      const zeros = new Float32Array(shape.reduce((a, b) => a * b, 1));
+      this.state[meta.name] = new runtime.Tensor('float32', zeros, shape);
+    }
+  }
+
+  static async load(onnx: Uint8Array): Promise<RuntimeCandidate> {
+    const begin = process.cpuUsage();
+    const session = await runtime.InferenceSession.create(onnx, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      logSeverityLevel: 3,
+    });
+    const loadMs = cpuUs(begin) / 1000;
+    const features = session.inputMetadata.find((m) => m.name === 'features');
+    const inputs = features?.isTensor === true ? Number(features.shape[2]) : 0;
+    return new RuntimeCandidate(session, loadMs, inputs);
+  }
+
+  protected async run(rows: Float32Array, steps: number): Promise<void> {
+    const features = new runtime.Tensor('float32', rows, [steps, 1, this.inputs]);
+    const out = await this.session.run({ features, ...this.state });
+    for (const name of Object.keys(this.state)) this.state[name] = out[`${name}_out`] as Tensor;
+  }
+}
+
+/** As it ships: with the turn that it gives to whatever waits. */
+class KernelCandidate extends Candidate {
+  private readonly state: KernelState;
+
+  private constructor(
+    private readonly kernel: StepKernel,
+    loadMs: number,
+    inputs: number,
+  ) {
+    super(loadMs, inputs);
+    this.state = kernel.zeroState();
+  }
+
+  static load(onnx: Uint8Array): Promise<KernelCandidate> {
+    const begin = process.cpuUsage();
+    const network = readIntegerNetwork(onnx);
+    const kernel = network === null ? null : StepKernel.of(network);
+    if (network === null || kernel === null) throw new Error('the kernel does not take it');
+    return Promise.resolve(new KernelCandidate(kernel, cpuUs(begin) / 1000, network.inputs));
+  }
+
+  protected async run(rows: Float32Array): Promise<void> {
+    await setImmediate();
+    this.kernel.run(rows, this.state);
+  }
+}
+
 function randomWeights(shape: Omit<NetworkCheckpoint, 'tensors' | 'training'>): NetworkCheckpoint {
   const random = randomFrom(1);
   const tensors = new Map<string, Weights>();
@@ -122,7 +173,8 @@ function randomWeights(shape: Omit<NetworkCheckpoint, 'tensors' | 'training'>): 
   return { ...network, quantization: { weights: 'uint8', activations } };
 }
 
-const bytesForm = 'factored 8 bit';
+const bytesForm = 'factored 8 bit, ONNX Runtime';
+const kernelForm = 'factored 8 bit, own kernel';
 
 async function graphs(): Promise<{ all: Map<string, Uint8Array>; weights: number }> {
   const layers = [500, 500, 500, 500, 500];
@@ -148,6 +200,7 @@ async function graphs(): Promise<{ all: Map<string, Uint8Array>; weights: number
     ['dense 8 bit (static)', buildGraph(dense, 'uint8').onnx],
     ['factored float32', buildGraph(factored, 'float32').onnx],
     [bytesForm, buildGraph(factored, 'uint8').onnx],
+    [kernelForm, buildGraph(factored, 'uint8').onnx],
     ['a call that does nothing', emptyGraph(factored)],
   ]);
   return { all, weights: matrixWeights(factored) };
@@ -155,13 +208,13 @@ async function graphs(): Promise<{ all: Map<string, Uint8Array>; weights: number
 
 const residentMb = () => process.memoryUsage().rss / 1e6;
 /** In a process of its own: MB that a graph adds, the file read included, and its load time. */
-async function memoryOf(path: string): Promise<void> {
-  await Candidate.open(
+async function memoryOf(path: string, form: string): Promise<void> {
+  await RuntimeCandidate.load(
     await readFile(new URL(import.meta.url)).catch(() => new Uint8Array()),
   ).catch(() => undefined); // the library itself is not the graph's cost
   global.gc?.();
   const before = residentMb();
-  const candidate = await Candidate.open(await readFile(path));
+  const candidate = await Candidate.open(await readFile(path), form);
   for (let i = 0; i < 60; i++) await candidate.call(4);
   global.gc?.();
   const addedMb = residentMb() - before;
@@ -174,7 +227,7 @@ async function main(): Promise<void> {
   const candidates = new Map<string, Candidate>();
   const memory = new Map<string, { addedMb: number[]; loadMs: number[] }>();
   for (const [name, onnx] of all) {
-    candidates.set(name, await Candidate.open(onnx));
+    candidates.set(name, await Candidate.open(onnx, name));
     const path = join(folder, 'graph.onnx');
     await writeFile(path, onnx);
     const seen = { addedMb: [] as number[], loadMs: [] as number[] };
@@ -185,6 +238,8 @@ async function main(): Promise<void> {
         self,
         '--memory',
         path,
+        '--form',
+        name,
       ]);
       const got = JSON.parse(stdout) as { addedMb: number; loadMs: number };
       seen.addedMb.push(got.addedMb);
@@ -205,7 +260,7 @@ async function main(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 120));
       candidate.paced.push((await candidate.call(4)) / 4);
     }
-    const measured = candidates.get(bytesForm);
+    const measured = candidates.get(kernelForm);
     floor.add({
       rates: {
         caches: reading.caches(),
@@ -239,8 +294,8 @@ async function main(): Promise<void> {
     ];
     process.stdout.write(`| ${name} | ${cells.join(' | ')} |\n`);
   }
-  process.stdout.write(`\n${floor.table(bytesForm)}`);
+  process.stdout.write(`\n${floor.table(kernelForm)}`);
 }
 
-if (values.memory !== undefined) await memoryOf(values.memory);
+if (values.memory !== undefined) await memoryOf(values.memory, values.form);
 else await main();
