@@ -71,7 +71,7 @@ export class Engine {
       AcousticModel.open(bundle, { threads: options.threads ?? 1 }),
       readLexicon(bundle, options.wordsPath),
     ]);
-    // ONNX Runtime has its own copy, and the lexicon is unpacked.
+    // What computes the network has its own copy, and the lexicon is unpacked.
     bundle.forget('model.onnx');
     bundle.forget('lexicon');
     return new Engine(bundle, acoustic, lexicon, options);
@@ -184,7 +184,8 @@ export type LogitsAnswer = 'same' | 'different' | 'other processor' | 'not recor
 
 /**
  * Whether this processor computes the bundle's own clip bit for bit as the machine that packed it.
- * 8-bit networks do on every processor with fused multiply-add (all 64-bit ARM, x86 since 2013).
+ * The kernel does on every processor, ONNX Runtime with 8-bit networks on those with fused multiply-add (all 64-bit ARM, x86
+ * since 2013).
  */
 export async function ownLogits(engine: Engine): Promise<LogitsAnswer> {
   const wanted = engine.bundle.manifest.selftest.logits;
@@ -193,7 +194,8 @@ export async function ownLogits(engine: Engine): Promise<LogitsAnswer> {
   const rows = engine.frontend().feed(wav.channels[0] ?? new Float32Array(0)).data;
   const logits = await engine.acoustic.logits(rows);
   if (sha256(new Uint8Array(logits.buffer)) === wanted.sha256) return 'same';
-  return hasFusedMultiplyAdd() ? 'different' : 'other processor';
+  const exact = engine.acoustic.computedBy === 'kernel' || hasFusedMultiplyAdd();
+  return exact ? 'different' : 'other processor';
 }
 
 /** The clip that the bundle carries, heard with the sentences that belong to it. */

@@ -179,17 +179,20 @@ export class PlacedNetwork {
     const allColumns = grouped(columns, valueGroup);
     const weights = memory.take(order.rows * allColumns);
     const factors = new Float32Array(order.rows);
+    const starts = new Int32Array(rows);
     for (let row = 0; row < rows; row++) {
       const at = order.of(row);
       const factor = fround(scale * (scales[row] ?? 0));
       factors[at] = into === undefined ? factor : fround(factor / into);
       const inGroup = at % rowGroup;
-      const start = weights + (at - inGroup) * allColumns + inGroup * valueGroup;
-      for (let k = 0; k < columns; k++) {
-        const rest = k % valueGroup;
-        const target = start + (k - rest) * rowGroup + rest;
-        memory.bytes[target] = (bytes[k * rows + row] ?? zeroPoint) - zeroPoint;
-      }
+      starts[row] = weights + (at - inGroup) * allColumns + inGroup * valueGroup;
+    }
+    const target = memory.bytes;
+    for (let k = 0; k < columns; k++) {
+      const rest = k % valueGroup;
+      const offset = (k - rest) * rowGroup + rest;
+      for (let row = 0; row < rows; row++)
+        target[(starts[row] ?? 0) + offset] = (bytes[k * rows + row] ?? zeroPoint) - zeroPoint;
     }
     return {
       weights,

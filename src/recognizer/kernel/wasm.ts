@@ -1,8 +1,8 @@
 /**
  * As much of the WebAssembly binary format (version 1 with 128-bit SIMD, webassembly.github.io/spec/core/binary) as the
- * kernel needs. Code is an array of bytes: an expression's operands come before its operator.
+ * kernel needs. Code is bytes, in lists within lists: an expression's operands come before its operator.
  */
-export type Code = readonly number[];
+export type Code = readonly (number | Code)[];
 
 const types = { i32: 0x7f, v128: 0x7b } as const;
 type Type = keyof typeof types;
@@ -28,48 +28,51 @@ function signed(value: number): number[] {
 
 const floatBytes = (value: number) => [...new Uint8Array(Float32Array.of(value).buffer)];
 const doubleBytes = (value: number) => [...new Uint8Array(Float64Array.of(value).buffer)];
-const op = (byte: number) => (a: Code, b: Code) => [...a, ...b, byte];
+const op =
+  (byte: number) =>
+  (a: Code, b: Code): Code => [a, b, byte];
 const simd = (code: number) => [0xfd, ...unsigned(code)];
-const one = (code: number) => (a: Code) => [...a, ...simd(code)];
-const two = (code: number) => (a: Code, b: Code) => [...a, ...b, ...simd(code)];
+const one =
+  (code: number) =>
+  (a: Code): Code => [a, simd(code)];
+const two =
+  (code: number) =>
+  (a: Code, b: Code): Code => [a, b, simd(code)];
 /** `align`: log2 of what addresses are a multiple of; a hint. */
-const load = (code: number, align: number) => (at: Code, offset: number) => [
-  ...at,
-  ...simd(code),
-  align,
-  ...unsigned(offset),
-];
+const load =
+  (code: number, align: number) =>
+  (at: Code, offset: number): Code => [at, simd(code), align, unsigned(offset)];
 
 export const i32 = {
-  const: (value: number): Code => [0x41, ...signed(value)],
+  const: (value: number): Code => [0x41, signed(value)],
   add: op(0x6a),
   ltU: op(0x49),
 };
 
 export const v128 = {
-  const: (bytes: Code): Code => [...simd(12), ...bytes],
+  const: (bytes: Code): Code => [simd(12), bytes],
   load: load(0, 4),
   load8x8: load(1, 3),
   store: (at: Code, offset: number, value: Code): Code => [
-    ...at,
-    ...value,
-    ...simd(11),
+    at,
+    value,
+    simd(11),
     4,
-    ...unsigned(offset),
+    unsigned(offset),
   ],
   /** The lowest 4 or 8 bytes. */
   storeLow: (at: Code, bytes: 4 | 8, value: Code): Code => [
-    ...at,
-    ...value,
-    ...simd(bytes === 4 ? 90 : 91),
+    at,
+    value,
+    simd(bytes === 4 ? 90 : 91),
     bytes === 4 ? 2 : 3,
-    ...unsigned(0),
+    0,
     0,
   ],
   and: two(78),
   or: two(80),
   anyTrue: one(83),
-  shuffle: (a: Code, b: Code, bytes: Code): Code => [...a, ...b, ...simd(13), ...bytes],
+  shuffle: (a: Code, b: Code, bytes: Code): Code => [a, b, simd(13), bytes],
 };
 
 export const i8x16 = { narrowI16x8: two(101) };
@@ -138,11 +141,11 @@ export class Locals {
   }
 
   get(name: string): Code {
-    return [0x20, ...this.index(name)];
+    return [0x20, this.index(name)];
   }
 
   set(name: string, value: Code): Code {
-    return [...value, 0x21, ...this.index(name)];
+    return [value, 0x21, this.index(name)];
   }
 
   /** Adds to a number. */
@@ -152,7 +155,7 @@ export class Locals {
 
   /** Repeats `body` until `condition` is 0; at least once. */
   static until(body: Code, condition: Code): Code {
-    return [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b];
+    return [0x03, 0x40, body, condition, 0x0d, 0, 0x0b];
   }
 
   get signature(): Code {
@@ -162,8 +165,7 @@ export class Locals {
   /** Size, variables and code, as the code section wants them. */
   encode(body: Code): Code {
     const variables = vector(this.declared.map((type) => [1, types[type]]));
-    const all = [...variables, ...body, 0x0b];
-    return [...unsigned(all.length), ...all];
+    return sized([variables, body, 0x0b]);
   }
 }
 
@@ -174,23 +176,36 @@ export interface Procedure {
   readonly result?: Type;
 }
 
-const vector = (items: readonly Code[]): Code => [...unsigned(items.length), ...items.flat()];
+function flat(code: Code, out: number[] = []): number[] {
+  for (const part of code)
+    if (typeof part === 'number') out.push(part);
+    else flat(part, out);
+  return out;
+}
+/** Its length in bytes before it. */
+const sized = (code: Code): Code => {
+  const bytes = flat(code);
+  return [unsigned(bytes.length), bytes];
+};
+const vector = (items: readonly Code[]): Code => [unsigned(items.length), items];
 const text = (value: string): Code => vector([...Buffer.from(value)].map((byte) => [byte]));
-const section = (id: number, content: Code): Code => [id, ...unsigned(content.length), ...content];
+const section = (id: number, content: Code): Code => [id, sized(content)];
 
 /** A module of these functions, all exported, over a memory that it is given as `env.memory`. */
 export function moduleOf(procedures: readonly Procedure[]): Uint8Array<ArrayBuffer> {
   const kinds = procedures.map(({ locals, result }) => [
     0x60,
-    ...locals.signature,
-    ...vector(result === undefined ? [] : [[types[result]]]),
+    locals.signature,
+    vector(result === undefined ? [] : [[types[result]]]),
   ]);
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, vector(kinds)),
-    ...section(2, vector([[...text('env'), ...text('memory'), 2, 0, 0]])),
-    ...section(3, vector(procedures.map((_, index) => unsigned(index)))),
-    ...section(7, vector(procedures.map(({ name }, i) => [...text(name), 0, ...unsigned(i)]))),
-    ...section(10, vector(procedures.map(({ locals, body }) => locals.encode(body)))),
-  ]);
+  return Uint8Array.from(
+    flat([
+      [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      section(1, vector(kinds)),
+      section(2, vector([[text('env'), text('memory'), 2, 0, 0]])),
+      section(3, vector(procedures.map((_, index) => unsigned(index)))),
+      section(7, vector(procedures.map(({ name }, i) => [text(name), 0, unsigned(i)]))),
+      section(10, vector(procedures.map(({ locals, body }) => locals.encode(body)))),
+    ]),
+  );
 }
