@@ -12,6 +12,7 @@ import { AcousticModel } from '../../../src/recognizer/index.js';
 import { readIntegerNetwork } from '../../../src/recognizer/kernel/read-network.js';
 import { StepKernel } from '../../../src/recognizer/kernel/step-kernel.js';
 import type { NetworkCheckpoint } from '../../../src/compress/checkpoint.js';
+import { Child } from '../../sim/process.js';
 import { randomNetwork, type NetworkSize } from '../../sim/random-network.js';
 
 const widths = ['wide', 'narrow'] as const;
@@ -193,4 +194,19 @@ void t.test('the bundle that ships is computed by it, bit for bit', async (t) =>
     t.ok(sameBits(heard(kernel, rows, own.dim, [4]).logits, wanted), width);
   }
   await Promise.all([own.close(), theirs.close()]);
+});
+
+void t.test('ONNX Runtime is not even loaded for it', async (t) => {
+  const at = (path: string) => JSON.stringify(new URL(path, import.meta.url).pathname);
+  const script = `
+    import { readFileSync } from 'node:fs';
+    import { Bundle } from ${at('../../../src/bundle/index.ts')};
+    import { AcousticModel } from ${at('../../../src/recognizer/index.ts')};
+    const model = await AcousticModel.open(await Bundle.open(${at('../../../models/kikitori-en')}));
+    await model.begin().feed(new Float32Array(8 * model.dim));
+    console.log(readFileSync('/proc/self/maps', 'utf8').includes('onnxruntime') ? 'loaded' : 'not loaded');`;
+  const hooks = new URL('../../../scripts/lib/transpiled.js', import.meta.url).pathname;
+  const child = Child.node(['--import', hooks, '--input-type=module', '-e', script]);
+  await child.line('not loaded');
+  t.equal(await child.exit(), 0, child.errors);
 });
