@@ -45,7 +45,7 @@ export interface Apart {
  *     cells(sums, factors, below, before, scales, after, out, end)   gates and cells of one step
  *
  * `cells` writes the cells to `after` and h on its grid to `out`. It returns 0, or 1 when a rounding may have gone wrong:
- * then nothing of what it wrote counts (one step in ten thousand or so; see `fusedMultiplyAdd`).
+ * then nothing of what it wrote counts (one step in some hundreds; see `fusedMultiplyAdd`).
  */
 export function stepModule(width: Width, apart: Apart): Uint8Array<ArrayBuffer> {
   const sums = [1, ...(width === 'narrow' ? [stepsAtOnce] : [])];
