@@ -8,8 +8,12 @@ process.exitCode = await (isLong() ? runShort(fileURLToPath(import.meta.url), ar
 
 async function run() {
   const [name] = argv;
-  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory.
-  if (['run', 'listen'].includes(name)) setFlagsFromString('--semi-space-growth-factor=1');
+  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory, and pages that are
+  // made full at each full collection do not become more over a day.
+  if (['run', 'listen'].includes(name)) {
+    setFlagsFromString('--semi-space-growth-factor=1');
+    setFlagsFromString('--compact-on-every-full-gc');
+  }
 
   // Whoever reads what a command says may stop reading ("| head"): it ends as SIGPIPE would end it, for its work may be
   // half done. A daemon's output is not to end.

@@ -123,4 +123,4 @@ step_systemd() {
   timed 'unit, state and configuration are gone' gone
   shut_down
 }
-systemd_prepared() { apt update && apt install systemd systemd-sysv dbus mosquitto adduser alsa-utils libstdc++6 procps; }
+systemd_prepared() { apt update && apt install systemd systemd-sysv dbus mosquitto adduser alsa-utils libjemalloc2 libstdc++6 procps; }

@@ -34,7 +34,7 @@ step_evening() {
 # A user who may use sudo, a name for Home Assistant as a home's router or mDNS gives it, and a microphone that one
 # program at a time can have.
 evening_prepared() {
-  apt update && apt install systemd systemd-sysv dbus adduser alsa-utils libstdc++6 procps sudo || return 1
+  apt update && apt install systemd systemd-sysv dbus adduser alsa-utils libjemalloc2 libstdc++6 procps sudo || return 1
   inside adduser --disabled-password --gecos '' user
   echo 'user ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/user"
   chmod 440 "$root/etc/sudoers.d/user"

@@ -150,7 +150,7 @@ life() { # SUITE
 # What is there before, so that what is there after can be compared.
 prepared() {
   # No time service runs here; on a board one does.
-  apt update && apt install adduser alsa-utils libstdc++6 mosquitto procps &&
+  apt update && apt install adduser alsa-utils libjemalloc2 libstdc++6 mosquitto procps &&
     inside mkdir -p /run/systemd/timesync && inside touch /run/systemd/timesync/synchronized
 }
 heard_the_same() { inside kikitori model selftest | tee /dev/stderr | grep -q 'logits same'; }
@@ -194,7 +194,7 @@ step_npm() {
 npm_packed() {
   require_node && install_node_modules && build && npm pack --ignore-scripts --silent --pack-destination "$work" && ls -l "$work"/*.tgz
 }
-npm_prepared() { apt update && apt install nodejs npm alsa-utils; }
+npm_prepared() { apt update && apt install nodejs npm alsa-utils libjemalloc2; }
 npm_installed() {
   cp "$work"/kikitori-*.tgz "$root/root/" &&
     inside NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt sh -c 'npm install -g --ignore-scripts --omit=optional --no-fund --no-audit /root/kikitori-*.tgz'
