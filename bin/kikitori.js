@@ -8,8 +8,8 @@ process.exitCode = await (isLong() ? runShort(fileURLToPath(import.meta.url), ar
 
 async function run() {
   const [name] = argv;
-  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory, and pages that are
-  // made full at each full collection do not become more over a day.
+  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory, and of pages that
+  // full collections fill again there are fewer (docs/adr/0013-change-in-one-process.md).
   if (['run', 'listen'].includes(name)) {
     setFlagsFromString('--semi-space-growth-factor=1');
     setFlagsFromString('--compact-on-every-full-gc');
