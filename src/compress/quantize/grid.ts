@@ -1,3 +1,4 @@
+import { rint } from '../../runtime/rint.js';
 import type { Tensor } from '../safetensors.js';
 
 /** The grids of docs/quantization.md: unsigned bytes around 128. */
@@ -5,13 +6,6 @@ export const zeroPoint = 128;
 export const weightMax = 127;
 export const activationMin = -128;
 export const activationMax = 127;
-
-/** Nearest whole number, half to even. */
-export function rint(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
-}
 
 /** Position of a float32 on the grid of an activation: float32 quotient, half to even, saturated. */
 export function onGrid(value: number, scale: number): number {

@@ -5,7 +5,8 @@
  */
 import { multipleMax, nibbleGroup, nibbleMax } from '../../bundle/index.js';
 import type { Tensor } from '../safetensors.js';
-import { rint, zeroPoint, type ByteMatrix } from './grid.js';
+import { zeroPoint, type ByteMatrix } from './grid.js';
+import { rint } from '../../runtime/rint.js';
 
 const rowMax = nibbleMax * multipleMax;
 

@@ -1,6 +1,7 @@
 import { tensorOf, type NetworkCheckpoint } from '../checkpoint.js';
 import { rowsAs, type IntegerFormat } from '../quantize/formats.js';
-import { onGrid, rint, zeroPoint, type ByteMatrix } from '../quantize/grid.js';
+import { onGrid, zeroPoint, type ByteMatrix } from '../quantize/grid.js';
+import { rint } from '../../runtime/rint.js';
 import type { ActivationScales } from '../quantize/scales.js';
 
 /**

@@ -1,3 +1,4 @@
+import { rint } from '../../runtime/rint.js';
 import { sigmoid, tanh } from './curves.js';
 import {
   gateRow,
@@ -195,15 +196,8 @@ export class StepKernel {
       const kept = fround(sigmoid(gate(1)) * (before[k] ?? 0));
       const c = fround(kept + fround(sigmoid(gate(0)) * tanh(gate(3))));
       after[k] = c;
-      codes[k] = grid(fround(fround(sigmoid(gate(2)) * tanh(c)) / scale));
+      const code = rint(fround(fround(sigmoid(gate(2)) * tanh(c)) / scale));
+      codes[k] = Math.min(127, Math.max(-128, code));
     }
   }
-}
-
-/** Nearest whole number of a byte, half to even. */
-function grid(value: number): number {
-  const down = Math.floor(value);
-  const rest = value - down;
-  const nearest = rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down;
-  return Math.min(127, Math.max(-128, nearest));
 }

@@ -1,9 +1,7 @@
-import { networkGraph } from '../../../src/compress/graph/network.js';
-import { byteArithmetic } from '../../../src/compress/quantize/byte-arithmetic.js';
-import { activationNames, ActivationScales } from '../../../src/compress/quantize/scales.js';
 import { readIntegerNetwork } from '../../../src/recognizer/kernel/read-network.js';
 import { StepKernel } from '../../../src/recognizer/kernel/step-kernel.js';
-import { randomNetwork, type NetworkSize } from '../../sim/random-network.js';
+import { byteGraph } from '../../sim/byte-graph.js';
+import { randomNetwork } from '../../sim/random-network.js';
 import { mutateProtobuf } from '../engine/mutate-protobuf.js';
 import { must, type Target } from '../engine/target.js';
 
@@ -20,9 +18,9 @@ export const target: Omit<Target, 'name'> = {
   where: 'bundle.tar',
   words: ['features', 'logits', 'QLinearMatMul', 'com.microsoft', 'Scan', 'body', 'p0', 'c0_out'],
   seeds: () => [
-    graph(size),
-    graph({ ...size, inputRank: 1 }),
-    graph({ ...size, layers: [3, 2], ranks: [2, 1] }),
+    byteGraph(randomNetwork(size)),
+    byteGraph(randomNetwork({ ...size, inputRank: 1 })),
+    byteGraph(randomNetwork({ ...size, layers: [3, 2], ranks: [2, 1] })),
   ],
   mutate: mutateProtobuf,
   run: (input) => {
@@ -46,9 +44,3 @@ export const target: Omit<Target, 'name'> = {
     );
   },
 };
-
-function graph(of: NetworkSize): Uint8Array {
-  const network = randomNetwork(of);
-  const named = Object.fromEntries(activationNames(network).map((name) => [name, 0.01]));
-  return networkGraph(network, byteArithmetic(ActivationScales.from(network, named, 'fuzz')));
-}
