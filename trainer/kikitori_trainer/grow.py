@@ -3,7 +3,7 @@
 A wider layer keeps the old cells as they are: its new cells hear everything, from random weights, and nothing old
 hears them yet, so the layer says what it said. A layer on top passes on what the one below says: gates nearly open,
 hardly any memory, tanh(tanh(x)) for x. Deep LSTMs begun from random numbers stay on CTC's plateau for hours; these
-do not. A factored network gets more cells and higher ranks in the same way.
+do not. A factored network gets more cells and higher ranks in the same way, or becomes the dense one that it stands for.
 """
 
 from dataclasses import replace
@@ -88,17 +88,32 @@ def celled(start: Checkpoint, layers: list[int]) -> Checkpoint:
     return replace(start, shape=shape, tensors=tensors, training={}, quantization={})
 
 
+def multiplied(start: Checkpoint) -> Checkpoint:
+    """The dense network that a factored one stands for: whoever reads p = P h reads h instead, with W P."""
+    tensors = dict(start.tensors)
+    below = tensors.pop("input.projection", None)
+    for number in range(len(start.shape.layers)):
+        projection = tensors.pop(f"lstm.{number}.projection", None)
+        for part, heard in (("weight_ih", below), ("weight_hh", projection)):
+            if heard is not None:
+                tensors[f"lstm.{number}.{part}"] = tensors[f"lstm.{number}.{part}"] @ heard
+        below = projection
+    if below is not None:
+        tensors["output.weight"] = tensors["output.weight"] @ below
+    return replace(start, shape=Shape(start.shape.layers), tensors=tensors, training={}, quantization={})
+
+
 def grown(start: Checkpoint, layers: list[int], ranks: list[int]) -> Checkpoint:
-    """A dense network made wider and deeper, or a factored one with more cells and higher ranks. ValueError for
-    anything else."""
-    return ranked(celled(start, layers), ranks) if ranks else larger(start, layers)
+    """A network made wider and deeper; with `ranks` a factored one that stays one and gets higher ranks, without them
+    a dense one. ValueError for anything else."""
+    return ranked(celled(start, layers), ranks) if ranks else larger(multiplied(start), layers)
 
 
 def larger(start: Checkpoint, layers: list[int]) -> Checkpoint:
     """Dense networks only; raises ValueError where the new one is not at least as deep and as wide everywhere."""
     old = start.shape.layers
-    if start.shape.factored or len(layers) < len(old) or any(n < o for n, o in zip(layers, old, strict=False)):
-        raise ValueError(f"cannot grow {old} into {layers}: expected a dense network and no layer that becomes smaller")
+    if len(layers) < len(old) or any(n < o for n, o in zip(layers, old, strict=False)):
+        raise ValueError(f"cannot grow {old} into {layers}: expected no layer that becomes smaller")
     shape = Shape(layers)
     tensors = Network(start.features.dim, shape, len(start.units)).tensors()
     for number in range(len(old)):

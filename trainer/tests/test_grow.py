@@ -10,9 +10,9 @@ from kikitori_trainer.lexicon import UNITS
 from kikitori_trainer.network import Network, Shape
 
 
-def checkpoint(layers: list[int], ranks: list[int] | None = None) -> Checkpoint:
+def checkpoint(layers: list[int], ranks: list[int] | None = None, inputs: int = 0) -> Checkpoint:
     f = Features(melBins=3)
-    shape = Shape(layers, ranks or [])
+    shape = Shape(layers, ranks or [], inputs)
     return Checkpoint(f, [0.0] * 3, [1.0] * 3, UNITS, shape, Network(f.dim, shape, len(UNITS)).tensors())
 
 
@@ -74,6 +74,15 @@ def test_more_cells_behind_the_same_ranks_say_what_was_said_and_learn() -> None:
     assert network.lstm[0].projection is not None
     gradient = network.lstm[0].projection.grad
     assert isinstance(gradient, torch.Tensor) and (gradient[:, 6:] != 0).any()
+
+
+def test_a_factored_network_becomes_dense_and_wider_and_says_what_it_said() -> None:
+    torch.manual_seed(0)
+    small = checkpoint([6, 5], [2, 3], inputs=4)
+    dense = grown(small, [9, 5], [])
+    assert dense.shape == Shape([9, 5])
+    x = torch.randn(9, 2, small.features.dim)
+    assert torch.allclose(dense.network()(x), small.network()(x), atol=1e-6)
 
 
 @pytest.mark.parametrize("layers", [[5, 5], [6], [6, 5, 4]])
