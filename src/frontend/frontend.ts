@@ -23,8 +23,9 @@ export class Frontend {
   /** Samples not yet consumed by every frame that needs them. */
   private pending: Float64Array;
   private pendingCount = 0;
-  /** The last frames, of which the next step needs up to `stack`. */
-  private frames: Float32Array[] = [];
+  /** The last frames, fewer than the `stack` that the next step needs. */
+  private readonly frames: Float32Array;
+  private frameCount = 0;
   private nextStep = 0;
 
   constructor(
@@ -40,6 +41,7 @@ export class Frontend {
     this.spectrum = this.fft.createComplexArray();
     this.padded = new Float64Array(options.fftSize);
     this.pending = new Float64Array(this.windowSize * 4);
+    this.frames = new Float32Array(options.stack * options.melBins);
   }
 
   /** Values in one step. */
@@ -59,7 +61,7 @@ export class Frontend {
 
   reset(): void {
     this.pendingCount = 0;
-    this.frames = [];
+    this.frameCount = 0;
     this.nextStep = 0;
   }
 
@@ -67,23 +69,23 @@ export class Frontend {
   feed(samples: Float32Array): Steps {
     this.append(samples);
     const { stack, stride, melBins } = this.options;
-    const rows: Float32Array[] = [];
+    const whole = Math.max(0, Math.floor((this.pendingCount - this.windowSize) / this.hop) + 1);
+    const steps = Math.max(0, Math.floor((this.frameCount + whole - stack) / stride) + 1);
+    const data = new Float32Array(steps * this.dim);
     let start = 0;
-    for (; start + this.windowSize <= this.pendingCount; start += this.hop) {
-      this.frames.push(this.frame(start));
-      if (this.frames.length < stack) continue;
-      const row = new Float32Array(stack * melBins);
-      for (let i = 0; i < stack; i++) row.set(this.frames[i] ?? [], i * melBins);
-      rows.push(row);
-      this.frames.splice(0, stride);
+    for (let at = 0; start + this.windowSize <= this.pendingCount; start += this.hop) {
+      this.frame(start, this.frames.subarray(this.frameCount * melBins));
+      if (++this.frameCount < stack) continue;
+      data.set(this.frames, at);
+      at += this.dim;
+      this.frames.copyWithin(0, stride * melBins);
+      this.frameCount -= stride;
     }
     this.pending.copyWithin(0, start, this.pendingCount);
     this.pendingCount -= start;
-    const data = new Float32Array(rows.length * this.dim);
-    rows.forEach((row, i) => data.set(row, i * this.dim));
     const firstStep = this.nextStep;
-    this.nextStep += rows.length;
-    return { data, steps: rows.length, dim: this.dim, firstStep };
+    this.nextStep += steps;
+    return { data, steps, dim: this.dim, firstStep };
   }
 
   private append(samples: Float32Array): void {
@@ -104,8 +106,8 @@ export class Frontend {
     this.pendingCount = needed;
   }
 
-  /** Normalised log-mel energies of the window that begins at `start` of the pending samples. */
-  private frame(start: number): Float32Array {
+  /** Normalised log-mel energies of the window that begins at `start` of the pending samples, into `frame`. */
+  private frame(start: number, frame: Float32Array): void {
     const { options: o, padded, windowSize } = this;
     const x = this.pending.subarray(start, start + windowSize);
     let mean = 0;
@@ -120,7 +122,6 @@ export class Frontend {
       previous = centred;
     }
     this.fft.realTransform(this.spectrum, padded);
-    const frame = new Float32Array(o.melBins);
     for (let b = 0; b < o.melBins; b++) {
       const triangle = this.bank[b];
       if (triangle === undefined) continue;
@@ -133,6 +134,5 @@ export class Frontend {
       }
       frame[b] = (Math.log(energy + o.logFloor) - (o.mean[b] ?? 0)) / (o.std[b] ?? 1);
     }
-    return frame;
   }
 }

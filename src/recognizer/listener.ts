@@ -1,6 +1,7 @@
 import type { Steps } from '../records.js';
 import type { AcousticStream } from './acoustic.js';
 import { levelOf, NoiseFloor } from './level.js';
+import { RecentRows } from './recent-rows.js';
 import type { Recognizer, RecognizerEvent } from './recognizer.js';
 import type { Utterance, UtterancePartial } from './utterance.js';
 import type { WakeSpotter } from './wake/spotter.js';
@@ -38,7 +39,7 @@ export class Listener {
   private next: Recognizer | null = null;
   private idle: AcousticStream;
   private idleSteps = 0;
-  private kept: Float32Array[] = [];
+  private readonly kept: RecentRows;
   private recentPhones: boolean[] = [];
   private utterance: Utterance | null = null;
   private pushed = false;
@@ -59,6 +60,7 @@ export class Listener {
     private originSample = 0,
   ) {
     this.recognizer = recognizer;
+    this.kept = new RecentRows(recognizer.dim);
     this.idle = recognizer.beginNetwork();
     if (mode === 'wake') this.spotter = recognizer.beginSpotter();
   }
@@ -105,7 +107,7 @@ export class Listener {
   drop(): void {
     this.utterance = null;
     this.pushed = false;
-    this.kept = [];
+    this.kept.clear();
     this.recentPhones = [];
     this.woken = false;
     this.beginIdle();
@@ -129,7 +131,7 @@ export class Listener {
   async feed(steps: Steps): Promise<RecognizerEvent[]> {
     const events: RecognizerEvent[] = [];
     for (let t = 0; t < steps.steps; t++) {
-      const row = steps.data.slice(t * steps.dim, (t + 1) * steps.dim);
+      const row = steps.data.subarray(t * steps.dim, (t + 1) * steps.dim);
       this.position++;
       this.stepsDone++;
       if (this.muted) continue;
@@ -151,8 +153,7 @@ export class Listener {
 
   private keep(row: Float32Array): void {
     this.noise.feed(levelOf(row));
-    this.kept.push(row);
-    if (this.kept.length > this.keptSteps) this.kept.shift();
+    this.kept.add(row, this.keptSteps);
   }
 
   private applyNext(): void {
@@ -190,7 +191,7 @@ export class Listener {
       // Audio of the phrase and what follows it; the rest of these rows is among it.
       const done = rows.length / recognizer.units - at / recognizer.units;
       const reach = spotter.frames + done - 1 - spotted.startFrame + wakeLeadSteps;
-      this.kept = this.kept.slice(-reach);
+      this.kept.keepLast(reach);
       const sample = this.sampleOf(this.position - this.kept.length);
       this.woken = true;
       return [{ type: 'wake', sample, score: spotted.score }, ...(await this.begin())];
@@ -203,7 +204,7 @@ export class Listener {
   private async refreshIdle(): Promise<void> {
     this.idle = this.recognizer.beginNetwork();
     this.idleSteps = 0;
-    const { steps } = await this.idle.feed(this.keptRows());
+    const { steps } = await this.idle.feed(this.kept.rows());
     this.idleRepeats = this.kept.length - steps;
   }
 
@@ -211,14 +212,8 @@ export class Listener {
     return this.originSample + step * this.recognizer.samplesPerStep;
   }
 
-  private keptRows(): Float32Array {
-    const rows = new Float32Array(this.kept.length * this.recognizer.dim);
-    this.kept.forEach((row, i) => rows.set(row, i * this.recognizer.dim));
-    return rows;
-  }
-
   private async begin(): Promise<RecognizerEvent[]> {
-    if (!this.woken) this.kept = this.kept.slice(-this.preRollSteps);
+    if (!this.woken) this.kept.keepLast(this.preRollSteps);
     const sample = this.keptFromSample;
     this.utterance = this.recognizer.beginUtterance(
       sample,
@@ -228,7 +223,7 @@ export class Listener {
     );
     this.lastPartial = '';
     this.stepsLooked = 0;
-    await this.utterance.feed(this.keptRows());
+    await this.utterance.feed(this.kept.rows());
     return [{ type: 'speech-start', sample }];
   }
 

@@ -1,7 +1,7 @@
 import type { Manifest } from '../../bundle/index.js';
 import type { Heard, Steps } from '../../records.js';
-import { joinedFloats } from '../../runtime/joined.js';
 import type { Acoustic, AcousticStream } from '../acoustic.js';
+import { RecentRows } from '../recent-rows.js';
 import type { RecognizerEvent } from '../recognizer.js';
 import type { DictationGraph } from './dictation-graph.js';
 import {
@@ -64,7 +64,7 @@ export class DictationListener {
   private partialAt = 0;
   private requested: Requested | null = null;
   /** The last rows, of what has not been told yet. */
-  private kept: Float32Array[] = [];
+  private readonly kept: RecentRows;
   /** Where nothing is heard without a request the network runs all the same: so it is known to work. */
   private idle: AcousticStream | null = null;
   private idleSteps = 0;
@@ -73,6 +73,7 @@ export class DictationListener {
     private options: DictationListenerOptions,
     private originSample = 0,
   ) {
+    this.kept = new RecentRows(options.acoustic.dim);
     this.stream = this.begin();
   }
 
@@ -102,12 +103,12 @@ export class DictationListener {
   /** What is said from now on, pre-roll included, is one answer: at a pause, at `stop`, or when nothing is said for long. */
   async listen(): Promise<RecognizerEvent[]> {
     if (this.muted || !this.between) return [];
-    const rows = this.kept;
+    const [before, rows] = [this.kept.length, this.kept.rows()];
     this.restart();
-    this.streamBegan = this.position - rows.length;
+    this.streamBegan = this.position - before;
     this.requested = { at: this.position, parts: [] };
     const begun = { type: 'speech-start', sample: this.sampleOf(this.streamBegan) } as const;
-    return [begun, ...this.heard(await this.stream.feed(joinedFloats(rows)))];
+    return [begun, ...this.heard(await this.stream.feed(rows))];
   }
 
   /** Ends the utterance now. */
@@ -135,14 +136,14 @@ export class DictationListener {
       this.stepsDone++;
       this.position++;
       if (this.muted) this.streamBegan = this.position;
-      else events.push(...(await this.step(steps.data.slice(t * steps.dim, (t + 1) * steps.dim))));
+      else
+        events.push(...(await this.step(steps.data.subarray(t * steps.dim, (t + 1) * steps.dim))));
     }
     return events;
   }
 
   private async step(row: Float32Array): Promise<RecognizerEvent[]> {
-    this.kept.push(row);
-    if (this.kept.length > this.keptSteps) this.kept.shift();
+    this.kept.add(row, this.keptSteps);
     if (this.options.byRequest === true && this.requested === null) {
       await this.wait(row);
       this.applyNext();
@@ -207,7 +208,7 @@ export class DictationListener {
     this.streamBegan = this.position;
     this.lastPartial = '';
     this.requested = null;
-    this.kept = [];
+    this.kept.clear();
     this.idle = null;
   }
 
@@ -230,7 +231,7 @@ export class DictationListener {
 
   /** An answer for each; after a request they are parts of one, which is over when nobody speaks any more. */
   private heard(segments: readonly DictatedSegment[]): RecognizerEvent[] {
-    if (segments.length > 0) this.kept = [];
+    if (segments.length > 0) this.kept.clear();
     const { requested } = this;
     if (requested === null)
       return segments.map((segment) => ({ type: 'heard', heard: this.answer(segment) }));

@@ -20,7 +20,8 @@ export class RestBound {
   /** Row at the first frame of each segment but the first. */
   private readonly heads: Float32Array[] = [];
   private segment = -1;
-  private rows: Float32Array[] = [];
+  /** The rows of the segment, in one piece: a row each would be a buffer each. */
+  private readonly rows: Float32Array;
   private readonly outScore: Float64Array;
   private readonly outUnit: Int32Array;
   private readonly otherScore: Float64Array;
@@ -42,10 +43,11 @@ export class RestBound {
     this.otherScore = new Float64Array(graph.states);
     this.stays = new Float64Array(this.arcs);
     this.pauses = new Float64Array(graph.states);
+    this.rows = new Float32Array(Math.min(this.length, this.frames) * this.width);
     const segments = Math.ceil(this.frames / this.length);
     for (let s = segments - 1; s >= 0; s--) {
       this.load(s);
-      if (s > 0) this.heads[s] = this.rows[0] ?? new Float32Array(0);
+      if (s > 0) this.heads[s] = this.row(0).slice();
     }
   }
 
@@ -53,13 +55,15 @@ export class RestBound {
   after(t: number): Float32Array {
     const segment = Math.floor(t / this.length);
     if (segment !== this.segment) this.load(segment);
-    return this.rows[t - segment * this.length] ?? new Float32Array(0);
+    return this.row(t - segment * this.length);
   }
 
   /** Score of the best sentence, in single precision; -Infinity: there is none. */
   get best(): number {
     if (this.frames === 0) return this.graph.final[0] === 1 ? 0 : -Infinity;
-    return this.before(0, this.after(0))[this.firstState] ?? -Infinity;
+    const row = new Float32Array(this.width);
+    this.before(0, this.after(0), row);
+    return row[this.firstState] ?? -Infinity;
   }
 
   /** Index of a state in such a row. */
@@ -67,36 +71,37 @@ export class RestBound {
     return this.arcs;
   }
 
+  private row(i: number): Float32Array {
+    return this.rows.subarray(i * this.width, (i + 1) * this.width);
+  }
+
   private load(segment: number): void {
     const from = segment * this.length;
     const to = Math.min(from + this.length, this.frames);
-    const rows: Float32Array[] = [];
     let later = this.heads[segment + 1];
     for (let t = to - 1; t >= from; t--) {
-      const row = later === undefined ? this.atTheEnd() : this.before(t + 1, later);
-      rows[t - from] = row;
+      const row = this.row(t - from);
+      if (later === undefined) this.atTheEnd(row);
+      else this.before(t + 1, later, row);
       later = row;
     }
-    this.rows = rows;
     this.segment = segment;
   }
 
-  private atTheEnd(): Float32Array {
+  private atTheEnd(row: Float32Array): void {
     const { arcTarget, arcWord, final } = this.graph;
-    const row = new Float32Array(this.width).fill(-Infinity);
+    row.fill(-Infinity);
     for (let a = 0; a < this.arcs; a++)
       if ((arcWord[a] ?? -1) >= 0 && final[arcTarget[a] ?? 0] === 1) row[a] = 0;
     for (let s = 0; s < this.graph.states; s++) if (final[s] === 1) row[this.arcs + s] = 0;
-    return row;
   }
 
   /** The row before frame `t`, from the one after it. */
-  private before(t: number, later: Float32Array): Float32Array {
+  private before(t: number, later: Float32Array, row: Float32Array): void {
     const { graph, scores, arcs, outScore, outUnit, otherScore, stays, pauses } = this;
     const { arcStart, arcUnit, arcTarget, arcCost } = graph;
     const at = t * this.units;
     const blank = scores[at] ?? -Infinity;
-    const row = new Float32Array(this.width);
     for (let s = 0, a = 0; s < graph.states; s++) {
       let best = -Infinity;
       let unitOfBest = 0;
@@ -127,6 +132,5 @@ export class RestBound {
       const leave = (outUnit[s] === arcUnit[a] ? otherScore[s] : outScore[s]) ?? -Infinity;
       row[a] = leave > most ? leave : most;
     }
-    return row;
   }
 }
