@@ -3,7 +3,7 @@
 A wider layer keeps the old cells as they are: its new cells hear everything, from random weights, and nothing old
 hears them yet, so the layer says what it said. A layer on top passes on what the one below says: gates nearly open,
 hardly any memory, tanh(tanh(x)) for x. Deep LSTMs begun from random numbers stay on CTC's plateau for hours; these
-do not. A factored network gets more cells and higher ranks in the same way, or becomes the dense one that it stands for.
+do not. A factored network gets more cells and higher ranks in the same way, or becomes the dense one it stands for.
 """
 
 from dataclasses import replace
