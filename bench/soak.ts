@@ -81,6 +81,7 @@ try {
     'soak',
     [
       { name: 'resident memory', unit: 'MB', values: windows.map((w) => w.rssMb) },
+      { name: 'resident memory, the most at any moment', unit: 'MB', values: [atEnd.peakMb] },
       { name: 'descriptors', unit: '', values: windows.map((w) => w.descriptors) },
       { name: 'processor time', unit: 'of real time', values: windows.map((w) => w.rtf) },
       { name: 'fastest answers', unit: 'ms', values: windows.map((w) => w.fastestMs) },

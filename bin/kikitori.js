@@ -8,12 +8,9 @@ process.exitCode = await (isLong() ? runShort(fileURLToPath(import.meta.url), ar
 
 async function run() {
   const [name] = argv;
-  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory, and of pages that
-  // full collections fill again there are fewer (docs/adr/0013-change-in-one-process.md).
-  if (['run', 'listen'].includes(name)) {
-    setFlagsFromString('--semi-space-growth-factor=1');
-    setFlagsFromString('--compact-on-every-full-gc');
-  }
+  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory
+  // (docs/adr/0013-change-in-one-process.md).
+  if (['run', 'listen'].includes(name)) setFlagsFromString('--semi-space-growth-factor=1');
 
   // Whoever reads what a command says may stop reading ("| head"): it ends as SIGPIPE would end it, for its work may be
   // half done. A daemon's output is not to end.

@@ -24,6 +24,8 @@ type Settings = Readonly<Record<string, unknown>>;
 
 export interface Size {
   readonly rssMb: number;
+  /** The most at any moment since its start. */
+  readonly peakMb: number;
   readonly descriptors: number;
   readonly children: number;
   readonly cpuSeconds: number;
@@ -219,8 +221,11 @@ export class SoakBoard {
   async size(): Promise<Size> {
     const { pid } = this;
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    const mb = (key: string) =>
+      (Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
     return {
-      rssMb: (Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6,
+      rssMb: mb('VmRSS'),
+      peakMb: mb('VmHWM'),
       descriptors: (await readdir(`/proc/${pid}/fd`)).length,
       children: (await ofParent(pid)).length,
       cpuSeconds: await cpuSeconds(pid),

@@ -282,17 +282,20 @@ export class Capture {
 
   private readStdin(): void {
     const reader = this.reader();
+    const pieceBytes = 2 * this.options.channels * this.chunkSamples;
     const end = (error?: unknown) => {
       if (this.stopped) return;
       if (error !== undefined) this.become('lost', messageOf(error));
       this.events.onEnd(error);
     };
     const read = async () => {
-      // One piece after the other: what comes faster than it is heard waits in the pipe.
-      for await (const bytes of process.stdin) {
-        if (this.stopped) return;
-        await this.emit(reader.feed(bytes as Buffer));
-      }
+      // One piece after the other: what comes faster than it is heard waits in the pipe. A pipe hands over seconds at once; as one
+      // buffer their samples would live until a full collection.
+      for await (const bytes of process.stdin)
+        for (let at = 0; at < (bytes as Buffer).length; at += pieceBytes) {
+          if (this.stopped) return;
+          await this.emit(reader.feed((bytes as Buffer).subarray(at, at + pieceBytes)));
+        }
     };
     read().then(
       () => end(),

@@ -28,6 +28,7 @@ function day(change: { mb?: number; descriptors?: number; cpu?: number; latencyM
     samples.push({
       audioMs: minute * 60_000,
       rssMb: 120 + (change.mb ?? 0) * hour + (minute % 7),
+      peakMb: 0,
       descriptors: 25 + (minute % 3) + Math.floor((change.descriptors ?? 0) * hour),
       children: minute % 2,
       cpuSeconds: 60 * minute * 0.01 * (1 + (change.cpu ?? 0) * hour),
@@ -89,7 +90,7 @@ void t.test('a short run says less of memory, and nothing of speed', async (t) =
 
 void t.test('the picture has all four', async (t) => {
   const samples: Sample[] = [0, 1, 2].map((n) => ({
-    ...{ audioMs: n * hourMs, rssMb: 120 + n, descriptors: 25, children: 0 },
+    ...{ audioMs: n * hourMs, rssMb: 120 + n, peakMb: 0, descriptors: 25, children: 0 },
     ...{ cpuSeconds: n, accepted: n, orders: n },
   }));
   const svg = await soakChart(samples, day({}));
