@@ -30,13 +30,17 @@ export class ActivityCounter {
   }
 
   feed(samples: Float32Array): void {
-    for (const value of samples) {
-      this.sum += value * value;
-      if (++this.count < this.frame) continue;
-      this.take(10 * Math.log10(this.sum / this.count + 1e-12));
-      this.sum = 0;
-      this.count = 0;
+    let { sum, count } = this;
+    // By number: walked value by value each would be an object of its own.
+    for (let i = 0; i < samples.length; i++) {
+      const value = samples[i] ?? 0;
+      sum += value * value;
+      if (++count < this.frame) continue;
+      this.take(10 * Math.log10(sum / count + 1e-12));
+      sum = count = 0;
     }
+    this.sum = sum;
+    this.count = count;
   }
 
   private take(db: number): void {

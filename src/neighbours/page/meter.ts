@@ -26,10 +26,15 @@ export class Meter {
   /** A level each eighth of a second, else null. */
   feed({ samples, gapBefore }: Chunk, rateHz: number): Level | null {
     if (gapBefore) this.recent.length = 0;
-    for (const v of samples) {
-      this.squares += v * v;
-      if (Math.abs(v) > this.peak) this.peak = Math.abs(v);
+    let { squares, peak } = this;
+    // By number: walked value by value each would be an object of its own.
+    for (let i = 0; i < samples.length; i++) {
+      const v = samples[i] ?? 0;
+      squares += v * v;
+      peak = Math.max(peak, Math.abs(v));
     }
+    this.squares = squares;
+    this.peak = peak;
     this.samples += samples.length;
     if (this.samples < (everyMs / 1000) * rateHz) return null;
     const power = this.squares / this.samples;

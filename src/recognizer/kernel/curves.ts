@@ -49,8 +49,11 @@ function rational({ limit, over, under }: Curve, x: number): number {
   return fround(fround(horner(over, square) * v) / horner(under, square));
 }
 
-const horner = ([first = 0, ...rest]: readonly number[], x: number) =>
-  rest.reduce((sum, next) => fusedMultiplyAdd(sum, x, next), first);
+function horner(powers: readonly number[], x: number): number {
+  let sum = powers[0] ?? 0;
+  for (let i = 1; i < powers.length; i++) sum = fusedMultiplyAdd(sum, x, powers[i] ?? 0);
+  return sum;
+}
 
 /** Bits of a double that float32 has not, and the pattern of them that lies halfway between two float32. */
 export const lowBits = 0x1fffffff;
