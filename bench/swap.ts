@@ -11,7 +11,8 @@ import { collectGarbage } from '../src/runtime/garbage.js';
 import { defaultGrammarPath, defaultModelPath } from '../src/runtime/paths.js';
 
 // As bin/kikitori.js does for the daemon.
-setFlagsFromString('--semi-space-growth-factor=1');
+for (const flag of ['semi-space-growth-factor=1', 'optimize-for-size', 'flush-baseline-code'])
+  setFlagsFromString(`--${flag}`);
 const changes = Number(process.argv[2] ?? 50);
 const modelPath = process.argv[3] ?? defaultModelPath;
 const warmUp = 5;

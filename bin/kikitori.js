@@ -8,9 +8,11 @@ process.exitCode = await (isLong() ? runShort(fileURLToPath(import.meta.url), ar
 
 async function run() {
   const [name] = argv;
-  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory
-  // (docs/adr/0013-change-in-one-process.md).
-  if (['run', 'listen'].includes(name)) setFlagsFromString('--semi-space-growth-factor=1');
+  // A daemon makes little garbage for ever: a young generation that does not grow saves 30 MB of memory, early collections and
+  // code that nobody runs any more 6 (docs/adr/0013-change-in-one-process.md).
+  if (['run', 'listen'].includes(name))
+    for (const flag of ['semi-space-growth-factor=1', 'optimize-for-size', 'flush-baseline-code'])
+      setFlagsFromString(`--${flag}`);
 
   // Whoever reads what a command says may stop reading ("| head"): it ends as SIGPIPE would end it, for its work may be
   // half done. A daemon's output is not to end.
