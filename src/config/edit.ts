@@ -25,17 +25,17 @@ export function changed(source: string, changes: Changes, where: string): string
     });
   for (const [path, value] of Object.entries(changes)) {
     const keys = path.split('.');
-    for (let depth = 1; depth < keys.length; depth++) fillEmpty(document, keys.slice(0, depth));
+    for (let depth = 0; depth < keys.length; depth++) fillEmpty(document, keys.slice(0, depth));
     document.setIn(keys, value);
   }
   return document.toString({ lineWidth: 0 });
 }
 
-/** A section that is only a name ("recognizer:") becomes one that values can be put into; its comment stays. */
+/** A section that is only a name ("recognizer:"), or a file that is only "null", becomes one that values can be put into; its comment stays. */
 function fillEmpty(document: Document, section: readonly string[]): void {
   const node = document.getIn(section, true);
   if (!isScalar(node) || node.value !== null) return;
-  const map = new YAMLMap();
+  const map = new YAMLMap(document.schema);
   map.commentBefore = [node.commentBefore, node.comment].filter(Boolean).join('\n') || null;
   document.setIn(section, map);
 }

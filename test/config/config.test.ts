@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import * as YAML from 'yaml';
 import {
+  changed,
   ConfigError,
   defaultYaml,
   environmentName,
@@ -327,3 +328,15 @@ void t.test('a device without a microphone hears for others, or it hears nothing
   );
   t.same((await faultsOf(`${none}wyoming: {listen: '0.0.0.0:10300'}`)).faults, []);
 });
+
+void t.test(
+  'a file or a section with nothing in it can be edited, and keeps its comments',
+  async (t) => {
+    const edited = (source: string) =>
+      changed(source, { 'publish.mqtt.url': 'mqtt://a' }, 'x.yaml');
+    const whole = 'publish:\n  mqtt:\n    url: mqtt://a\n';
+    for (const empty of ['', 'null\n', '~', 'publish:\n', 'publish:\n  mqtt:\n'])
+      t.equal(edited(empty), whole, empty);
+    t.equal(edited('# site\n~ # none yet\n'), `# site\n# none yet\n${whole}`);
+  },
+);
