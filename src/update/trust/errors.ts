@@ -112,10 +112,13 @@ export function translate(
   return make('malformed', plain(text));
 }
 
+/** What JavaScript says where metadata are null, or a value of another kind than tuf-js takes for granted. */
+const ofJavaScript =
+  /^Cannot (destructure|read|convert|set|use)\b|\bis not (a function|iterable|an object|a constructor)\b/;
+
 /** The last part of a wrapped message, short, and without what JavaScript calls an object. */
 function plain(text: string): string {
-  return text
-    .replace(/^.*\b\w*Error: /, '')
-    .replaceAll('[object Object]', 'no text')
-    .slice(0, 160);
+  const last = text.replace(/^.*\b\w*Error: /, '');
+  if (ofJavaScript.test(last)) return 'metadata of another form than TUF has';
+  return last.replaceAll('[object Object]', 'no text').slice(0, 160);
 }
