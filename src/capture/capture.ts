@@ -282,7 +282,8 @@ export class Capture {
 
   private readStdin(): void {
     const reader = this.reader();
-    const pieceBytes = 2 * this.options.channels * this.chunkSamples;
+    const { channels, rateHz } = this.options;
+    const pieceBytes = 2 * channels * Math.round((chunkMs * rateHz) / 1000);
     const end = (error?: unknown) => {
       if (this.stopped) return;
       if (error !== undefined) this.become('lost', messageOf(error));
