@@ -8,15 +8,15 @@ import { basename, join } from 'node:path';
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 import { chunkMs } from '../src/audio/index.js';
 import { Engine } from '../src/engine/engine.js';
 import { Listener } from '../src/recognizer/index.js';
+import { keepSmall } from '../src/runtime/v8-flags.js';
 import { demoStream, rateHz } from './lib/demo.js';
 import { numberArgument, report, type Row } from './lib/report.js';
 
 // As bin/kikitori.js does for the daemon.
-setFlagsFromString('--semi-space-growth-factor=1');
+keepSmall();
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const rounds = numberArgument('rounds', 4);
 const shown = numberArgument('functions', 15);

@@ -5,7 +5,7 @@
  * usage: node dist/bench/hostile.js [--connections N] [--utterances N] [--json]
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import {
   type Mark,
 } from '../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../scripts/lib/unit-environment.js';
-import { demoAudio } from './lib/demo.js';
+import { demoAudio, memoryOf } from './lib/demo.js';
 import { numberArgument, quantile, report } from './lib/report.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -187,9 +187,6 @@ report(
 process.exitCode = alive && crowded.length >= calm.length ? 0 : 1;
 
 async function sizeOf(): Promise<{ mb: number; peakMb: number; files: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const mb = (name: string) =>
-    (Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
-  const open = (await readdir(`/proc/${pid}/fd`)).length;
-  return { mb: mb('VmRSS'), peakMb: mb('VmHWM'), files: open };
+  const { rssMb, peakMb } = await memoryOf(pid);
+  return { mb: rssMb, peakMb, files: (await readdir(`/proc/${pid}/fd`)).length };
 }

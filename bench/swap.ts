@@ -4,15 +4,14 @@
  * systemd/kikitori.service.
  * usage: node dist/bench/swap.js [CHANGES] [MODEL]
  */
-import { setFlagsFromString } from 'node:v8';
 import { Ear, type Ready } from '../src/agent/ear.js';
 import { Engine } from '../src/engine/engine.js';
 import { collectGarbage } from '../src/runtime/garbage.js';
+import { keepSmall } from '../src/runtime/v8-flags.js';
 import { defaultGrammarPath, defaultModelPath } from '../src/runtime/paths.js';
 
 // As bin/kikitori.js does for the daemon.
-for (const flag of ['semi-space-growth-factor=1', 'optimize-for-size', 'flush-baseline-code'])
-  setFlagsFromString(`--${flag}`);
+keepSmall();
 const changes = Number(process.argv[2] ?? 50);
 const modelPath = process.argv[3] ?? defaultModelPath;
 const warmUp = 5;

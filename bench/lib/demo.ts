@@ -29,6 +29,14 @@ export async function cpuSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
 }
 
+/** What a process has of memory now, and the most that it had at any moment. */
+export async function memoryOf(pid: number): Promise<{ rssMb: number; peakMb: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const mb = (key: string) =>
+    (Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
+  return { rssMb: mb('VmRSS'), peakMb: mb('VmHWM') };
+}
+
 /** Faint noise, the same in every run: a quiet room. */
 export function roomNoise(): () => number {
   let seed = 1;

@@ -1,6 +1,6 @@
 /** The daemon as it ships, with a stand-in recorder at the pace of real time, a broker and a subscriber. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,7 +14,7 @@ import {
 } from '../../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
 import { quantile, type Row } from './report.js';
-import { cpuSeconds, demoAudio } from './demo.js';
+import { cpuSeconds, demoAudio, memoryOf } from './demo.js';
 
 const pauseMs = 1500;
 const lastAnswerMs = 5000;
@@ -89,11 +89,7 @@ export async function paced(
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function costOf(pid: number): Promise<{ peakMb: number; cpuSeconds: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return {
-    peakMb: (Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6,
-    cpuSeconds: await cpuSeconds(pid),
-  };
+  return { peakMb: (await memoryOf(pid)).peakMb, cpuSeconds: await cpuSeconds(pid) };
 }
 
 async function stage(

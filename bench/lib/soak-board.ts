@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
 import { Mosquitto, Subscriber } from '../../test/sim/mosquitto.js';
-import { cpuSeconds } from './demo.js';
+import { cpuSeconds, memoryOf } from './demo.js';
 import { SoakRepository } from './soak-repository.js';
 
 export const device = 'soak';
@@ -220,12 +220,8 @@ export class SoakBoard {
 
   async size(): Promise<Size> {
     const { pid } = this;
-    const status = await readFile(`/proc/${pid}/status`, 'utf8');
-    const mb = (key: string) =>
-      (Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
     return {
-      rssMb: mb('VmRSS'),
-      peakMb: mb('VmHWM'),
+      ...(await memoryOf(pid)),
       descriptors: (await readdir(`/proc/${pid}/fd`)).length,
       children: (await ofParent(pid)).length,
       cpuSeconds: await cpuSeconds(pid),
