@@ -5,7 +5,7 @@
  * usage: node dist/bench/hostile.js [--connections N] [--utterances N] [--json]
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,8 @@ import {
   type Mark,
 } from '../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../scripts/lib/unit-environment.js';
-import { demoAudio, memoryOf } from './lib/demo.js';
+import { demoAudio } from './lib/demo.js';
+import { sizeOf } from './lib/process-size.js';
 import { numberArgument, quantile, report } from './lib/report.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -87,7 +88,7 @@ const marks = async (count: number): Promise<Mark[]> => {
 };
 
 await marks(utterances);
-const before = await sizeOf();
+const before = await sizeOf(pid);
 const linesBefore = lines;
 const sockets: Socket[] = [];
 const state = { flooding: true, flooded: 0, refused: 0 };
@@ -133,15 +134,15 @@ const all = await marks(2 * utterances);
 await sleep(lastAnswerMs);
 state.flooding = false;
 await flood;
-const amid = await sizeOf();
+const amid = await sizeOf(pid);
 const refused = state.refused;
 for (const socket of sockets) socket.destroy();
 await sleep(settleMs);
-const after = await sizeOf();
+const after = await sizeOf(pid);
 // A quiet process collects seldom: what is really held shows after a collection.
 daemon.kill('SIGUSR2');
 await sleep(collectMs);
-const collected = await sizeOf();
+const collected = await sizeOf(pid);
 const alive = daemon.exitCode === null;
 daemon.kill('SIGTERM');
 await closed;
@@ -167,7 +168,7 @@ report(
     { name: 'end of speech to MQTT before, p50', unit: 'ms', values: [quantile(calm, 0.5)] },
     { name: 'end of speech to MQTT amid it, p50', unit: 'ms', values: [quantile(crowded, 0.5)] },
     { name: 'end of speech to MQTT amid it, p95', unit: 'ms', values: [quantile(crowded, 0.95)] },
-    ...(['mb', 'peakMb', 'files'] as const).flatMap((key) =>
+    ...(['rssMb', 'peakMb', 'files'] as const).flatMap((key) =>
       (
         [
           ['before', before],
@@ -176,7 +177,7 @@ report(
           ['after a collection', collected],
         ] as const
       ).map(([when, size]) => ({
-        name: `${{ mb: 'memory', peakMb: 'peak memory', files: 'open files' }[key]} ${when}`,
+        name: `${{ rssMb: 'memory', peakMb: 'peak memory', files: 'open files' }[key]} ${when}`,
         unit: key === 'files' ? '' : 'MB',
         values: [size[key]],
       })),
@@ -185,8 +186,3 @@ report(
   { connections, utterances },
 );
 process.exitCode = alive && crowded.length >= calm.length ? 0 : 1;
-
-async function sizeOf(): Promise<{ mb: number; peakMb: number; files: number }> {
-  const { rssMb, peakMb } = await memoryOf(pid);
-  return { mb: rssMb, peakMb, files: (await readdir(`/proc/${pid}/fd`)).length };
-}

@@ -12,7 +12,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { readMarks, standInRecorder, startBroker } from '../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../scripts/lib/unit-environment.js';
-import { cpuSeconds, demoAudio } from './lib/demo.js';
+import { demoAudio } from './lib/demo.js';
+import { cpuSeconds, memoryOf } from './lib/process-size.js';
 import { numberArgument, report, type Row } from './lib/report.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -95,7 +96,7 @@ async function cost(
     await sleep(500);
   await sleep(lastAnswerMs);
   const factor = ((await cpuSeconds(pid)) - before) / ((performance.now() - began) / 1000);
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const { peakMb } = await memoryOf(pid);
   daemon.kill('SIGUSR2');
   let held: NodeJS.MemoryUsage | undefined;
   for (let i = 0; i < 100 && held === undefined; i++) {
@@ -113,7 +114,7 @@ async function cost(
     factor,
     rssMb: (held?.rss ?? NaN) / 1e6,
     heapMb: (held?.heapUsed ?? NaN) / 1e6,
-    peakMb: (Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) * 1024) / 1e6,
+    peakMb,
     answers,
   };
 }

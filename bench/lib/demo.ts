@@ -6,9 +6,6 @@ import { joinedFloats } from '../../src/runtime/joined.js';
 export const rateHz = 16_000;
 export const pauseS = 1.5;
 
-/** Kernel ticks a second, of /proc/PID/stat. */
-const ticksPerSecond = 100;
-
 /** The recordings of the demo, in their order. */
 export async function demoFiles(root: string): Promise<string[]> {
   const table = await readFile(join(root, 'demo/sentences.tsv'), 'utf8');
@@ -20,21 +17,6 @@ export async function demoFiles(root: string): Promise<string[]> {
 export async function demoAudio(root: string, count: number): Promise<string[]> {
   const files = await demoFiles(root);
   return Array.from({ length: count }, (_, i) => files[i % files.length] ?? '');
-}
-
-/** What a process has used of all processors. */
-export async function cpuSeconds(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond;
-}
-
-/** What a process has of memory now, and the most that it had at any moment. */
-export async function memoryOf(pid: number): Promise<{ rssMb: number; peakMb: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const mb = (key: string) =>
-    (Number(new RegExp(`${key}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
-  return { rssMb: mb('VmRSS'), peakMb: mb('VmHWM') };
 }
 
 /** Faint noise, the same in every run: a quiet room. */

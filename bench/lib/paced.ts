@@ -14,7 +14,8 @@ import {
 } from '../../scripts/lib/stand-in.js';
 import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
 import { quantile, type Row } from './report.js';
-import { cpuSeconds, demoAudio, memoryOf } from './demo.js';
+import { demoAudio } from './demo.js';
+import { cpuSeconds, memoryOf } from './process-size.js';
 
 const pauseMs = 1500;
 const lastAnswerMs = 5000;

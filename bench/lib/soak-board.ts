@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { unitEnvironment } from '../../scripts/lib/unit-environment.js';
 import { Mosquitto, Subscriber } from '../../test/sim/mosquitto.js';
-import { cpuSeconds, memoryOf } from './demo.js';
+import { cpuSeconds, sizeOf } from './process-size.js';
 import { SoakRepository } from './soak-repository.js';
 
 export const device = 'soak';
@@ -220,9 +220,9 @@ export class SoakBoard {
 
   async size(): Promise<Size> {
     const { pid } = this;
+    const { rssMb, peakMb, files } = await sizeOf(pid);
     return {
-      ...(await memoryOf(pid)),
-      descriptors: (await readdir(`/proc/${pid}/fd`)).length,
+      ...{ rssMb, peakMb, descriptors: files },
       children: (await ofParent(pid)).length,
       cpuSeconds: await cpuSeconds(pid),
     };

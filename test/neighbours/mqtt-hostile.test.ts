@@ -1,12 +1,13 @@
 /** Whoever may publish at the broker: too long, too many, and what is none, for all that a board listens to. */
 import mqtt from 'mqtt';
 import t from 'tap';
+import { sizeOf } from '../../bench/lib/process-size.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { encodePayload } from '../../src/neighbours/sparkplug/payload.js';
 import { Daemon } from '../sim/daemon.js';
 import { MicSim, until } from '../sim/mic-sim.js';
 import { Mosquitto, Subscriber } from '../sim/mosquitto.js';
-import { letters, sizeOf, spoiled } from '../sim/rude.js';
+import { letters, spoiled } from '../sim/rude.js';
 import { tinyLexicon } from '../sim/tiny-checkpoint.js';
 import { speak, toneBundle } from '../sim/tone-model.js';
 
@@ -117,7 +118,10 @@ void t.test('a daemon with everything that listens at a broker', async (t) => {
   }
   await hears('stop conveyor', 'Stop');
   const after = await sizeOf(pid);
-  t.ok(after.peakMb - before.mb < moreMbMax, `${(after.peakMb - before.mb).toFixed(0)} MB more`);
+  t.ok(
+    after.peakMb - before.rssMb < moreMbMax,
+    `${(after.peakMb - before.rssMb).toFixed(0)} MB more`,
+  );
   const lines = daemon.child.lines.length - linesBefore;
   t.ok(lines < 1500, `${lines} lines for 8000 messages`);
   t.same(daemon.events('neighbour.failed'), []);

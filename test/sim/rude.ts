@@ -1,5 +1,4 @@
-/** What a port must bear: bytes that are none, too many, too slow, and a look at what the process takes for it. */
-import { readdir, readFile } from 'node:fs/promises';
+/** What a port must bear: bytes that are none, too many and too slow. */
 import { connect, type Socket } from 'node:net';
 
 export type Random = () => number;
@@ -83,13 +82,4 @@ export function spoiled(random: Random, bytes: Buffer): Buffer {
     );
   }
   return out;
-}
-
-/** Of a process, now. */
-export async function sizeOf(pid: number): Promise<{ mb: number; peakMb: number; files: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const mb = (name: string) =>
-    (Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) * 1024) / 1e6;
-  const files = (await readdir(`/proc/${pid}/fd`)).length;
-  return { mb: mb('VmRSS'), peakMb: mb('VmHWM'), files };
 }

@@ -1,10 +1,11 @@
 /** The metrics' port before those who mean harm: the daemon hears all the while. */
 import t from 'tap';
+import { sizeOf } from '../../../bench/lib/process-size.js';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import { until } from '../../sim/mic-sim.js';
 import { freePort } from '../../sim/mosquitto.js';
 import { PageBoard } from '../../sim/page-board.js';
-import { crowd, letters, Rude, sizeOf, spoiled } from '../../sim/rude.js';
+import { crowd, letters, Rude, spoiled } from '../../sim/rude.js';
 
 const connectionsMax = 16;
 const moreMbMax = 80;

@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import t from 'tap';
+import { sizeOf } from '../../../bench/lib/process-size.js';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import { Streams } from '../../../src/neighbours/page/streams.js';
 import { HttpPort } from '../../../src/neighbours/shared/http-port.js';
 import { LinesLog } from '../../sim/lines-log.js';
 import { until } from '../../sim/mic-sim.js';
 import { PageBoard } from '../../sim/page-board.js';
-import { crowd, letters, Rude, sizeOf, spoiled } from '../../sim/rude.js';
+import { crowd, letters, Rude, spoiled } from '../../sim/rude.js';
 import { TestClock } from '../../sim/test-clock.js';
 
 const connectionsMax = 48;

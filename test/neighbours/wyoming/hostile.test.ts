@@ -1,9 +1,10 @@
 /** The Wyoming port before those who mean harm: the daemon hears its microphone, and others, all the while. */
 import t from 'tap';
+import { sizeOf } from '../../../bench/lib/process-size.js';
 import { randomFrom } from '../../../src/measure/evaluate/statistics.js';
 import { until } from '../../sim/mic-sim.js';
 import { PageBoard } from '../../sim/page-board.js';
-import { crowd, letters, Rude, sizeOf, spoiled } from '../../sim/rude.js';
+import { crowd, letters, Rude, spoiled } from '../../sim/rude.js';
 import { tinyLexicon } from '../../sim/tiny-checkpoint.js';
 import { speak } from '../../sim/tone-model.js';
 import { WyomingClient } from '../../sim/wyoming-client.js';
