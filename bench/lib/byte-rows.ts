@@ -1,6 +1,6 @@
 /** Tables of bytes: weights in 8 and 4 bits, what they cost and what a bundle then stores; and what general compressors make of a file. */
 import { brotliCompressSync, constants, deflateSync } from 'node:zlib';
-import { Bundle, pack } from '../../src/bundle/index.js';
+import { Bundle } from '../../src/bundle/index.js';
 import {
   parameterCount,
   readCheckpoint,
@@ -9,7 +9,7 @@ import {
   type Tensor,
 } from '../../src/compress/checkpoint.js';
 import { buildGraph } from '../../src/compress/graph/build.js';
-import { nibblePlaces } from '../../src/compress/graph/nibble-places.js';
+import { storedBytesOf } from '../../src/compress/pack.js';
 import { rowsAs, type IntegerFormat } from '../../src/compress/quantize/formats.js';
 import { dequantizeRows, quantizeRows } from '../../src/compress/quantize/grid.js';
 import { onNearest, roundNetwork } from '../../src/compress/quantize/least-squares.js';
@@ -76,13 +76,7 @@ function sizes(network: Checkpoint, format: IntegerFormat): { file: number; stor
   const activations = network.quantization?.activations ?? {};
   const quantization = { weights: format, activations: { ...named, ...activations } };
   const { onnx } = buildGraph({ ...network, quantization }, format);
-  const { stored } = pack(
-    new Map([['model.onnx', onnx]]),
-    '0.0.0',
-    new Map([['model.onnx', nibblePlaces(onnx)]]),
-  );
-  const [kept = onnx] = stored.values();
-  return { file: onnx.length, stored: kept.length };
+  return { file: onnx.length, stored: storedBytesOf(onnx) };
 }
 
 const matrices = (network: NetworkCheckpoint) =>

@@ -97,6 +97,14 @@ export async function packBundle(o: PackOptions): Promise<void> {
   await writeBundle(o.out, new Map([['manifest.json', bytes], ...stored]));
 }
 
+/** So many bytes a bundle stores of a network file. */
+export function storedBytesOf(onnx: Uint8Array): number {
+  const places = new Map([['model.onnx', nibblePlaces(onnx)]]);
+  const { stored } = pack(new Map([['model.onnx', onnx]]), agentVersion, places);
+  const [kept = onnx] = stored.values();
+  return kept.length;
+}
+
 /** What every board must compute for the self-test's clip, bit for bit. */
 async function goldenLogits(checkpoint: Checkpoint, onnx: Uint8Array, wav: Uint8Array) {
   const { channels } = parseWav(Buffer.from(wav), 'selftest.wav');

@@ -90,7 +90,7 @@ class Quantisation:
     """Activations in 8 bits, with the scales named here or by `start`; weights with them."""
     scales: dict[str, float] = field(default_factory=dict)
     weightBits: int = 8
-    """4: weights in 4 bits, whether `enabled` or not; 8: in 8 bits if `enabled`."""
+    """4: weights in 4 bits, whether `enabled` or not; of a mixed `start` those in 4 there. 8: if `enabled`."""
 
 
 @dataclass(frozen=True)

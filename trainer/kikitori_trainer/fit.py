@@ -92,7 +92,7 @@ class Run:
         if config.quantisation.enabled:
             self.network.quantum = config.quantisation.scales or c.quantization.get("activations", {})
         if config.quantisation.weightBits == 4:
-            self.network.nibbles = Nibbles()
+            self.network.round_to_nibbles(mixed=c.quantization.get("weights") == "mixed")
         self.teachers: Committee | None = None
         if config.distillation.teachers:
             self.teachers = Committee(config.distillation, c, self.device, self.bf16)
@@ -196,7 +196,8 @@ class Run:
         }
         quantization: dict[str, Any] = {}
         if self.network.quantum or self.network.nibbles is not None:
-            weights = "uint8" if self.network.nibbles is None else "int4"
+            four, all_of_them = len(self.network.in_nibbles()), len(self.network.matrices())
+            weights = "uint8" if four == 0 else "int4" if four == all_of_them else "mixed"
             quantization = {"weights": weights, "activations": self.network.quantum}
         with self.mean_weights():
             tensors = {k: v.cpu().clone() for k, v in self.network.exported().items()}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .lstm import fake_quantise, lstm
-from .nibbles import Nibbles, on_grid, steps
+from .nibbles import Nibbles, is_on_grid, on_grid, steps
 
 
 OUTPUT = "output.weight"
@@ -63,7 +63,7 @@ class Network(nn.Module):
         self.quantum: dict[str, float] = {}
         """Scales of quantised activations (see docs/quantization.md); empty: float."""
         self.nibbles: Nibbles | None = None
-        """Weights in 4 bits, but for the outputs': those have 8."""
+        """Weights in 4 bits; those that it does not name have 8."""
 
     def forward(self, features: Tensor) -> Tensor:
         return self.said(self.hidden(features))
@@ -104,7 +104,7 @@ class Network(nn.Module):
 
     def weight(self, name: str, w: Tensor) -> Tensor:
         """In 4 bits, or in 8 per output row (scale max|w| / 127) when activations are quantised; straight-through."""
-        if self.nibbles is not None and name != OUTPUT:
+        if self.nibbles is not None and name in self.nibbles.names:
             return self.nibbles.weight(name, w)
         if not self.quantum and self.nibbles is None:
             return w
@@ -115,15 +115,22 @@ class Network(nn.Module):
         """Those that 4 bits are for. The outputs' is a hundredth of all, and nothing behind it mends its errors."""
         return {name: t for name, t in self.tensors().items() if t.dim() == 2 and name != OUTPUT}
 
+    def round_to_nibbles(self, mixed: bool) -> None:
+        """From now on weights are in 4 bits. `mixed`: of matrices that are on their grid, the others in 8."""
+        names = (name for name, w in self.matrices().items() if not mixed or is_on_grid(w))
+        self.nibbles = Nibbles(frozenset(names))
+
     def choose_nibbles(self) -> None:
         if self.nibbles is not None:
-            self.nibbles.choose(self.matrices())
+            self.nibbles.choose(self.in_nibbles())
+
+    def in_nibbles(self) -> dict[str, Tensor]:
+        names = frozenset() if self.nibbles is None else self.nibbles.names
+        return {name: w for name, w in self.matrices().items() if name in names}
 
     def exported(self) -> dict[str, Tensor]:
         """What a checkpoint gets: in 4 bits the weights that are multiplied, not those that learn."""
-        if self.nibbles is None:
-            return self.tensors()
-        return self.tensors() | {name: on_grid(w, steps(w)) for name, w in self.matrices().items()}
+        return self.tensors() | {name: on_grid(w, steps(w)) for name, w in self.in_nibbles().items()}
 
     def tensors(self) -> dict[str, Tensor]:
         """Names and shapes of the checkpoint."""

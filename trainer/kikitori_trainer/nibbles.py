@@ -43,13 +43,19 @@ def on_grid(w: Tensor, step: Tensor) -> Tensor:
     return torch.round(w / step).clamp_(-MOST, MOST).mul_(step)
 
 
+def is_on_grid(w: Tensor) -> bool:
+    return torch.equal(on_grid(w, steps(w)), w)
+
+
 class Nibbles:
     """What is multiplied in place of a network's matrices. Rounding is anew at every step; scales and multiples, which
     take as long as twenty roundings and change little, every so many."""
 
     EVERY = 50
 
-    def __init__(self) -> None:
+    def __init__(self, names: frozenset[str]) -> None:
+        self.names = names
+        """Of the matrices that are in 4 bits."""
         self.steps: dict[str, Tensor] = {}
 
     def choose(self, matrices: dict[str, Tensor]) -> None:

@@ -10,7 +10,7 @@ from kikitori_trainer.checkpoint import read_checkpoint, read_tensors, write_che
 from kikitori_trainer.config import read_config
 from kikitori_trainer.fit import Run, fit
 from kikitori_trainer.network import Network, Shape
-from kikitori_trainer.nibbles import GROUP, MOST, MULTIPLES, Nibbles, on_grid, row_scales, steps
+from kikitori_trainer.nibbles import GROUP, MOST, MULTIPLES, Nibbles, is_on_grid, on_grid, row_scales, steps
 from kikitori_trainer.prepare import prepare
 
 from .made import config_file, write_clips
@@ -59,7 +59,7 @@ def test_multiples_are_those_of_least_error() -> None:
 
 def test_rounded_forward_and_straight_through_backward() -> None:
     w = MATRICES[0].clone().requires_grad_()
-    nibbles = Nibbles()
+    nibbles = Nibbles(frozenset({"w"}))
     nibbles.choose({"w": w})
     got = nibbles.weight("w", w)
     assert torch.allclose(got, on_grid(w.detach(), steps(w.detach())), atol=1e-6)
@@ -70,7 +70,7 @@ def test_rounded_forward_and_straight_through_backward() -> None:
 def test_the_outputs_have_eight_bits() -> None:
     torch.manual_seed(4)
     network = Network(12, Shape([8], [5], 6), 4)
-    network.nibbles = Nibbles()
+    network.round_to_nibbles(mixed=False)
     network.choose_nibbles()
     assert set(network.matrices()) == {
         *("input.projection", "lstm.0.weight_ih", "lstm.0.weight_hh", "lstm.0.projection")
@@ -124,6 +124,25 @@ def test_a_run_in_four_bits_learns_and_resumes(folder: Path) -> None:
     assert torch.equal(step, steps(masters["lstm.0.weight_ih"]))
     fit(read_config(four_bits(folder, "whole", 30)))
     assert read_checkpoint(folder / "whole" / "model.safetensors").training["steps"] == 30
+
+
+def test_of_mixed_bits_what_is_on_the_grid_stays_there(folder: Path) -> None:
+    begun = read_checkpoint(folder / "small.safetensors")
+    four = ("input.projection", "lstm.1.weight_hh")
+    rounded = {name: on_grid(begun.tensors[name], steps(begun.tensors[name])) for name in four}
+    mixed = {"weights": "mixed", "activations": {}}
+    path = four_bits(folder, "mixed", 24)
+    path.write_text(path.read_text().replace("small.safetensors", "begun.safetensors"))
+    write_checkpoint(folder / "begun.safetensors", replace(begun, tensors=begun.tensors | rounded, quantization=mixed))
+    fit(read_config(path))
+    done = read_checkpoint(folder / "mixed" / "model.safetensors")
+    assert done.quantization == mixed
+    for name, w in done.tensors.items():
+        if w.dim() == 2:
+            assert is_on_grid(w) == (name in four), name
+    # After a cut the same matrices are in 4 bits, though what learns is on no grid.
+    run = Run(read_config(path), 0, 1)
+    assert run.network.nibbles is not None and run.network.nibbles.names == set(four)
 
 
 def test_other_bits_are_refused(tmp_path: Path) -> None:

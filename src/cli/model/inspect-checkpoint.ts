@@ -60,7 +60,9 @@ export async function inspectCheckpoint(path: string, json: boolean, io: Io): Pr
   ];
   if (network.quantization !== undefined) {
     const { weights, activations } = network.quantization;
-    const bits = weights === 'int4' ? '4 bits (int4)' : '8 bits (uint8)';
+    const bits = { int4: '4 bits (int4)', uint8: '8 bits (uint8)', mixed: '4 and 8 bits (mixed)' }[
+      weights
+    ];
     const all = activationNames(network);
     const named = all.filter((n) => namedScale(activations, n) !== undefined).length;
     lines.push(

@@ -14,7 +14,7 @@ import { buildLexicon } from '../../recognizer/index.js';
 import { parse, usageError, type CommandRun } from '../shared/command.js';
 
 const usage =
-  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision uint8|float16|float32|int4]\n' +
+  'kikitori model pack --checkpoint FILE --card FILE.json --selftest FILE.wav --out DIR|FILE.tar [--precision uint8|float16|float32|int4|mixed]\n' +
   '       kikitori model pack --bundle DIR|FILE.tar --out DIR|FILE.tar';
 
 const help = `usage: ${usage}
@@ -22,10 +22,11 @@ const help = `usage: ${usage}
 Makes a bundle, all that a device needs to hear, of a trained network: dense, factored, or quantised.
 
   --checkpoint  what the trainer, "model compress" or "model quantize" wrote
-  --precision   how weights are stored: uint8 or int4 (8-bit arithmetic, weights in 8 or 4 bits; what
-                the checkpoint was quantised to is the default), float16 (the default of others;
-                computes in float32), or float32. int4 of a network that is not on its grid rounds to
-                nearest: let "model quantize --weight-bits 4" or the trainer do it
+  --precision   how weights are stored: uint8, int4 or mixed (8-bit arithmetic, weights in 8 or 4 bits,
+                or in 4 where they lie on that grid; what the checkpoint was quantised to is the
+                default), float16 (the default of others; computes in float32), or float32. int4 of a
+                network that is not on its grid rounds to nearest: let "model quantize --weight-bits 4"
+                or the trainer do it
   --card        JSON with name, version, licence, trainingData, selftest {text, grammar}, and, from
                 "model calibrate", decoding, confidence and endpoint; if you like languageModel
                 {name, minVersion}, with which free words were measured
@@ -42,6 +43,7 @@ const precisions: readonly string[] = [
   'float16',
   'float32',
   'int4',
+  'mixed',
 ] satisfies WeightFormat[];
 const isPrecision = (v: string): v is WeightFormat => precisions.includes(v);
 

@@ -1,18 +1,20 @@
 import { readCheckpoint, writeCheckpoint, type Checkpoint } from '../../compress/checkpoint.js';
 import { buildGraph } from '../../compress/graph/build.js';
-import { GraphSession } from '../../compress/graph/session.js';
 import { chooseScales, observe, type ScaleRule } from '../../compress/quantize/calibrate.js';
+import { answersOf } from '../../compress/quantize/answers.js';
 import { distance, type Distance } from '../../compress/quantize/compare.js';
 import { isRounding, onNearest, roundNetwork } from '../../compress/quantize/least-squares.js';
 import type { IntegerFormat } from '../../compress/quantize/formats.js';
+import { mixedToFit, type Mixed } from '../../compress/quantize/mixed.js';
 import { activationNames, namedScale } from '../../compress/quantize/scales.js';
 import { recordedClips, type RecordedClip } from '../../compress/recordings.js';
+import { remaining } from '../../runtime/progress.js';
 import { jsonLine, numberOption, parse, usageError, type CommandRun } from '../shared/command.js';
 import { callOptions } from './foreign-calls.js';
 import { quantizeOnnx } from './quantize-onnx.js';
 
 export const usage =
-  'kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors [--rule mse|max|SHARE] [--seconds N] [--weight-bits 8|4 [--rounding least-squares|nearest]] [--json]\n       kikitori model quantize FILE.onnx --calibration FILE.npy|FILE.csv|DIR --out FILE.onnx [--rule mse|max] [--keep NODE,...] [options of model compress for calls] [--json]';
+  'kikitori model quantize CHECKPOINT --calibration DIR|FILE... --out FILE.safetensors [--rule mse|max|SHARE] [--seconds N] [--weight-bits 8|4 [--rounding least-squares|nearest] [--stored-bytes N]] [--json]\n       kikitori model quantize FILE.onnx --calibration FILE.npy|FILE.csv|DIR --out FILE.onnx [--rule mse|max] [--keep NODE,...] [options of model compress for calls] [--json]';
 
 export const help = `usage: ${usage}
 
@@ -28,6 +30,8 @@ scales in it; "kikitori model pack" makes the 8-bit graph of it. Scales that a t
                  trainer wrote, else 8. A network that was trained in 4 bits keeps its weights
   --rounding     to 4 bits, where the trainer did not: least-squares on what each matrix reads in the
                  recordings (default), or nearest. Both cost more than training (docs/quantization.md)
+  --stored-bytes so many bytes a bundle may store of the network: only those matrices go to 4 bits that
+                 make it small enough at the least cost, each measured
   --out          where the checkpoint goes, always in F32: half precision would move the weights
 
 Every other recording is kept out of the choice, and the distance between float and 8 bits is
@@ -51,6 +55,7 @@ export const run: CommandRun = async (argv, io) => {
       rule: { type: 'string', default: 'mse' },
       'weight-bits': { type: 'string' },
       rounding: { type: 'string' },
+      'stored-bytes': { type: 'string' },
       out: { type: 'string' },
       keep: { type: 'string' },
       'calibration-seconds': { type: 'string' },
@@ -86,11 +91,15 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError(`--weight-bits is ${bits}, not 8 or 4`, usage);
   if (rounding !== undefined && (bits !== '4' || !isRounding(rounding)))
     throw usageError('--rounding goes with --weight-bits 4: least-squares or nearest', usage);
+  const storedBytesMax = numberOption('stored-bytes', values['stored-bytes']);
+  if (storedBytesMax !== undefined && bits !== '4')
+    throw usageError('--stored-bytes goes with --weight-bits 4', usage);
 
   const checkpoint = await readCheckpoint(path);
   const before = checkpoint.quantization?.weights ?? 'uint8';
-  const weights = { '8': 'uint8' as const, '4': 'int4' as const, '': before }[bits ?? ''];
-  const toRound = weights === 'int4' && before !== 'int4';
+  const toRound = bits === '4' && before !== 'int4';
+  if (storedBytesMax !== undefined && !toRound)
+    throw usageError(`${path} is in 4 bits already: --stored-bytes chooses what goes there`, usage);
   const named = checkpoint.quantization?.activations ?? {};
   const missing = activationNames(checkpoint).filter((n) => namedScale(named, n) === undefined);
   const wanted = missing.some((n) => !n.startsWith('h.')) || (toRound && rounding !== 'nearest');
@@ -100,11 +109,24 @@ export const run: CommandRun = async (argv, io) => {
   const [chosenOn, measuredOn] = halves(clips);
   const seconds = Math.round(chosenOn.reduce((sum, c) => sum + c.seconds, 0));
   const pieces = chosenOn.map((c) => c.rows);
-  const rounded = !toRound
+  const onGrid = !toRound
     ? checkpoint
     : rounding === 'nearest'
       ? onNearest(checkpoint)
       : await roundNetwork(checkpoint, pieces);
+  const say = (line: string) => void io.stderr.write(`${line}\n`);
+  const progress = remaining('measuring what 4 bits of each matrix cost', say, () =>
+    performance.now(),
+  );
+  const mixed =
+    storedBytesMax === undefined
+      ? undefined
+      : await mixedToFit(checkpoint, onGrid, pieces, storedBytesMax, progress);
+  const rounded = mixed?.network ?? onGrid;
+  const weights =
+    mixed === undefined
+      ? { '8': 'uint8' as const, '4': 'int4' as const, '': before }[bits ?? '']
+      : 'mixed';
   const activations =
     missing.length === 0 || chosenOn.length === 0
       ? named
@@ -120,19 +142,34 @@ export const run: CommandRun = async (argv, io) => {
           : {
               ...{ rule, seconds, files: chosenOn.length },
               fromTrainer: Object.keys(named).length,
-              ...(weights === 'int4'
-                ? { rounding: toRound ? (rounding ?? 'least-squares') : 'trained' }
-                : {}),
+              ...(weights === 'uint8'
+                ? {}
+                : { rounding: toRound ? (rounding ?? 'least-squares') : 'trained' }),
             },
     },
   };
   const { onnx } = buildGraph(quantized);
+  const rest = measuredOn.map((c) => c.rows);
   const measured =
-    measuredOn.length === 0 ? undefined : await measure(checkpoint, quantized, measuredOn);
+    rest.length === 0
+      ? undefined
+      : distance(
+          await answersOf(checkpoint, rest, 'float32'),
+          await answersOf(quantized, rest),
+          quantized.outputs,
+        );
   await writeCheckpoint(out, quantized);
   if (values.json === true)
-    jsonLine(io, { out, bytes: onnx.length, weights, activations, seconds, measured });
-  else io.stdout.write(human(out, weights, onnx.length, activations, measured));
+    jsonLine(io, {
+      out,
+      bytes: onnx.length,
+      weights,
+      mixed: shownMix(mixed),
+      activations,
+      seconds,
+      measured,
+    });
+  else io.stdout.write(human(out, weights, onnx.length, activations, measured, shownMix(mixed)));
   return 0;
 };
 
@@ -151,29 +188,14 @@ function halves(
   return [clips.filter((_, i) => i % 2 === 0), clips.filter((_, i) => i % 2 === 1)];
 }
 
-/** The network as it came, in float, against what was made of it, on recordings. */
-async function measure(
-  before: Checkpoint,
-  quantized: Checkpoint,
-  clips: readonly RecordedClip[],
-): Promise<Distance> {
-  const sessions = await Promise.all(
-    [buildGraph(before, 'float32'), buildGraph(quantized)].map(({ onnx }) =>
-      GraphSession.open(onnx, quantized.inputs),
-    ),
-  );
-  const [float = new Float32Array(0), bytes = new Float32Array(0)] = await Promise.all(
-    sessions.map(async (session) => {
-      const parts: number[] = [];
-      for (const { rows } of clips) {
-        if (rows.length === 0) continue;
-        for (const v of (await session.run(rows)).get('logits') ?? []) parts.push(v);
-      }
-      await session.release();
-      return Float32Array.from(parts);
-    }),
-  );
-  return distance(float, bytes, quantized.outputs);
+/** Of a mixture what a reader wants: what is in 4 bits, what it cost alone, and what a bundle stores. */
+function shownMix(mixed: Mixed<Checkpoint> | undefined) {
+  if (mixed === undefined) return undefined;
+  const { costs, inFourBits, storedBytes } = mixed;
+  return {
+    storedBytes,
+    matrices: costs.map((c) => ({ ...c, bits: inFourBits.has(c.name) ? 4 : 8 })),
+  };
 }
 
 function human(
@@ -182,12 +204,18 @@ function human(
   bytes: number,
   scales: Readonly<Record<string, number>>,
   measured: Distance | undefined,
+  mix: ReturnType<typeof shownMix>,
 ): string {
-  const stored =
-    weights === 'int4'
-      ? ' in memory, its weights on the grid of 4 bits: half as large in a bundle'
-      : '';
+  const stored = {
+    uint8: '',
+    int4: ' in memory, its weights on the grid of 4 bits: half as large in a bundle',
+    mixed: ` in memory, some of its weights on the grid of 4 bits${mix === undefined ? '' : `: ${mix.storedBytes} bytes in a bundle`}`,
+  }[weights];
   const lines = [`${out}: 8-bit graph of ${(bytes / 1e6).toFixed(2)} MB${stored}`];
+  for (const { name, bits, savedBytes, divergence } of mix?.matrices ?? [])
+    lines.push(
+      `  ${name.padEnd(18)} ${bits} bits; 4 cost ${divergence.toFixed(5)} nats a step and save ${savedBytes} bytes`,
+    );
   for (const [name, scale] of Object.entries(scales))
     lines.push(`  ${name.padEnd(18)} up to ${(scale * 127).toPrecision(4)}`);
   if (measured !== undefined) {

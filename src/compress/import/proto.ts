@@ -106,7 +106,8 @@ export function floats(tensor: Onnx.ITensorProto, name: string, where: string): 
   }
   const [size, at, typed] = type;
   const half = tensor.dataType === DataType.FLOAT16;
-  if (raw.length !== count * size && typed.length !== count) {
+  const whole = raw.length > 0 ? raw.length === count * size : typed.length === count;
+  if (!whole) {
     throw damaged(
       where,
       `"${name}" has ${raw.length} bytes for ${count} values`,

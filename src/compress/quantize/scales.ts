@@ -27,7 +27,7 @@ export function readQuantization(
   const faults: string[] = [];
   if (!isIntegerFormat(weights)) {
     faults.push(
-      `quantization.weights is ${JSON.stringify(weights) ?? 'missing'}, expected "uint8" or "int4"`,
+      `quantization.weights is ${JSON.stringify(weights) ?? 'missing'}, expected "uint8", "int4" or "mixed"`,
     );
   }
   const named = isRecord(activations) ? activations : {};

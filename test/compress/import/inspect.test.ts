@@ -85,6 +85,16 @@ void t.test('bad files are named by inspect and compress, and nothing is written
       true,
     ],
     [
+      'too few bytes, and as many numbers as there should be',
+      changed((g) => {
+        const w = weightsOf(g, 'lower.W');
+        w.rawData = w.rawData?.subarray(0, 8) ?? null;
+        w.floatData = Array.from({ length: 192 }, () => 0);
+      }),
+      /"lower.W" has 8 bytes for 192 values|does not load/,
+      true,
+    ],
+    [
       'NaN',
       changed((g) => (weightsOf(g, 'lower.W').rawData ?? new Uint8Array(0)).fill(255, 0, 4)),
       /no numbers|differ by NaN|not understood/,
