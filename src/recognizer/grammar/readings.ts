@@ -368,9 +368,13 @@ const romans = 'II III IV VI VII VIII IX XI XII'.split(' ');
 const romanValues = [2, 3, 4, 6, 7, 8, 9, 11, 12];
 
 /** Short capitals are letters; so are one or two letters beside digits. "IV" is a number too. */
-function letterRun(run: string, mixed: boolean, options: ReadingOptions): Ways[] {
+function letterRun(given: string, mixed: boolean, options: ReadingOptions): Ways[] {
+  const own = unaccented(given.toLowerCase());
+  if (options.own?.has(own) === true) return [[plain(own)]];
+  // Before a digit ("boys'1") as at the end of a word: it is not said.
+  const run = given.replace(/'+$/u, '');
+  if (run === '') return [];
   const word = unaccented(run.toLowerCase());
-  if (options.own?.has(word) === true) return [[plain(word)]];
   const capitals = options.capitals === true && /^\p{Lu}{1,5}$/u.test(run);
   const letters = capitals || (mixed && run.length <= 2);
   const usual: SpokenWord[] = [letters ? { word, spelled: true } : { word }];
