@@ -135,6 +135,13 @@ void t.test('as few bytes as were asked for, by the command', async (t) => {
   t.not(await quantize('float.safetensors', 'no', ...asked, `${least - 100}`), 0);
   t.match(out, /with every matrix in 4 bits a bundle stores \d+ bytes of it/);
   t.match(out, /model compress --params/);
+  t.match(out, /float\.safetensors/, 'the file is named');
+  const silent = await main(
+    ['model', 'quantize', at('eight.safetensors'), '--out', at('no'), ...asked, `${wanted}`],
+    { ...io, stderr: { write: (text: string) => (out = text) } },
+  );
+  t.not(silent, 0);
+  t.match(out, /--calibration is missing/, 'though the scales are there');
   t.not(await quantize('float.safetensors', 'no', '--stored-bytes', '1000'), 0);
   t.match(out, /--stored-bytes goes with --weight-bits 4/);
   t.not(await quantize('four.safetensors', 'no', ...asked, '1000'), 0);

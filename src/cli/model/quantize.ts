@@ -102,7 +102,10 @@ export const run: CommandRun = async (argv, io) => {
     throw usageError(`${path} is in 4 bits already: --stored-bytes chooses what goes there`, usage);
   const named = checkpoint.quantization?.activations ?? {};
   const missing = activationNames(checkpoint).filter((n) => namedScale(named, n) === undefined);
-  const wanted = missing.some((n) => !n.startsWith('h.')) || (toRound && rounding !== 'nearest');
+  const wanted =
+    missing.some((n) => !n.startsWith('h.')) ||
+    (toRound && rounding !== 'nearest') ||
+    storedBytesMax !== undefined;
   if (values.calibration.length === 0 && wanted)
     throw usageError('--calibration is missing', usage);
   const clips = await recordedClips(values.calibration, checkpoint.features, { secondsMax });
@@ -121,7 +124,7 @@ export const run: CommandRun = async (argv, io) => {
   const mixed =
     storedBytesMax === undefined
       ? undefined
-      : await mixedToFit(checkpoint, onGrid, pieces, storedBytesMax, progress);
+      : await mixedToFit(checkpoint, onGrid, pieces, { storedBytesMax, where: path, progress });
   const rounded = mixed?.network ?? onGrid;
   const weights =
     mixed === undefined

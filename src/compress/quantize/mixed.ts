@@ -24,6 +24,13 @@ export interface Mixed<T> {
   readonly storedBytes: number;
 }
 
+export interface Budget {
+  readonly storedBytesMax: number;
+  /** The network's file, for the message when it cannot be met. */
+  readonly where: string;
+  readonly progress?: (done: number, of: number) => void;
+}
+
 /**
  * Those matrices in 4 bits that make a bundle small enough at the least cost. Each is measured alone: divergences are taken to add up, as
  * the bytes nearly do.
@@ -35,8 +42,7 @@ export async function mixedToFit<T extends NetworkCheckpoint>(
   network: T,
   rounded: T,
   pieces: readonly Float32Array[],
-  storedBytesMax: number,
-  progress: (done: number, of: number) => void = () => undefined,
+  { storedBytesMax, where, progress }: Budget,
 ): Promise<Mixed<T>> {
   const names = [...network.tensors].filter(([n, w]) => inNibbles(n, w)).map(([name]) => name);
   const mixed = (some: Iterable<string>): T => {
@@ -49,7 +55,7 @@ export async function mixedToFit<T extends NetworkCheckpoint>(
   if (least > storedBytesMax)
     throw new KikitoriError(`with every matrix in 4 bits a bundle stores ${least} bytes of it`, {
       kind: 'input',
-      where: 'network',
+      where,
       expected: `at most ${storedBytesMax}`,
       hint: 'make it smaller first: kikitori model compress --params',
     });
@@ -57,7 +63,7 @@ export async function mixedToFit<T extends NetworkCheckpoint>(
   const float = await answersOf(network, pieces, 'float32');
   const costs: MatrixCost[] = [];
   for (const [i, name] of names.entries()) {
-    progress(i, names.length);
+    progress?.(i, names.length);
     const answers = await answersOf(mixed([name]), pieces, 'float32');
     const { divergence } = distance(float, answers, network.outputs);
     costs.push({ name, divergence, savedBytes: most - bytesOf([name]) });
