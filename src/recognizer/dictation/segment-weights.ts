@@ -8,9 +8,9 @@ export interface SegmentWeights {
 
 /** Written by dist/bench/dictation-noise.js --fit. */
 export const segmentWeights: SegmentWeights = {
-  bias: -0.59,
-  wordMean: 2.94,
-  lnWords: 0.13,
-  phoneShare: 1.75,
-  fit: 1.73,
+  bias: -0.51,
+  wordMean: 2.33,
+  lnWords: 0,
+  phoneShare: 2.7,
+  fit: 1.77,
 };
