@@ -8,12 +8,11 @@ import {
   type NetworkCheckpoint,
   type Tensor,
 } from '../../src/compress/checkpoint.js';
-import { buildGraph } from '../../src/compress/graph/build.js';
 import { storedBytesOf } from '../../src/compress/pack.js';
 import { rowsAs, type IntegerFormat } from '../../src/compress/quantize/formats.js';
 import { dequantizeRows, quantizeRows } from '../../src/compress/quantize/grid.js';
 import { onNearest, roundNetwork } from '../../src/compress/quantize/least-squares.js';
-import { activationNames } from '../../src/compress/quantize/scales.js';
+import { graphInBytes } from '../../src/compress/quantize/mixed.js';
 import { rateOf, type Part } from '../../src/measure/evaluate/paired.js';
 
 export const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -35,7 +34,7 @@ export async function byteRows(s: Shown): Promise<void> {
     '| network | weights | model.onnx | as stored | times fewer | phone error | added, points |',
   );
   print('|---|---|--:|--:|--:|--:|--:|');
-  const given = s.networks.length > 0 ? s.networks : [`the one that ships (0.11.0)=${shipped}`];
+  const given = s.networks.length > 0 ? s.networks : [`kikitori-en 0.11.0=${shipped}`];
   for (const text of given) {
     const [name = '', path = '', trained] = text.split('=');
     await rowsOf(s, name, await readCheckpoint(path), trained);
@@ -70,12 +69,9 @@ async function rowsOf(
   if (trained !== undefined) await row('4 bits, trained', await readCheckpoint(trained), 'int4');
 }
 
-/** The network file, and what a bundle stores of it. Scales of activations take the same room whatever they are. */
+/** The network file, and what a bundle stores of it. */
 function sizes(network: Checkpoint, format: IntegerFormat): { file: number; stored: number } {
-  const named = Object.fromEntries(activationNames(network).map((n) => [n, 1 / 127]));
-  const activations = network.quantization?.activations ?? {};
-  const quantization = { weights: format, activations: { ...named, ...activations } };
-  const { onnx } = buildGraph({ ...network, quantization }, format);
+  const onnx = graphInBytes(network, format);
   return { file: onnx.length, stored: storedBytesOf(onnx) };
 }
 

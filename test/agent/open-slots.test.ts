@@ -110,7 +110,7 @@ void t.test('any words in a command, on MQTT; wrong files change nothing', async
   });
 
   await t.test('more words than a slot may have are refused as too long', async (t) => {
-    await say(`turn on ${'to '.repeat(18)}`.trim());
+    await say(`turn on ${'to '.repeat(13)}`.trim());
     t.match(await nth('rejected'), {
       reason: 'too-long',
       best: { intent: 'Note', openSlots: { dictation: {} } },

@@ -1,16 +1,8 @@
 /** Some matrices in 4 bits, the others in 8: which, and that every board computes the same with them. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { encodeWav } from '../../src/audio/index.js';
 import { main } from '../../src/cli/main.js';
-import {
-  encodeCheckpoint,
-  readCheckpoint,
-  tensorOf,
-  type Checkpoint,
-} from '../../src/compress/checkpoint.js';
+import { readCheckpoint, tensorOf } from '../../src/compress/checkpoint.js';
 import { buildGraph } from '../../src/compress/graph/build.js';
 import { nibblePlaces } from '../../src/compress/graph/nibble-places.js';
 import { storedBytesOf } from '../../src/compress/pack.js';
@@ -18,8 +10,8 @@ import { inNibbles } from '../../src/compress/quantize/formats.js';
 import { onNearest } from '../../src/compress/quantize/least-squares.js';
 import { cheapest, type MatrixCost } from '../../src/compress/quantize/mixed.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
-import { randomNetwork } from '../sim/random-network.js';
-import { features, tinyBundle, units } from '../sim/tiny-checkpoint.js';
+import { smallFolder, smallNetwork } from '../sim/small-network.js';
+import { tinyBundle } from '../sim/tiny-checkpoint.js';
 
 /** Every set, one after the other. */
 function cheapestOfAll(costs: readonly MatrixCost[], wantedBytes: number): number {
@@ -61,27 +53,9 @@ void t.test('of all sets that save enough the one of least divergence', async (t
 });
 
 void t.test('as few bytes as were asked for, by the command', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
+  const folder = await smallFolder();
   const at = (name: string) => join(folder, name);
-  const random = randomFrom(7);
-  for (const name of ['a.wav', 'b.wav', 'c.wav', 'd.wav'])
-    await writeFile(
-      at(name),
-      encodeWav(
-        Float32Array.from({ length: 48_000 }, () => 0.2 * (random() - 0.5)),
-        16_000,
-      ),
-    );
-  const network: Checkpoint = {
-    ...randomNetwork(
-      { layers: [48, 40], ranks: [36, 20], inputRank: 40, inputs: 320, outputs: units.length },
-      1,
-      0.3,
-    ),
-    features,
-    units,
-  };
-  await writeFile(at('float.safetensors'), encodeCheckpoint(network));
+  const network = smallNetwork;
   let out = '';
   const quantize = async (from: string, to: string, ...more: string[]) => {
     out = '';

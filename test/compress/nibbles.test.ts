@@ -1,9 +1,7 @@
 /** Weights in 4 bits, from the trainer's grid to the self-test of a bundle. */
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { encodeWav } from '../../src/audio/index.js';
 import { atLeast, Bundle, type FileEntry } from '../../src/bundle/index.js';
 import { main } from '../../src/cli/main.js';
 import {
@@ -26,17 +24,10 @@ import { activationNames } from '../../src/compress/quantize/scales.js';
 import { randomFrom } from '../../src/measure/evaluate/statistics.js';
 import { agentVersion } from '../../src/runtime/version.js';
 import { randomNetwork } from '../sim/random-network.js';
+import { smallFolder, smallNetwork } from '../sim/small-network.js';
 import { features, tinyBundle, units } from '../sim/tiny-checkpoint.js';
 
-const network: Checkpoint = {
-  ...randomNetwork(
-    { layers: [48, 40], ranks: [36, 20], inputRank: 40, inputs: 320, outputs: units.length },
-    1,
-    0.3,
-  ),
-  features,
-  units,
-};
+const network = smallNetwork;
 const matrices = [...network.tensors].filter(([, { shape }]) => shape.length === 2);
 
 interface Golden {
@@ -127,18 +118,8 @@ void t.test('least squares: on the grid, and nearer in what the matrices give', 
 });
 
 void t.test('from a checkpoint to the self-test, by the commands', async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), 'kikitori-test-'));
+  const folder = await smallFolder();
   const at = (name: string) => join(folder, name);
-  const random = randomFrom(7);
-  for (const name of ['a.wav', 'b.wav', 'c.wav', 'd.wav'])
-    await writeFile(
-      at(name),
-      encodeWav(
-        Float32Array.from({ length: 48_000 }, () => 0.2 * (random() - 0.5)),
-        16_000,
-      ),
-    );
-  await writeFile(at('float.safetensors'), encodeCheckpoint(network));
   let out = '';
   const command = async (...argv: string[]) => {
     out = '';

@@ -4,7 +4,7 @@ import { buildGraph } from '../graph/build.js';
 import { storedBytesOf } from '../pack.js';
 import { answersOf } from './answers.js';
 import { distance } from './compare.js';
-import { inNibbles } from './formats.js';
+import { inNibbles, type IntegerFormat } from './formats.js';
 import { activationNames } from './scales.js';
 
 /** What 4 bits of one matrix cost and save, all others as they were. */
@@ -50,7 +50,7 @@ export async function mixedToFit<T extends NetworkCheckpoint>(
     for (const name of some) tensors.set(name, tensorOf(rounded, name));
     return { ...network, tensors };
   };
-  const bytesOf = (some: Iterable<string>) => storedBytesOf(inBytes(mixed(some)));
+  const bytesOf = (some: Iterable<string>) => storedBytesOf(graphInBytes(mixed(some), 'mixed'));
   const least = bytesOf(names);
   if (least > storedBytesMax)
     throw new KikitoriError(`with every matrix in 4 bits a bundle stores ${least} bytes of it`, {
@@ -106,9 +106,8 @@ export function cheapest(
   return found === undefined || found.divergence === Infinity ? undefined : found.names;
 }
 
-/** Scales of activations take the same room whatever they are. */
-function inBytes(network: NetworkCheckpoint): Uint8Array {
+/** A network file for its size: scales of activations take the same room whatever they are. */
+export function graphInBytes(network: NetworkCheckpoint, weights: IntegerFormat): Uint8Array {
   const activations = Object.fromEntries(activationNames(network).map((n) => [n, 1 / 127]));
-  const quantization = { weights: 'mixed' as const, activations };
-  return buildGraph({ ...network, quantization }).onnx;
+  return buildGraph({ ...network, quantization: { weights, activations } }).onnx;
 }
