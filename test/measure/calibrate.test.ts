@@ -268,6 +268,11 @@ void t.test(
     t.equal(of([...many(100, 'few', 0.9), ...nothing, ...some]), 0.61, 'above what costs more');
     t.equal(of([...many(85, 'few', 0.9), ...many(15, 'few', 0.5), ...nothing, ...some]), 0.61);
     t.equal(of([...many(80, 'few', 0.9), ...many(20, 'few', 0.5), ...nothing, ...some]), 0.3);
+    const misheard = (count: number) =>
+      many(count, 'few', 0.6).map((e) => ({ ...e, right: false }));
+    const heard = [...many(80, 'few', 0.9), ...many(10, 'few', 0.5), ...nothing];
+    t.equal(of([...heard, ...misheard(2)]), 0.3, 'ten right ones are worth two wrong ones');
+    t.equal(of([...heard, ...misheard(3)]), 0.61, 'but not three');
     t.end();
   },
 );

@@ -44,21 +44,22 @@ function* clip(path) {
     yield Math.max(-32768, Math.min(32767, bytes.readInt16LE(at) + noise()));
 }
 
-// What the test wants to be said now: one path a line. A new start of the recorder begins after what is there.
-const sayings = join(folder, 'say.txt');
-const textSoFar = () => {
+// What the test wants to be said now: one path a line. A new start of the recorder begins with what none before it said to its end: on a
+// busy machine it may be restarted for its slowness, and what was to be said must not be lost with it.
+const [sayings, playedFile] = ['say.txt', 'played.txt'].map((name) => join(folder, name));
+const linesOf = (path) => {
   try {
-    return readFileSync(sayings, 'utf8');
+    return readFileSync(path, 'utf8').split('\n').slice(0, -1);
   } catch {
-    return '';
+    return [];
   }
 };
-let saidAlready = textSoFar().length;
+let saidAlready = linesOf(playedFile).length;
 function said() {
-  const text = textSoFar();
-  const lines = text.slice(saidAlready).split('\n');
-  saidAlready = text.length;
-  return lines.filter((line) => line !== '');
+  const lines = linesOf(sayings);
+  const now = lines.slice(saidAlready);
+  saidAlready = Math.max(saidAlready, lines.length);
+  return now;
 }
 
 /** One value a frame; `value` is a constant for each channel instead. */
@@ -74,7 +75,7 @@ function* samples() {
   while (then === 'noise') {
     for (const path of said()) {
       yield* clip(path);
-      appendFileSync(join(folder, 'played.txt'), `${path}\n`);
+      appendFileSync(playedFile, `${path}\n`);
     }
     for (let i = 0; i < blockSamples; i++) yield noise();
   }

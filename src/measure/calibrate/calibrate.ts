@@ -173,24 +173,28 @@ export function fitConfidence(
 
 /**
  * Two decimals, never certainty. At least what keeps out what the stated point says; above that, where the mistakes cost
- * least: a right command refused costs one, other speech carried out `wrongCommandCost`, each as often as the other is said.
+ * least: a right command refused costs one, a wrong one carried out `wrongCommandCost`, be it that a command was misheard or that
+ * other speech was taken for one, which is said as often.
  */
 export function chooseThreshold<E extends Pick<JudgedExample, 'kind' | 'right'>>(
   examples: readonly E[],
   probability: (e: E) => number,
 ): number {
   const sorted = (some: readonly E[]) => some.map(probability).sort((a, b) => b - a);
-  const right = sorted(examples.filter((e) => e.right));
   const of = (kind: string) => sorted(examples.filter((e) => e.kind === kind));
   const other = of('otherSpeech');
+  const commands = examples.filter((e) => !nothingRight.includes(e.kind));
+  const [right, misheard] = [true, false].map((r) => sorted(commands.filter((e) => e.right === r)));
   const limit = (kind: keyof typeof falseAcceptShares) =>
     of(kind)[Math.floor(falseAcceptShares[kind] * of(kind).length)];
   const both = Math.max(limit('otherSpeech') ?? 0.5, limit('noise') ?? 0);
   const least = Math.min(0.97, Math.max(0.3, Math.ceil(100 * both + 0.5) / 100));
-  const passed = (some: readonly number[], threshold: number) =>
-    some.filter((p) => p >= threshold).length / Math.max(some.length, 1);
+  const share = (some: readonly number[] | undefined, threshold: number, said: number) =>
+    (some ?? []).filter((p) => p >= threshold).length / Math.max(said, 1);
   const cost = (threshold: number) =>
-    wrongCommandCost * passed(other, threshold) - passed(right, threshold);
+    wrongCommandCost * share(other, threshold, other.length) +
+    wrongCommandCost * share(misheard, threshold, commands.length) -
+    share(right, threshold, commands.length);
   let best = least;
   for (let hundredths = Math.round(100 * least); hundredths <= 97; hundredths++)
     if (cost(hundredths / 100) < cost(best)) best = hundredths / 100;
